@@ -1,0 +1,53 @@
+"""What time it is: for a fake, a transcript and a test."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+__all__ = ["EPOCH", "Clock", "ManualClock"]
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+"""When a virtual run starts, unless the scenario or the marker says otherwise."""
+
+
+class Clock(ABC):
+    """Seconds since the run began, and the calendar time that belongs to them."""
+
+    def __init__(self, starts_at: datetime = EPOCH) -> None:
+        if starts_at.tzinfo is None:
+            raise ValueError(f"starts_at needs a time zone, got {starts_at!r}; for UTC: {starts_at.replace(tzinfo=UTC)!r}")
+        self.starts_at = starts_at
+
+    @abstractmethod
+    def now(self) -> float:
+        """Seconds since the run began."""
+
+    def wall(self) -> datetime:
+        """The calendar time, with a time zone."""
+        return self.starts_at + timedelta(seconds=self.now())
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+class ManualClock(Clock):
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, starts_at: datetime = EPOCH) -> None:
+        super().__init__(starts_at)
+        self._now = 0.0
+
+    def now(self) -> float:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward.
+
+        Raises:
+            ValueError: `seconds` is negative.
+        """
+        if seconds < 0:
+            raise ValueError(f"a clock does not go back: advance({seconds})")
+        self._now += seconds

@@ -1,0 +1,117 @@
+"""Every error a user can meet. Each docstring says why it happens and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ArgumentError",
+    "CassetteError",
+    "DeadlockError",
+    "FakeDefinitionError",
+    "HubError",
+    "MCPFlowError",
+    "ScenarioError",
+    "ServerStartError",
+    "ToolError",
+    "UnansweredQuestionError",
+    "UnknownNameError",
+    "VacuousTestError",
+    "VirtualTimeError",
+]
+
+
+class MCPFlowError(Exception):
+    """Base of all errors that pytest-mcpflow raises itself."""
+
+
+class UnknownNameError(MCPFlowError, LookupError):
+    """A server, tool, scenario, tag or transport of that name does not exist.
+
+    The message lists the nearest names that do; correct the name, or serve what is missing.
+    """
+
+    def __init__(self, kind: str, asked: str, known: Iterable[str], *, advice: str = "") -> None:
+        names = sorted(known)
+        super().__init__(f"unknown {kind} {asked!r}; {nearest_phrase(asked, names)}{advice and f'. {advice}'}")
+        self.kind, self.asked, self.known = kind, asked, tuple(names)
+
+
+class ToolError(MCPFlowError):
+    """A tool answered with `is_error`: the server refused, in its own words.
+
+    Catch it where the workflow can go on without that tool; `server`, `tool` and `message` say what happened.
+    """
+
+    def __init__(self, server: str, tool: str, message: str) -> None:
+        super().__init__(f"{server}.{tool}: {message}")
+        self.server, self.tool, self.message = server, tool, message
+
+
+class ArgumentError(ToolError):
+    """The arguments break the tool's input schema, so nothing ran. Correct the arguments."""
+
+
+class FakeDefinitionError(MCPFlowError, TypeError):
+    """A fake cannot be served as written, for example a tool with an unannotated parameter. Correct the class."""
+
+
+class HubError(MCPFlowError):
+    """The hub was asked for something it cannot do, for example two servers of one name. The message says which."""
+
+
+class ServerStartError(HubError):
+    """A server could not be reached or started, or broke off while the hub connected to it.
+
+    The message carries the command or address and what the server wrote to its standard error.
+    """
+
+
+class UnansweredQuestionError(HubError):
+    """A server asked (elicitation or sampling) and the test gave nobody who answers. Pass `hub.answer_with(...)`."""
+
+
+class VirtualTimeError(MCPFlowError):
+    """Virtual time met something it cannot control, such as a foreign socket or subprocess.
+
+    Use `@pytest.mark.mcpflow(virtual_time=False)` (or `Hub(virtual_time=False)`) for that test.
+    """
+
+
+class DeadlockError(MCPFlowError):
+    """Nothing can run and no timer is armed: the code under test waits for something that will never happen.
+
+    The message names the waiting tasks and the line each one waits at.
+    """
+
+
+class VacuousTestError(MCPFlowError):
+    """A test would have passed without having checked anything. The message says what was never run or awaited."""
+
+
+class ScenarioError(MCPFlowError):
+    """A scenario or a workflow given for it cannot be loaded as written. The message says where and why."""
+
+
+class CassetteError(MCPFlowError):
+    """A cassette is missing, broken, or has no answer to a request. The message names file, line and request."""
+
+
+def nearest(asked: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
+    """The `limit` names most like `asked`, best first; ties in alphabetical order."""
+    folded = asked.casefold()
+
+    def likeness(name: str) -> tuple[float, str]:
+        contained = folded in name.casefold() or name.casefold() in folded
+        return (-(difflib.SequenceMatcher(None, folded, name.casefold()).ratio() + contained), name)
+
+    return sorted(known, key=likeness)[:limit]
+
+
+def nearest_phrase(asked: str, known: Iterable[str]) -> str:
+    names = list(known)
+    if not names:
+        return "there are none"
+    found = nearest(asked, names)
+    return ("nearest: " if len(names) > len(found) else "there is: ") + ", ".join(found)

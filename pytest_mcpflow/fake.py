@@ -1,0 +1,238 @@
+"""Fakes: a stateful MCP server in memory, written as a dataclass.
+
+    @dataclass
+    class Counter(Fake):
+        \"\"\"Counts.\"\"\"
+
+        value: int = 0
+
+        @tool(idempotent=False)
+        def add(self, amount: int = 1) -> int:
+            \"\"\"Add to the counter and return its new value.\"\"\"
+            self.value += amount
+            return self.value
+
+Fields are the state. The name, signature and docstring of a `@tool` method are its MCP contract. Plain
+methods are what only a test may do. Exceptions derived from `FakeError` are what the service would say.
+This module imports neither mcp nor pydantic, so a fake costs nothing to import.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast
+
+from pytest_mcpflow.clock import Clock, ManualClock
+
+__all__ = [
+    "Call",
+    "Change",
+    "Declined",
+    "Fake",
+    "FakeError",
+    "LogLevel",
+    "prompt",
+    "resource",
+    "tool",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
+
+
+class FakeError(Exception):
+    """What the service says when it refuses. The client gets a result with `is_error` and this text.
+
+    A method that raises it must leave the state as it was.
+    """
+
+
+class Declined(FakeError):
+    """The person (or model) a tool asked did not say yes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolMark:
+    """What `@tool` promises about a method; sent to clients as tool annotations."""
+
+    reads: bool = False
+    destroys: bool = False
+    idempotent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceMark:
+    uri: str
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptMark:
+    pass
+
+
+Mark = ToolMark | ResourceMark | PromptMark
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something a subscribed client should hear of: a changed list, or one changed resource by its `uri`."""
+
+    of: Literal["tools", "prompts", "resources", "resource"]
+    uri: str = ""
+
+
+def tool(*, reads: bool = False, destroys: bool = False, idempotent: bool = False) -> Callable[[F], F]:
+    """Make a method a tool.
+
+    Args:
+        reads: It never changes the state (`readOnlyHint`).
+        destroys: It can remove or overwrite what cannot be had back (`destructiveHint`).
+        idempotent: Calling it twice with the same arguments leaves the state as after once (`idempotentHint`).
+    """
+    return _marked(ToolMark(reads, destroys, idempotent))
+
+
+def resource(uri: str, *, mime_type: str = "text/plain") -> Callable[[F], F]:
+    """Make a method a resource. `{name}` in the URI is a parameter of the method, which makes it a template.
+
+    The method returns `str`, `bytes`, or anything JSON (sent as text).
+    """
+    return _marked(ResourceMark(uri, mime_type))
+
+
+def prompt() -> Callable[[F], F]:
+    """Make a method a prompt; its parameters, all `str`, are the prompt's arguments and it returns the text."""
+    return _marked(PromptMark())
+
+
+def _marked(mark: Mark) -> Callable[[F], F]:
+    def decorate(method: F) -> F:
+        setattr(method, MARK_ATTRIBUTE, mark)
+        return method
+
+    return decorate
+
+
+MARK_ATTRIBUTE = "__mcpflow_mark__"
+
+
+class Call(ABC):
+    """What a tool may do while it runs, besides changing state.
+
+    A tool that declares a parameter of this type is handed one; clients do not see the parameter. Such a
+    tool is `async def`. Everything before a question must leave the state alone, since protocol 2026-07-28
+    asks by ending the call and running it again with the answer; the fake fails loudly when it does not.
+    """
+
+    @abstractmethod
+    async def progress(self, done: float, *, total: float | None = None, message: str | None = None) -> None:
+        """Tell the caller how far the call is, if the caller asked to be told."""
+
+    @abstractmethod
+    async def log(self, message: str, *, level: LogLevel = "info") -> None:
+        """Send the client a log message."""
+
+    @abstractmethod
+    async def elicit(self, question: str, answer: type[T]) -> T:
+        """Ask the person at the client; `answer` is a dataclass with fields of `str`, `bool`, `int` or `float`.
+
+        Raises:
+            Declined: The person said no, or closed the question.
+        """
+
+    @abstractmethod
+    async def sample(self, prompt: str, *, max_tokens: int = 1000) -> str:
+        """Ask the client's model and return its text.
+
+        Raises:
+            Declined: The client refused.
+        """
+
+
+@dataclass
+class Fake:
+    """A service in memory. Subclass it as a dataclass; see the module's docstring.
+
+    Args:
+        seed: Decides ids that look random; two fakes of one seed issue the same ids.
+        issued: How many ids of each kind were given out.
+    """
+
+    service: ClassVar[str]
+    """The server name, by default the class name in kebab case (`S3Storage` is `s3-storage`)."""
+
+    seed: int = field(default=0, kw_only=True, repr=False, compare=False)
+    issued: dict[str, int] = field(default_factory=dict[str, int], kw_only=True, repr=False, compare=False)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "service" not in cls.__dict__:
+            cls.service = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+    @property
+    def clock(self) -> Clock:
+        """The time this fake sees: the hub's, or a `ManualClock` at zero when no hub serves it."""
+        return cast(Clock, self.__dict__.setdefault("_clock", ManualClock()))
+
+    @clock.setter
+    def clock(self, clock: Clock) -> None:
+        self.__dict__["_clock"] = clock
+
+    def new_id(self, prefix: str) -> str:
+        """The next id of a counted kind: `INC-1`, `INC-2`, ..."""
+        return f"{prefix}-{self._next(prefix)}"
+
+    def new_hex(self, length: int, *, kind: str = "id") -> str:
+        """The next id that looks random, `length` hexadecimal digits (at most 64), decided by the seed."""
+        text = f"{self.seed}/{self.service}/{kind}/{self._next(kind)}"
+        return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+    def _next(self, kind: str) -> int:
+        self.issued[kind] = number = self.issued.get(kind, 0) + 1
+        return number
+
+    @property
+    def withdrawn(self) -> frozenset[str]:
+        """The tools that are not offered at the moment."""
+        return cast("frozenset[str]", self.__dict__.get("_withdrawn", frozenset()))
+
+    def withdraw(self, tool_name: str) -> None:
+        """Stop offering a tool, as a server does that reloads its configuration; clients are told."""
+        self.__dict__["_withdrawn"] = self.withdrawn | {tool_name}
+        self.announce(Change("tools"))
+
+    def offer(self, tool_name: str) -> None:
+        """Offer a withdrawn tool again; clients are told."""
+        self.__dict__["_withdrawn"] = self.withdrawn - {tool_name}
+        self.announce(Change("tools"))
+
+    def announce(self, change: Change) -> None:
+        """Tell every subscribed client of a change."""
+        for listener in tuple(self._listeners):
+            listener(change)
+
+    def on_change(self, listener: Callable[[Change], None]) -> Callable[[], None]:
+        """Call `listener` for each change until the returned function is called."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    @property
+    def _listeners(self) -> list[Callable[[Change], None]]:
+        return cast("list[Callable[[Change], None]]", self.__dict__.setdefault("_change_listeners", []))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy the state; a copy is not served and nobody listens to it."""
+        twin = object.__new__(type(self))
+        memo[id(self)] = twin
+        for each in fields(self):
+            setattr(twin, each.name, copy.deepcopy(getattr(self, each.name), memo))
+        twin.clock = self.clock
+        twin.__dict__["_withdrawn"] = self.withdrawn
+        return twin

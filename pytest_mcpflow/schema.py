@@ -1,0 +1,298 @@
+"""From a fake's signatures to MCP schemas, and from JSON arguments to calls and back.
+
+What a client may send is exactly what the signature says: JSON is validated strictly (no `"3"` for an `int`)
+and unknown arguments are refused, before the method runs.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NotRequired, Required, TypeVar, cast, get_origin, get_type_hints
+
+from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, to_json
+from typing_extensions import TypedDict  # pydantic refuses the one of typing before Python 3.12
+
+from pytest_mcpflow.errors import FakeDefinitionError, nearest
+from pytest_mcpflow.fake import MARK_ATTRIBUTE, Call, Fake, FakeError, PromptMark, ResourceMark, ToolMark
+
+__all__ = ["Contract", "PromptSpec", "RawResult", "ResourceSpec", "ToolSpec", "contract_of", "invoke"]
+
+RawResult = dict[str, Any]
+"""A `CallToolResult` as JSON: `content`, `isError`, and `structuredContent` where there is any."""
+
+M = TypeVar("M", ToolMark, ResourceMark, PromptMark)
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The parameters of one method: what validates them, and the JSON Schema a client sees."""
+
+    adapter: TypeAdapter[dict[str, Any]]
+    json_schema: dict[str, Any]
+    call_parameter: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.json_schema.get("properties", {}))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """One tool of a fake: `mark` is what it promises, `wraps` whether its result travels as `{"result": ...}`."""
+
+    name: str
+    description: str
+    mark: ToolMark
+    method: Callable[..., Any]
+    parameters: Parameters
+    returns: TypeAdapter[Any] | None
+    output_schema: dict[str, Any] | None
+    wraps: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceSpec:
+    """One resource, or a template where the URI has parameters."""
+
+    name: str
+    description: str
+    mark: ResourceMark
+    method: Callable[..., Any]
+    parameters: Parameters
+
+    @property
+    def is_template(self) -> bool:
+        return "{" in self.mark.uri
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSpec:
+    """One prompt; its parameters are its arguments."""
+
+    name: str
+    description: str
+    method: Callable[..., Any]
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """All that a class of fakes offers, by name and in source order."""
+
+    tools: Mapping[str, ToolSpec]
+    resources: Mapping[str, ResourceSpec]
+    prompts: Mapping[str, PromptSpec]
+
+
+def contract_of(fake_type: type[Fake]) -> Contract:
+    """Derive the contract of a class of fakes, once per class.
+
+    Raises:
+        FakeDefinitionError: A method cannot be described, for example for want of an annotation.
+    """
+    known = fake_type.__dict__.get("_contract")
+    if isinstance(known, Contract):
+        return known
+    contract = Contract(
+        tools={name: _tool(fake_type, name, method, mark) for name, method, mark in _marked(fake_type, ToolMark)},
+        resources={n: _resource(fake_type, n, method, mark) for n, method, mark in _marked(fake_type, ResourceMark)},
+        prompts={
+            name: PromptSpec(name, _description(fake_type, name, method), method, _parameters(fake_type, name, method))
+            for name, method, _ in _marked(fake_type, PromptMark)
+        },
+    )
+    if not (contract.tools or contract.resources or contract.prompts):
+        raise FakeDefinitionError(f"{fake_type.__qualname__} offers nothing; mark a method with @tool()")
+    fake_type._contract = contract  # type: ignore[attr-defined]  # a cache that lives and dies with the class
+    return contract
+
+
+async def invoke(fake: Fake, spec: ToolSpec, arguments: Mapping[str, Any], call: Call) -> RawResult:
+    """Run one tool call: validate, change state, describe the answer. Refusals become `isError` results."""
+    try:
+        values = spec.parameters.adapter.validator.validate_json(to_json(arguments))
+    except ValidationError as error:
+        return refusal(_complaint(spec, arguments, error))
+    except PydanticSerializationError as error:
+        return refusal(f"Invalid arguments for {spec.name}: not JSON ({error})")
+    if spec.parameters.call_parameter is not None:
+        values[spec.parameters.call_parameter] = _Watched(call, fake, spec)
+    try:
+        value = spec.method(fake, **values)
+        if inspect.isawaitable(value):
+            value = await cast("Awaitable[Any]", value)
+    except FakeError as error:
+        return refusal(str(error))
+    return _answer(fake, spec, value)
+
+
+def refusal(message: str) -> RawResult:
+    return {"content": [{"type": "text", "text": message}], "isError": True}
+
+
+def _answer(fake: Fake, spec: ToolSpec, value: Any) -> RawResult:
+    if spec.returns is None:
+        return {"content": [], "isError": False}
+    try:
+        plain = spec.returns.dump_python(value, mode="json", warnings="error")
+    except PydanticSerializationError as error:
+        raise FakeDefinitionError(
+            f"{type(fake).__qualname__}.{spec.name} returned {value!r}, which is not what its annotation says: {error}"
+        ) from error
+    text = plain if isinstance(plain, str) else to_json(plain).decode()
+    structured = {"result": plain} if spec.wraps else plain
+    return {"content": [{"type": "text", "text": text}], "structuredContent": structured, "isError": False}
+
+
+class _Watched(Call):
+    """A call that makes sure a tool asks before it changes anything."""
+
+    def __init__(self, call: Call, fake: Fake, spec: ToolSpec) -> None:
+        self._call, self._fake, self._spec, self._before = call, fake, spec, copy.deepcopy(fake)
+
+    async def progress(self, done: float, *, total: float | None = None, message: str | None = None) -> None:
+        await self._call.progress(done, total=total, message=message)
+
+    async def log(self, message: str, *, level: Any = "info") -> None:
+        await self._call.log(message, level=level)
+
+    async def elicit(self, question: str, answer: type[Any]) -> Any:
+        self._check()
+        return await self._call.elicit(question, answer)
+
+    async def sample(self, prompt: str, *, max_tokens: int = 1000) -> str:
+        self._check()
+        return await self._call.sample(prompt, max_tokens=max_tokens)
+
+    def _check(self) -> None:
+        if self._fake != self._before:
+            raise FakeDefinitionError(
+                f"{type(self._fake).__qualname__}.{self._spec.name} changed its state and then asked a question; "
+                "in protocol 2026-07-28 the answer runs the tool again, so ask first and change state afterwards"
+            )
+
+
+def _marked(fake_type: type[Fake], mark_type: type[M]) -> list[tuple[str, Callable[..., Any], M]]:
+    found: dict[str, tuple[str, Callable[..., Any], M]] = {}
+    for base in reversed(fake_type.__mro__):
+        for name, member in vars(base).items():
+            mark = getattr(member, MARK_ATTRIBUTE, None)
+            if isinstance(mark, mark_type):
+                found[name] = (name, member, mark)
+            else:
+                found.pop(name, None)
+    return list(found.values())
+
+
+def _tool(fake_type: type[Fake], name: str, method: Callable[..., Any], mark: ToolMark) -> ToolSpec:
+    parameters = _parameters(fake_type, name, method)
+    hint = _hints(fake_type, name, method).get("return")
+    if "return" not in inspect.get_annotations(method):
+        raise _misdefined(fake_type, name, "its return type is not annotated")
+    if hint is type(None):
+        returns, schema, wraps = None, None, False
+    else:
+        returns = _adapter(fake_type, name, hint)
+        schema = returns.json_schema(mode="serialization")
+        wraps = schema.get("type") != "object" and not _is_reference_to_object(schema)
+        if wraps:
+            wrapper = TypedDict("Result", {"result": Required[hint]})  # type: ignore[operator,misc,valid-type]
+            schema = TypeAdapter(wrapper).json_schema(mode="serialization")
+        else:
+            schema = _inlined(schema)
+    return ToolSpec(name, _description(fake_type, name, method), mark, method, parameters, returns, schema, wraps)
+
+
+def _is_reference_to_object(schema: dict[str, Any]) -> bool:
+    reference = schema.get("$ref", "")
+    return bool(reference) and schema["$defs"][reference.removeprefix("#/$defs/")].get("type") == "object"
+
+
+def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
+    """MCP wants an object at the top, where pydantic refers to one for a class that contains itself."""
+    reference = schema.pop("$ref", None)
+    return schema if reference is None else {**schema["$defs"][reference.removeprefix("#/$defs/")], **schema}
+
+
+def _resource(fake_type: type[Fake], name: str, method: Callable[..., Any], mark: ResourceMark) -> ResourceSpec:
+    spec = ResourceSpec(
+        name, _description(fake_type, name, method), mark, method, _parameters(fake_type, name, method)
+    )
+    missing = [parameter for parameter in spec.parameters.names if f"{{{parameter}}}" not in mark.uri]
+    if missing:
+        raise _misdefined(fake_type, name, f"its URI {mark.uri!r} has no {{{missing[0]}}} for that parameter")
+    return spec
+
+
+def _parameters(fake_type: type[Fake], name: str, method: Callable[..., Any]) -> Parameters:
+    hints = _hints(fake_type, name, method)
+    accepted: dict[str, Any] = {}
+    defaults: dict[str, Any] = {}
+    call_parameter: str | None = None
+    for parameter in list(inspect.signature(method).parameters.values())[1:]:
+        if parameter.annotation is inspect.Parameter.empty:
+            raise _misdefined(fake_type, name, f"parameter {parameter.name!r} is not annotated")
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+            raise _misdefined(fake_type, name, f"parameter {parameter.name!r} cannot be given by name")
+        hint = hints[parameter.name]
+        if hint is Call:
+            call_parameter = parameter.name
+        elif parameter.default is inspect.Parameter.empty:
+            accepted[parameter.name] = Required[hint]
+        else:
+            accepted[parameter.name] = NotRequired[hint]
+            defaults[parameter.name] = parameter.default
+    shape = TypedDict(name, accepted)  # type: ignore[operator,misc]
+    shape.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    adapter = _adapter(fake_type, name, shape)
+    schema = adapter.json_schema()
+    schema.setdefault("properties", {})
+    for parameter_name, default in defaults.items():
+        schema["properties"][parameter_name].setdefault("default", from_json(to_json(default)))
+    return Parameters(adapter, schema, call_parameter)
+
+
+def _hints(fake_type: type[Fake], name: str, method: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(method, include_extras=True)
+    except (NameError, TypeError) as error:
+        raise _misdefined(fake_type, name, f"its annotations cannot be resolved: {error}") from error
+
+
+def _adapter(fake_type: type[Fake], name: str, hint: Any) -> TypeAdapter[Any]:
+    try:
+        return TypeAdapter(hint)
+    except PydanticUserError as error:
+        what = getattr(hint, "__name__", None) or get_origin(hint) or hint
+        raise _misdefined(fake_type, name, f"{what} has no JSON form: {error.message}") from error
+
+
+def _description(fake_type: type[Fake], name: str, method: Callable[..., Any]) -> str:
+    text = inspect.getdoc(method)
+    if not text:
+        raise _misdefined(fake_type, name, "it has no docstring, which is the description that clients see")
+    return text
+
+
+def _misdefined(fake_type: type[Fake], name: str, why: str) -> FakeDefinitionError:
+    return FakeDefinitionError(f"{fake_type.__qualname__}.{name} cannot be served: {why}")
+
+
+def _complaint(spec: ToolSpec, arguments: Mapping[str, Any], error: ValidationError) -> str:
+    return f"Invalid arguments for {spec.name}: " + "; ".join(
+        _one_complaint(spec, detail) for detail in error.errors(include_url=False)
+    )
+
+
+def _one_complaint(spec: ToolSpec, detail: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in detail["loc"]) or "arguments"
+    if detail["type"] == "extra_forbidden":
+        known = nearest(where, spec.parameters.names)
+        return f"{where}: unknown argument" + (f" (nearest: {', '.join(known)})" if known else " (it takes none)")
+    if detail["type"] == "missing":
+        return f"{where}: required"
+    return f"{where}: {detail['msg'][0].lower()}{detail['msg'][1:]}, got {to_json(detail['input']).decode()[:80]}"
