@@ -199,7 +199,7 @@ class Estate(Fake):
         self.settled_at = now
 
     def _leaked(self) -> dict[str, float]:
-        """Leaked connections now. While the database takes no more, nothing leaks; leakers share what room is left."""
+        """Leaked connections now. A full database lets nothing leak; leakers share what room is left."""
         elapsed = self.clock.now() - self.settled_at
         leaked = {key: service.leaked for key, _, service in self._all_services()}
         for host in self.hosts.values():

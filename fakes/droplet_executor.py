@@ -180,7 +180,7 @@ class DropletExecutor(DatabaseTools, DeploymentTools, DropletTools):
         """
         unit = self.service_on(host, service)
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise InvalidValueError(f"invalid environment variable name {name!r}")
+            raise InvalidValueError("invalid environment variable name: letters, digits and _ only")
         if not SECRET_REFERENCE.fullmatch(secret_ref):
             # The argument may be the secret itself, so the message does not repeat it.
             raise InvalidValueError(

@@ -1,1 +1,132 @@
-"""Run MCP workflows against servers that behave, were recorded, or fail, in virtual time."""
+"""Run MCP workflows against servers that behave, were recorded, or fail, in virtual time.
+
+Names are imported on first use, so that importing this package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_mcpflow.clock import Clock, ManualClock
+    from pytest_mcpflow.errors import (
+        ArgumentError,
+        CassetteError,
+        DeadlockError,
+        FakeDefinitionError,
+        HubError,
+        MCPFlowError,
+        ScenarioError,
+        ServerStartError,
+        ToolError,
+        UnansweredQuestionError,
+        UnknownNameError,
+        VacuousTestError,
+        VirtualTimeError,
+    )
+    from pytest_mcpflow.fake import Call, Declined, Fake, FakeError, prompt, resource, tool
+    from pytest_mcpflow.hub import Context, Hub, HubTool
+    from pytest_mcpflow.matchers import answered, refused, sent
+    from pytest_mcpflow.outcome import Answered, Cancelled, Failed, Outcome, Pending, Refused
+    from pytest_mcpflow.question import Answer, Elicitation, Question, Sampling
+    from pytest_mcpflow.result import CallResult
+    from pytest_mcpflow.running import run
+    from pytest_mcpflow.scenario import Run, Scenario, Workflow, invariant
+    from pytest_mcpflow.transcript import Interaction, Latency, Order, Transcript
+    from pytest_mcpflow.ways import Era, Way
+
+_HOMES = {
+    "clock": ("Clock", "ManualClock"),
+    "errors": (
+        "ArgumentError",
+        "CassetteError",
+        "DeadlockError",
+        "FakeDefinitionError",
+        "HubError",
+        "MCPFlowError",
+        "ScenarioError",
+        "ServerStartError",
+        "ToolError",
+        "UnansweredQuestionError",
+        "UnknownNameError",
+        "VacuousTestError",
+        "VirtualTimeError",
+    ),
+    "fake": ("Call", "Declined", "Fake", "FakeError", "prompt", "resource", "tool"),
+    "hub": ("Context", "Hub", "HubTool"),
+    "matchers": ("answered", "refused", "sent"),
+    "outcome": ("Answered", "Cancelled", "Failed", "Outcome", "Pending", "Refused"),
+    "question": ("Answer", "Elicitation", "Question", "Sampling"),
+    "result": ("CallResult",),
+    "running": ("run",),
+    "scenario": ("Run", "Scenario", "Workflow", "invariant"),
+    "transcript": ("Interaction", "Latency", "Order", "Transcript"),
+    "ways": ("Era", "Way"),
+}
+"""In which module each public name is defined."""
+
+__all__ = [
+    "Answer",
+    "Answered",
+    "ArgumentError",
+    "Call",
+    "CallResult",
+    "Cancelled",
+    "CassetteError",
+    "Clock",
+    "Context",
+    "DeadlockError",
+    "Declined",
+    "Elicitation",
+    "Era",
+    "Failed",
+    "Fake",
+    "FakeDefinitionError",
+    "FakeError",
+    "Hub",
+    "HubError",
+    "HubTool",
+    "Interaction",
+    "Latency",
+    "MCPFlowError",
+    "ManualClock",
+    "Order",
+    "Outcome",
+    "Pending",
+    "Question",
+    "Refused",
+    "Run",
+    "Sampling",
+    "Scenario",
+    "ScenarioError",
+    "ServerStartError",
+    "ToolError",
+    "Transcript",
+    "UnansweredQuestionError",
+    "UnknownNameError",
+    "VacuousTestError",
+    "VirtualTimeError",
+    "Way",
+    "Workflow",
+    "answered",
+    "invariant",
+    "prompt",
+    "refused",
+    "resource",
+    "run",
+    "sent",
+    "tool",
+]
+
+
+def __getattr__(name: str) -> object:
+    import importlib
+
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -19,7 +19,16 @@ from typing_extensions import TypedDict  # pydantic refuses the one of typing be
 from pytest_mcpflow.errors import FakeDefinitionError, nearest
 from pytest_mcpflow.fake import MARK_ATTRIBUTE, Call, Fake, FakeError, PromptMark, ResourceMark, ToolMark
 
-__all__ = ["Contract", "PromptSpec", "RawResult", "ResourceSpec", "ToolSpec", "contract_of", "invoke"]
+__all__ = [
+    "Contract",
+    "PromptSpec",
+    "RawResult",
+    "ResourceSpec",
+    "ToolSpec",
+    "contract_of",
+    "describe_crash",
+    "invoke",
+]
 
 RawResult = dict[str, Any]
 """A `CallToolResult` as JSON: `content`, `isError`, and `structuredContent` where there is any."""
@@ -132,6 +141,11 @@ async def invoke(fake: Fake, spec: ToolSpec, arguments: Mapping[str, Any], call:
 
 def refusal(message: str) -> RawResult:
     return {"content": [{"type": "text", "text": message}], "isError": True}
+
+
+def describe_crash(crash: BaseException) -> str:
+    """What a client hears of a fake's own bug."""
+    return f"{type(crash).__name__}: {crash}"
 
 
 def _answer(fake: Fake, spec: ToolSpec, value: Any) -> RawResult:

@@ -1,0 +1,1 @@
+"""Fakes of services, one service a file."""

@@ -1,0 +1,109 @@
+"""Who answers when a server asks the client: the test's answerer, the same for every way and era."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from pytest_mcpflow.errors import UnansweredQuestionError
+from pytest_mcpflow.journal import Entry, Journal
+from pytest_mcpflow.outcome import Asked
+from pytest_mcpflow.question import Answer, Answerer, Elicitation, Question, Sampling
+
+if TYPE_CHECKING:
+    from mcp.client.context import ClientRequestContext
+    from mcp.client.session import ElicitationFnT, SamplingFnT
+
+__all__ = ["Desk"]
+
+REFUSED = -32600
+
+
+class Desk:
+    """Hands questions to the answerer and writes both into the journal."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self.answerer: Answerer | None = None
+
+    async def ask(self, question: Question, entry: Entry | None) -> Answer:
+        """Get an answer; `None` declines.
+
+        Raises:
+            UnansweredQuestionError: The test named nobody who answers.
+            TypeError: The answer is not of the kind that was asked for.
+        """
+        if self.answerer is None:
+            raise UnansweredQuestionError(
+                f"{question}; nobody answers: give the hub somebody with hub.answer_with(lambda question: ...), "
+                "or the scenario an `answer` method"
+            )
+        answer = self.answerer(question)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        wanted = Mapping if isinstance(question, Elicitation) else str
+        if answer is not None and not isinstance(answer, wanted):
+            raise TypeError(
+                f"{question}; an answer is {'a mapping of fields' if wanted is Mapping else 'a text'} "
+                f"or None, got {answer!r}"
+            )
+        if entry is not None:
+            text = question.message if isinstance(question, Elicitation) else question.prompt
+            entry.asked.append(Asked(text, dict(answer) if isinstance(answer, Mapping) else answer))
+        return answer
+
+    def elicitation_callback(self, server: str) -> ElicitationFnT:
+        """The SDK client's callback for elicitation."""
+        from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult, ErrorData
+
+        async def callback(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
+            if not isinstance(params, ElicitRequestFormParams):
+                return ElicitResult(action="decline")  # a URL to visit: there is no browser here
+            entry = self._entry(server, params.meta)
+            try:
+                answer = await self.ask(Elicitation(server, params.message, params.requested_schema), entry)
+            except Exception as error:
+                return self._refused(entry, error)
+            if answer is None:
+                return ElicitResult(action="decline")
+            return ElicitResult(action="accept", content=dict(cast("Mapping[str, Any]", answer)))
+
+        return callback
+
+    def sampling_callback(self, server: str) -> SamplingFnT:
+        """The SDK client's callback for sampling."""
+        from mcp.types import CreateMessageRequestParams, CreateMessageResult, ErrorData, TextContent
+
+        async def callback(
+            context: ClientRequestContext, params: CreateMessageRequestParams
+        ) -> CreateMessageResult | ErrorData:
+            blocks = [block for message in params.messages for block in message.content_as_list]
+            prompt = "\n".join(block.text for block in blocks if isinstance(block, TextContent))
+            entry = self._entry(server, params.meta)
+            try:
+                answer = await self.ask(Sampling(server, prompt, params.max_tokens), entry)
+            except Exception as error:
+                return self._refused(entry, error)
+            if answer is None:
+                return ErrorData(code=-1, message="User rejected sampling request")
+            return CreateMessageResult(
+                role="assistant", content=TextContent(type="text", text=cast(str, answer)), model="pytest-mcpflow"
+            )
+
+        return callback
+
+    def _entry(self, server: str, meta: Mapping[str, Any] | None) -> Entry | None:
+        from pytest_mcpflow.server import INTERACTION_KEY
+        from pytest_mcpflow.wire import current_entry
+
+        key = (meta or {}).get(INTERACTION_KEY)
+        return self._journal.find(key) or current_entry.get() or self._journal.latest_open(server)
+
+    @staticmethod
+    def _refused(entry: Entry | None, error: Exception) -> Any:
+        from mcp.types import ErrorData
+
+        if entry is not None:
+            entry.crash = error  # so that the caller gets the error itself, and not its text by way of the server
+        return ErrorData(code=REFUSED, message=str(error))

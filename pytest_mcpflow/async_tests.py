@@ -1,0 +1,99 @@
+"""Tests that use the `mcpflow` fixture, on the event loop of whichever plugin runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import pytest
+
+from pytest_mcpflow.clock import EPOCH, VirtualTimeLoop
+from pytest_mcpflow.errors import HubError
+from pytest_mcpflow.hub import Hub
+from pytest_mcpflow.options import eras_asked, marker_options, ways_asked
+from pytest_mcpflow.running import loop_factory, with_hub
+from pytest_mcpflow.ways import Era, Way
+
+__all__ = ["anyio_in_virtual_time", "guarded", "hub_for", "loops_for_pytest_asyncio", "parametrize_ways"]
+
+
+def hub_for(request: pytest.FixtureRequest) -> Hub:
+    """Make the hub that a test's marker and the command line ask for."""
+    options = marker_options(request.node)
+    way, era = getattr(request, "param", None) or (ways_asked(request.config)[0], eras_asked(request.config)[0])
+    return Hub(
+        way=options.way or way,
+        era=options.era or era,
+        virtual_time=options.virtual_time,
+        starts_at=options.start or EPOCH,
+    )
+
+
+def parametrize_ways(metafunc: pytest.Metafunc) -> None:
+    """Run a test once for each transport and protocol asked for, where its marker fixes neither."""
+    options = marker_options(metafunc.definition)
+    ways = [options.way] if options.way else ways_asked(metafunc.config)
+    eras = [options.era] if options.era else eras_asked(metafunc.config)
+    pairs = way_era_pairs(ways, eras)
+    if len(pairs) > 1:
+        metafunc.parametrize("mcpflow", pairs, ids=[pair_id(*pair, eras) for pair in pairs], indirect=True)
+
+
+def way_era_pairs(ways: list[Way], eras: list[Era]) -> list[tuple[Way, Era]]:
+    """Each way in each era; the direct way speaks no protocol, so it has one era only."""
+    return [(way, era) for way in ways for era in (eras[:1] if way is Way.DIRECT else eras)]
+
+
+def pair_id(way: Way, era: Era, eras: list[Era]) -> str:
+    return str(way) if len(eras) == 1 or way is Way.DIRECT else f"{way}-{era}"
+
+
+@contextmanager
+def loops_for_pytest_asyncio(metafunc: pytest.Metafunc) -> Iterator[None]:
+    """Give pytest-asyncio a virtual loop for this one test; registered only meanwhile, so no other test is touched."""
+    plugins = metafunc.config.pluginmanager
+    if not plugins.has_plugin("asyncio") or not marker_options(metafunc.definition).virtual_time:
+        yield
+        return
+    factories = _LoopFactories()
+    plugins.register(factories)
+    try:
+        yield
+    finally:
+        plugins.unregister(factories)
+
+
+class _LoopFactories:
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_asyncio_loop_factories(self) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+        return {"virtual-time": VirtualTimeLoop}
+
+
+def anyio_in_virtual_time(item: pytest.Function, hub: Hub) -> None:
+    """Let anyio's plugin make a virtual loop for a test that it runs on asyncio."""
+    backend: object = item.funcargs.get("anyio_backend")
+    name, options = backend if isinstance(backend, tuple) else (backend, {})
+    if name == "asyncio" and hub.clock.virtual_time:
+        item.funcargs["anyio_backend"] = (name, {"loop_factory": loop_factory(virtual_time=True), **options})
+    elif name not in (None, "asyncio"):
+        raise HubError(
+            f"the mcpflow fixture runs on asyncio, and anyio runs this test on {name}; "
+            'give the test @pytest.mark.parametrize("anyio_backend", ["asyncio"])'
+        )
+
+
+def guarded(test: Callable[..., Awaitable[Any]], hub: Hub) -> Callable[..., Awaitable[Any]]:
+    """The test, and closing its hub, in one task and thus in the call phase."""
+
+    @functools.wraps(test)
+    async def run_test(*args: Any, **kwargs: Any) -> Any:
+        hub.clock.start()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        with loop.blame(task) if isinstance(loop, VirtualTimeLoop) else nullcontext():
+            return await with_hub(hub, lambda: test(*args, **kwargs))
+
+    return run_test

@@ -1,0 +1,97 @@
+"""The direct way: a fake's method is called without any protocol, with the same outcome as through one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar, cast
+
+from pytest_mcpflow.answers import Desk
+from pytest_mcpflow.errors import MCPFlowError, nearest_phrase
+from pytest_mcpflow.fake import Call, Declined, Fake, LogLevel
+from pytest_mcpflow.journal import Entry, Journal
+from pytest_mcpflow.question import Elicitation, Sampling
+from pytest_mcpflow.schema import RawResult, ToolSpec, contract_of, describe_crash, invoke
+
+__all__ = ["ProgressCallback", "call_directly"]
+
+T = TypeVar("T")
+ProgressCallback = Callable[[float, float | None, str | None], Awaitable[None]]
+"""Is told how far a call is: done, total, message."""
+
+INTERNAL_ERROR, INVALID_PARAMS, REQUEST_TIMEOUT = -32603, -32602, -32001
+
+
+async def call_directly(
+    fake: Fake,
+    spec: ToolSpec,
+    arguments: Mapping[str, Any],
+    *,
+    journal: Journal,
+    entry: Entry,
+    desk: Desk,
+    timeout: float | None,
+    on_progress: ProgressCallback | None,
+) -> RawResult:
+    """Run a tool and close its entry; errors are those a client would get."""
+    try:
+        if spec.name in fake.withdrawn:
+            raise _protocol_error(INVALID_PARAMS, f"Unknown tool: {spec.name}; {nearest_phrase(spec.name, _offered(fake))}")
+        call = _DirectCall(desk, entry, on_progress)
+        if timeout is None:
+            result = await invoke(fake, spec, arguments, call)
+        else:
+            async with asyncio.timeout(timeout):
+                result = await invoke(fake, spec, arguments, call)
+    except asyncio.CancelledError:
+        journal.cancel(entry)
+        raise
+    except TimeoutError:
+        error = _protocol_error(REQUEST_TIMEOUT, "Request 'tools/call' timed out")
+        journal.fail(entry, error)
+        raise error from None
+    except Exception as error:
+        if isinstance(error, MCPFlowError) or hasattr(error, "code"):
+            journal.fail(entry, error)
+        else:
+            entry.crash = error
+            journal.fail(entry, _protocol_error(INTERNAL_ERROR, describe_crash(error)))
+        raise
+    entry.effect = not spec.mark.reads and not result["isError"]
+    journal.close(entry, result)
+    return result
+
+
+def _offered(fake: Fake) -> set[str]:
+    return set(contract_of(type(fake)).tools) - fake.withdrawn
+
+
+def _protocol_error(code: int, message: str) -> Exception:
+    from mcp import MCPError  # only when needed: the direct way is for runs that never load the SDK
+
+    return MCPError(code, message)
+
+
+class _DirectCall(Call):
+    def __init__(self, desk: Desk, entry: Entry, on_progress: ProgressCallback | None) -> None:
+        self._desk, self._entry, self._on_progress = desk, entry, on_progress
+
+    async def progress(self, done: float, *, total: float | None = None, message: str | None = None) -> None:
+        if self._on_progress is not None:
+            await self._on_progress(done, total, message)
+
+    async def log(self, message: str, *, level: LogLevel = "info") -> None:
+        pass  # nobody listens: log messages are for a client, and there is none
+
+    async def elicit(self, question: str, answer: type[T]) -> T:
+        from pytest_mcpflow.asking import elicitation_schema, elicited
+
+        asked = Elicitation(self._entry.server, question, elicitation_schema(answer))
+        given = await self._desk.ask(asked, self._entry)
+        return elicited(answer, "decline" if given is None else "accept", cast("Mapping[str, Any] | None", given))
+
+    async def sample(self, prompt: str, *, max_tokens: int = 1000) -> str:
+        given = await self._desk.ask(Sampling(self._entry.server, prompt, max_tokens), self._entry)
+        if given is None:
+            raise Declined("User rejected sampling request")
+        return cast(str, given)

@@ -1,0 +1,19 @@
+"""Hooks by which a plugin or a conftest adds to pytest-mcpflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_mcpflow.scenario import Scenario
+
+__all__ = ["pytest_mcpflow_scenarios"]
+
+
+@pytest.hookspec
+def pytest_mcpflow_scenarios() -> Iterable[type[Scenario]]:
+    """Return scenarios for `--mcp-scenario` to select from, besides those that ship and those of `mcp_scenarios`."""
+    return ()

@@ -1,0 +1,435 @@
+"""The hub: the servers one workflow may use, by name. Every call passes through it.
+
+    async with Hub() as hub:
+        cluster = hub.serve(Kubernetes())
+        result = await hub.call_tool("kubernetes.kubectl_get", {"resource_type": "pods"})
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+
+from pydantic_core import from_json
+
+from pytest_mcpflow.answers import Desk
+from pytest_mcpflow.clock import EPOCH
+from pytest_mcpflow.direct import ProgressCallback, call_directly
+from pytest_mcpflow.errors import ArgumentError, HubError, ToolError, UnknownNameError
+from pytest_mcpflow.fake import Fake
+from pytest_mcpflow.hub_clock import HubClock
+from pytest_mcpflow.journal import Entry, Journal
+from pytest_mcpflow.question import Answerer
+from pytest_mcpflow.result import CallResult, text_of
+from pytest_mcpflow.schema import RawResult, ToolSpec, contract_of
+from pytest_mcpflow.transcript import Transcript, matches
+from pytest_mcpflow.vacuity import Promises
+from pytest_mcpflow.ways import Era, Way
+
+if TYPE_CHECKING:
+    from mcp import Client, StdioServerParameters
+    from mcp.client import Transport
+    from mcp.server import MCPServer, Server
+
+    from pytest_mcpflow.connection import Connection
+    from pytest_mcpflow.served import Source
+
+__all__ = ["Context", "Hub", "HubTool"]
+
+F = TypeVar("F", bound=Fake)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What belongs together under one `context_id`."""
+
+    id: str
+    hub: Hub = field(repr=False, compare=False)
+
+    @property
+    def tool_calls(self) -> Transcript:
+        """The calls made in this context."""
+        return self.hub.transcript.in_context(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class HubTool:
+    """A tool as a server describes it; `qualified_name` is what `call_tool` takes."""
+
+    server: str
+    name: str
+    description: str
+    input_schema: Mapping[str, Any]
+    output_schema: Mapping[str, Any] | None
+
+    @property
+    def qualified_name(self) -> str:
+        return f"{self.server}.{self.name}"
+
+
+@dataclass(slots=True)
+class _Member:
+    """A server of the hub. `fake` and its `tools` are known where it is served here."""
+
+    name: str
+    make_source: Callable[[], Source]
+    fake: Fake | None = None
+    tools: Mapping[str, ToolSpec] | None = None
+    connection: Connection | None = None
+
+
+class Hub:
+    """The servers one workflow may use, by name.
+
+    Args:
+        way: How calls reach the servers served here.
+        era: The protocol era spoken with servers that speak both.
+        virtual_time: Whether time must be virtual (`True`), must be real (`False`), or is what the loop has (`None`).
+        starts_at: The calendar time at which virtual time begins.
+    """
+
+    def __init__(
+        self,
+        *,
+        way: Way = Way.MEMORY,
+        era: Era = Era.STATELESS,
+        virtual_time: bool | None = None,
+        starts_at: datetime = EPOCH,
+    ) -> None:
+        self.way, self.era = way, era
+        self.clock = HubClock(virtual_time, starts_at=starts_at)
+        self.contexts: dict[str, Context] = {}
+        self._members: dict[str, _Member] = {}
+        self._journal = Journal(self.clock)
+        self._desk = Desk(self._journal)
+        self._promises = Promises()
+
+    # Servers in
+
+    def serve(self, fake: F, *, name: str | None = None) -> F:
+        """Add a fake and return it. Its server name is its service's unless `name` is given.
+
+        Raises:
+            HubError: There is a server of that name already.
+            FakeDefinitionError: The fake's class cannot be described to a client.
+        """
+        contract = contract_of(type(fake))
+        member = self._add(name or fake.service, lambda: self._fake_source(member, fake))
+        member.fake, member.tools = fake, contract.tools
+        fake.clock = self.clock
+        return fake
+
+    def use(
+        self,
+        target: Server[Any] | MCPServer | StdioServerParameters | Transport | str,
+        *,
+        name: str | None = None,
+        connect_timeout: float = 60.0,
+    ) -> None:
+        """Add a server nobody here wrote: a URL, a command to start, an SDK server object, or any transport.
+
+        Args:
+            target: The server.
+            name: Its name in the hub; needed unless it is a server object, which has one.
+            connect_timeout: Real seconds until it must have answered for the first time.
+
+        Raises:
+            HubError: There is a server of that name already, or no name.
+            VirtualTimeError: It is outside of this process, and the hub's time is virtual.
+        """
+        known_as = name or getattr(target, "name", None)
+        if not isinstance(known_as, str):
+            raise HubError(f"hub.use({target!r}) needs a name=, the first half of `server.tool` in calls")
+        if self.clock.virtual_time:
+            self._refuse_outside(known_as, target)
+        self._add(known_as, lambda: self._outside_source(known_as, target, connect_timeout))
+
+    def replay(self, cassette: str | Path, *, name: str | None = None) -> None:
+        """Add a server that answers from a cassette, in process.
+
+        Raises:
+            CassetteError: The file is missing or broken.
+            HubError: There is a server of that name already.
+        """
+        from pytest_mcpflow.cassette.format import read_cassette
+        from pytest_mcpflow.cassette.replay import ReplayTransport
+
+        tape = read_cassette(Path(cassette))
+        known_as = name or tape.server_name or Path(cassette).stem
+        transport = ReplayTransport(tape, server_name=known_as)
+        self._promises.replays.append(transport)
+        self._add(known_as, lambda: self._transport_source(known_as, transport, tape.mode))
+
+    def answer_with(self, answerer: Answerer) -> None:
+        """Let `answerer` answer what servers ask: a mapping of fields (elicitation), a text (sampling), `None` declines."""
+        self._desk.answerer = answerer
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The names of the servers, in the order in which they were added."""
+        return tuple(self._members)
+
+    # Calls out
+
+    def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        context_id: str | None = None,
+        *,
+        timeout: float | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> Coroutine[Any, Any, CallResult]:
+        """Call `server.tool` and return its answer, which reads like a dict.
+
+        Args:
+            name: Server and tool, `kubernetes.kubectl_apply`.
+            arguments: By parameter name, JSON values.
+            context_id: The context the call belongs to.
+            timeout: Seconds to wait for the answer; for ever by default.
+            on_progress: Is told of the server's progress reports.
+
+        Raises:
+            UnknownNameError: There is no such server, or its fake has no such tool.
+            ToolError: The tool refused (`is_error`).
+            MCPError: The protocol, the connection or the time limit failed.
+            ServerStartError: The server could not be reached.
+        """
+        return self._promises.track(name, self._call(name, arguments or {}, context_id, timeout, on_progress))
+
+    async def client(self, name: str) -> Client:
+        """The connected client of one server, a real `mcp.Client`. The hub closes it.
+
+        Raises:
+            UnknownNameError: There is no such server.
+            ServerStartError: The server could not be reached.
+        """
+        from pytest_mcpflow.connection import Connection
+
+        member = self._member(name)
+        self.clock.start()
+        if member.connection is None:
+            source = member.make_source()
+            member.connection = Connection(name, lambda: source.connect(self._client_factory(member)))
+        return await member.connection.client()
+
+    async def list_tools(self) -> list[HubTool]:
+        """The tools of all servers, as each server lists them."""
+        found: list[HubTool] = []
+        for name in self.servers:
+            listed = await (await self.client(name)).list_tools()
+            found += [
+                HubTool(name, tool.name, tool.description or "", tool.input_schema, tool.output_schema)
+                for tool in listed.tools
+            ]
+        return found
+
+    def create_context(self, context_id: str | None = None) -> Context:
+        """Open a context; calls join it by its id. Delete it from `contexts` when it is over.
+
+        Raises:
+            HubError: There is an open context of that id.
+        """
+        known_as = context_id or f"context-{len(self.contexts) + 1}"
+        if known_as in self.contexts:
+            raise HubError(f"there is a context {known_as!r} already; delete it from hub.contexts first")
+        self.contexts[known_as] = context = Context(known_as, self)
+        return context
+
+    @property
+    def transcript(self) -> Transcript:
+        """What happened so far."""
+        known = [f"{member.name}.{tool}" for member in self._members.values() for tool in member.tools or ()]
+        return Transcript((e.freeze() for e in self._journal.entries), is_known=self._is_known, known=known)
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        self.clock.start()
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Leave every client, the last one connected first; servers can be connected again afterwards."""
+        errors: list[BaseException] = []
+        for member in reversed(self._members.values()):
+            connection, member.connection = member.connection, None
+            if connection is not None:
+                try:
+                    await connection.close()
+                except Exception as error:
+                    errors.append(error)
+        self.clock.stop()
+        if errors:
+            raise errors[0]
+
+    def run(self, workflow: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine from a test that is not async, in virtual time unless the hub's is real."""
+        from pytest_mcpflow.running import run_with
+
+        return run_with(self, workflow)
+
+    def verify(self, *, calls_expected: bool = True) -> None:
+        """Fail a test that passed without having checked anything.
+
+        Raises:
+            VacuousTestError: A call was never awaited, or servers were given and none was called.
+            HubError: A fake crashed, even where the workflow went on.
+            CassetteError: A recording was asked for what it does not have, or not for what it has.
+        """
+        self._promises.verify(self._journal.entries, self.servers, calls_expected=calls_expected)
+
+    # Inside
+
+    async def _call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        context_id: str | None,
+        timeout: float | None,
+        on_progress: ProgressCallback | None,
+    ) -> CallResult:
+        member, tool = self._resolve(name)
+        self.clock.start()
+        if member.tools is not None and tool not in member.tools:
+            error = UnknownNameError("tool", name, (f"{member.name}.{known}" for known in member.tools))
+            params = {"name": tool, "arguments": arguments}
+            self._journal.fail(self._journal.open(member.name, "tools/call", params, context_id=context_id), error)
+            raise error
+        if self.way is Way.DIRECT and member.fake is not None and member.tools is not None:
+            params = {"name": tool, "arguments": arguments}
+            raw = await call_directly(
+                member.fake,
+                member.tools[tool],
+                arguments,
+                journal=self._journal,
+                entry=self._journal.open(member.name, "tools/call", params, context_id=context_id),
+                desk=self._desk,
+                timeout=timeout,
+                on_progress=on_progress,
+            )
+        else:
+            raw = await self._call_through_client(member, tool, arguments, context_id, timeout, on_progress)
+        if raw.get("isError"):
+            text = text_of(raw)
+            raise (ArgumentError if text.startswith("Invalid arguments for ") else ToolError)(member.name, tool, text)
+        return CallResult(raw)
+
+    async def _call_through_client(
+        self,
+        member: _Member,
+        tool: str,
+        arguments: Mapping[str, Any],
+        context_id: str | None,
+        timeout: float | None,
+        on_progress: ProgressCallback | None,
+    ) -> RawResult:
+        from pytest_mcpflow.wire import current_context_id, current_entry
+
+        client = await self.client(member.name)
+        with _set(current_context_id, context_id), _set(current_entry, None):
+            try:
+                await client.call_tool(
+                    tool, dict(arguments), read_timeout_seconds=timeout, progress_callback=on_progress
+                )
+            except Exception as error:
+                entry = current_entry.get()
+                if entry is not None and entry.until is None:
+                    self._journal.fail(entry, error)
+                if entry is not None and entry.crash is not None:
+                    raise entry.crash from None
+                raise
+            entry = current_entry.get()
+        assert entry is not None
+        assert entry.result is not None
+        return cast(RawResult, from_json(entry.result))
+
+    def _resolve(self, name: str) -> tuple[_Member, str]:
+        servers = [server for server in self._members if name.startswith(f"{server}.")]
+        if not servers:
+            known = [f"{m.name}.{tool}" for m in self._members.values() for tool in m.tools or ("...",)]
+            kind = "server of tool" if "." in name else "tool"
+            raise UnknownNameError(kind, name, known, advice="A call reads `server.tool`; servers are added with hub.serve() or hub.use()")
+        server = max(servers, key=len)
+        return self._members[server], name[len(server) + 1 :]
+
+    def _member(self, name: str) -> _Member:
+        if name not in self._members:
+            raise UnknownNameError("server", name, self._members, advice="Add it with hub.serve() or hub.use()")
+        return self._members[name]
+
+    def _add(self, name: str, make_source: Callable[[], Source]) -> _Member:
+        if name in self._members:
+            raise HubError(f"there is a server {name!r} already; give this one a name of its own: name='{name}-2'")
+        self._members[name] = member = _Member(name, make_source)
+        return member
+
+    def _fake_source(self, member: _Member, fake: Fake) -> Source:
+        from pytest_mcpflow.served import FakeSource
+
+        return FakeSource(fake, member.name, way=self.way, era=self.era, ledger=self._note)
+
+    def _outside_source(self, name: str, target: Any, limit: float) -> Source:
+        from mcp.server import MCPServer, Server
+
+        from pytest_mcpflow.served import OutsideSource, ServerSource
+
+        if isinstance(target, Server | MCPServer):
+            return ServerSource(cast("Server[Any]", target), way=self.way, era=self.era)
+        return OutsideSource(target, name, mode=self._outside_mode, limit=limit)
+
+    def _transport_source(self, name: str, transport: Any, mode: str) -> Source:
+        from pytest_mcpflow.served import OutsideSource
+
+        return OutsideSource(transport, name, mode=mode, limit=60.0)
+
+    @property
+    def _outside_mode(self) -> str:
+        return "legacy" if self.era is Era.HANDSHAKE else "auto"
+
+    def _refuse_outside(self, name: str, target: Any) -> None:
+        from pytest_mcpflow.served import refuse_outside
+
+        refuse_outside(name, target)
+
+    def _client_factory(self, member: _Member) -> Any:
+        from pytest_mcpflow.served import client_factory
+
+        return client_factory(member.name, self._journal, self._desk, ours=member.fake is not None)
+
+    def _note(self, key: str | None, spec: ToolSpec, result: RawResult | BaseException) -> None:
+        entry = self._journal.find(key)
+        if entry is None:
+            return
+        if isinstance(result, BaseException):
+            entry.crash = result
+        else:
+            entry.effect = not spec.mark.reads and not result["isError"]
+
+    def _is_known(self, pattern: str) -> bool:
+        open_ended = any(m.tools is None for m in self._members.values())
+        sites = (f"{m.name}.{tool}" for m in self._members.values() for tool in m.tools or ())
+        if any(matches(pattern, site) for site in sites):
+            return True
+        server = pattern.rpartition(".")[0]
+        return open_ended and (not server or any(m.tools is None and matches(pattern, f"{m.name}.*") or m.name == server for m in self._members.values()))
+
+
+@contextmanager
+def _set(variable: Any, value: Any) -> Iterator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)

@@ -1,0 +1,62 @@
+"""The time a hub shows: seconds since its first use, on whatever clock its event loop has."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from pytest_mcpflow.clock import EPOCH, Clock, RealClock, RunClock, VirtualTimeLoop
+from pytest_mcpflow.errors import VirtualTimeError
+
+__all__ = ["HubClock"]
+
+
+class HubClock(Clock):
+    """Stands at zero until the hub is used, then follows the running loop.
+
+    Args:
+        virtual_time: `True`: the loop must be virtual; `False`: it must not; `None`: either.
+        starts_at: The calendar time at zero, where time is virtual.
+    """
+
+    def __init__(self, virtual_time: bool | None = None, *, starts_at: datetime = EPOCH) -> None:
+        super().__init__(starts_at)
+        self.virtual_time = virtual_time
+        self._running: RunClock | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped_at = 0.0
+
+    def now(self) -> float:
+        return self._stopped_at if self._running is None else self._stopped_at + self._running.now()
+
+    def start(self) -> None:
+        """Follow the running loop from here on.
+
+        Raises:
+            VirtualTimeError: The loop's time is not of the kind that was asked for, or it is another loop.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            return
+        if self._loop is not None:
+            raise VirtualTimeError("a hub belongs to one event loop at a time; leave it there first (await hub.aclose())")
+        virtual = isinstance(loop, VirtualTimeLoop)
+        if self.virtual_time is not None and self.virtual_time is not virtual:
+            raise VirtualTimeError(
+                f"this test asks for {'virtual' if self.virtual_time else 'real'} time, but runs on "
+                f"{type(loop).__module__}.{type(loop).__qualname__}; let pytest-mcpflow make the loop (no loop factory of "
+                f"your own for this test), or mark it @pytest.mark.mcpflow(virtual_time={not self.virtual_time})"
+            )
+        if isinstance(loop, VirtualTimeLoop):
+            loop.rebase(self.wall())
+            self._running = RunClock(loop.clock)
+        else:
+            if self._stopped_at == 0.0:
+                self.starts_at = RealClock().wall()
+            self._running = RunClock(RealClock())
+        self._loop = loop
+
+    def stop(self) -> None:
+        """Stand still until the next start, possibly on another loop."""
+        self._stopped_at = self.now()
+        self._running = self._loop = None

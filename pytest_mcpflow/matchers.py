@@ -1,0 +1,64 @@
+"""Values that stand for an interaction in a comparison.
+
+    assert mcpflow.transcript.calls("send_alert") == [sent({"severity": "high"})]
+
+Each part of an interaction can also be compared by itself, with `==` or with objects in the style of
+dirty-equals: `calls[0].arguments == {"severity": "high", "message": IsStr()}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_mcpflow.outcome import Answered, Refused, shown_arguments, shown_value
+from pytest_mcpflow.transcript import Interaction, matches
+
+__all__ = ["CallMatcher", "answered", "refused", "sent"]
+
+
+@dataclass(frozen=True, eq=False)
+class CallMatcher:
+    """Equals an interaction that has at least what is said here; what is `None` may be anything."""
+
+    site: str | None = None
+    arguments: Mapping[str, Any] | None = None
+    answer: Mapping[str, Any] | None = None
+    refusal: str | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Interaction):
+            return NotImplemented
+        return (
+            (self.site is None or matches(self.site, other.site))
+            and (self.arguments is None or _has(other.arguments, self.arguments))
+            and (self.answer is None or (isinstance(other.outcome, Answered) and _has(other.outcome.value, self.answer)))
+            and (self.refusal is None or (isinstance(other.outcome, Refused) and self.refusal in other.outcome.message))
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equal to many different interactions
+
+    def __repr__(self) -> str:
+        call = f"{self.site or '*'}({'' if self.arguments is None else shown_arguments(self.arguments)}, ...)"
+        outcome = "" if self.answer is None else f" -> {shown_value(self.answer)}"
+        return call.replace("(, ", "(") + outcome + ("" if self.refusal is None else f" -> refused: {self.refusal}")
+
+
+def sent(arguments: Mapping[str, Any], *, to: str | None = None) -> CallMatcher:
+    """A call with at least these arguments, to the tool that the pattern `to` names if it is given."""
+    return CallMatcher(site=to, arguments=arguments)
+
+
+def answered(answer: Mapping[str, Any], *, by: str | None = None) -> CallMatcher:
+    """A call that was answered with at least these values."""
+    return CallMatcher(site=by, answer=answer)
+
+
+def refused(words: str = "", *, by: str | None = None) -> CallMatcher:
+    """A call that was refused in a message with these words."""
+    return CallMatcher(site=by, refusal=words)
+
+
+def _has(actual: object, wanted: Mapping[str, Any]) -> bool:
+    return isinstance(actual, Mapping) and all(name in actual and actual[name] == wanted[name] for name in wanted)

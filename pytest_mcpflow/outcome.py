@@ -1,0 +1,99 @@
+"""How an interaction ended, as values that print themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Answered", "Asked", "Cancelled", "Failed", "Outcome", "Pending", "Refused", "shown_arguments", "shown_value"]
+
+WIDTH = 72
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The server answered with this value: structured content, or the text where there is none."""
+
+    value: Any
+
+    def __str__(self) -> str:
+        return shown_value(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server answered with `is_error`, in its own words."""
+
+    message: str
+
+    def __str__(self) -> str:
+        return f"refused: {shortened(self.message)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No answer: the protocol, the connection or a time limit failed. `code` is the JSON-RPC code where there is one."""
+
+    message: str
+    code: int | None = None
+
+    def __str__(self) -> str:
+        return f"failed: {shortened(self.message)}" + ("" if self.code is None else f" ({self.code})")
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The workflow gave the call up before there was an outcome."""
+
+    def __str__(self) -> str:
+        return "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """There is no outcome yet."""
+
+    def __str__(self) -> str:
+        return "..."
+
+
+Outcome = Answered | Refused | Failed | Cancelled | Pending
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question of the server in the middle of a call; `answer` is `None` where it was declined."""
+
+    question: str
+    answer: Any
+
+    def __str__(self) -> str:
+        return f"asked: {self.question} -> {'declined' if self.answer is None else shown_value(self.answer)}"
+
+
+def shown_arguments(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_shown(value)}" for name, value in arguments.items())
+
+
+def shown_value(value: Any) -> str:
+    if isinstance(value, Mapping) and set(value) == {"result"}:
+        value = value["result"]
+    return shortened("{" + shown_arguments(value) + "}" if isinstance(value, Mapping) else _shown(value))
+
+
+def shortened(text: str, width: int = WIDTH) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 3]}..."
+
+
+def _shown(value: Any) -> str:
+    match value:
+        case str() if len(value) > 48:
+            return repr(f"{value[:45]}...")
+        case list() if len(value) > 3:
+            return f"[{_shown(value[0])}, ... {len(value)} items]"
+        case Mapping() if len(value) > 3:
+            return f"{{... {len(value)} entries}}"
+        case _:
+            return repr(value)

@@ -1,0 +1,108 @@
+"""The pytest plugin. It imports pytest and nothing heavier; everything else is imported when a test needs it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from pytest_mcpflow.stash import hub_of
+
+pytest_plugins = ["pytest_mcpflow.fixtures.hub"]
+FIXTURE = "mcpflow"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    from pytest_mcpflow.options import add_options
+
+    add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from pytest_mcpflow import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    from pytest_mcpflow.options import MARKER
+
+    config.addinivalue_line("markers", MARKER)
+    if config.getoption("--mcp-scenario"):
+        from pytest_mcpflow.scenario_items import ScenarioPlugin
+
+        config.pluginmanager.register(ScenarioPlugin(config), "mcpflow-scenarios")
+
+
+# Tests that use the fixture
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
+    if FIXTURE not in metafunc.fixturenames:
+        return (yield)
+    from pytest_mcpflow.async_tests import loops_for_pytest_asyncio, parametrize_ways
+
+    parametrize_ways(metafunc)
+    with loops_for_pytest_asyncio(metafunc):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    hub = hub_of(item)
+    if hub is None or not isinstance(item, pytest.Function):
+        return (yield)
+    from pytest_mcpflow.async_tests import anyio_in_virtual_time, guarded
+    from pytest_mcpflow.options import marker_options
+
+    test = item.obj
+    is_async = inspect.iscoroutinefunction(test)
+    if is_async:
+        anyio_in_virtual_time(item, hub)
+        item.obj = guarded(test, hub)
+    try:
+        result = yield
+    finally:
+        item.obj = test
+    hub.verify(calls_expected=marker_options(item).calls_expected)
+    return result
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run an async test that uses the fixture and that no other plugin runs."""
+    hub = hub_of(pyfuncitem)
+    if hub is None or not inspect.iscoroutinefunction(pyfuncitem.obj) or "anyio_backend" in pyfuncitem.funcargs:
+        return None
+    from pytest_mcpflow.running import run
+
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+    run(pyfuncitem.obj(**arguments), virtual_time=hub.clock.virtual_time is not False)
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    hub = hub_of(item)
+    if hub is not None and report.when == "call" and report.failed and hub.transcript:
+        report.sections.append(("MCP transcript", str(hub.transcript)))
+    return report
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    if op != "==" or "pytest_mcpflow.transcript" not in sys.modules:
+        return None
+    from pytest_mcpflow.diff import explain_difference
+
+    return explain_difference(left, right)
+
+
+# Scenarios
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    return f"mcpflow: seed {config.getoption('--mcp-seed')}" if config.getoption("--mcp-scenario") else None

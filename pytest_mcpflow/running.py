@@ -1,0 +1,52 @@
+"""Running a coroutine with a hub: on a loop made for it, and closing the hub on that loop whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pytest_mcpflow.clock import VirtualTimeLoop
+
+if TYPE_CHECKING:
+    from pytest_mcpflow.hub import Hub
+
+__all__ = ["loop_factory", "run", "run_with", "with_hub"]
+
+T = TypeVar("T")
+
+
+def loop_factory(virtual_time: bool) -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the event loop of a test."""
+    return VirtualTimeLoop if virtual_time else asyncio.new_event_loop
+
+
+def run(coroutine: Coroutine[Any, Any, T], *, virtual_time: bool = True) -> T:
+    """Run a coroutine to its end in virtual time: sleeping costs nothing, and two runs are alike.
+
+        >>> run(asyncio.sleep(86_400))
+
+    Raises:
+        DeadlockError: Nothing could run and no timer was armed.
+    """
+    with asyncio.Runner(loop_factory=loop_factory(virtual_time)) as runner:
+        return runner.run(coroutine)
+
+
+def run_with(hub: Hub, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that uses `hub`, and leave the hub's clients on the same loop."""
+    return run(with_hub(hub, lambda: coroutine), virtual_time=hub.clock.virtual_time is not False)
+
+
+async def with_hub(hub: Hub, body: Callable[[], Awaitable[T]]) -> T:
+    """Await `body()` and close the hub; an error of the body wins over one of closing."""
+    try:
+        result = await body()
+    except BaseException as error:
+        try:
+            await hub.aclose()
+        except Exception as closing:
+            error.add_note(f"closing the hub failed, too: {closing!r}")
+        raise
+    await hub.aclose()
+    return result

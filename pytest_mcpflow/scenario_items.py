@@ -1,0 +1,149 @@
+"""Scenarios as pytest items: selected by `--mcp-scenario`, one item for each transport asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_mcpflow.async_tests import pair_id, way_era_pairs
+from pytest_mcpflow.catalogue import Catalogue, builtin_scenarios, load_workflow, scenarios_in
+from pytest_mcpflow.errors import MCPFlowError, UnknownNameError
+from pytest_mcpflow.options import eras_asked, ways_asked
+from pytest_mcpflow.report.failure import failure_block
+from pytest_mcpflow.scenario import Scenario, Workflow
+from pytest_mcpflow.verdict import Judgement, Verdict, judge
+from pytest_mcpflow.ways import Era, Way
+
+__all__ = ["ScenarioFailed", "ScenarioItem", "ScenarioPlugin", "catalogue_of"]
+
+
+class ScenarioFailed(Exception):
+    """A scenario's run was judged and did not pass."""
+
+    def __init__(self, judgement: Judgement) -> None:
+        super().__init__(f"{judgement.scenario} {judgement.verdict}")
+        self.judgement = judgement
+
+
+class ScenarioItem(pytest.Item):
+    """One scenario, run one way."""
+
+    def __init__(
+        self, *, scenario: type[Scenario], way: Way, era: Era, workflow: Workflow | None, **node: Any
+    ) -> None:
+        super().__init__(**node)
+        self._scenario, self._way, self._era, self._workflow = scenario, way, era, workflow
+        for tag in scenario.tags:
+            self.extra_keyword_matches.add(tag)
+
+    def runtest(self) -> None:
+        scenario = self._scenario()
+        scenario.seed = self.config.getoption("--mcp-seed")
+        judgement = judge(scenario, way=self._way, era=self._era, workflow=self._workflow)
+        calls, seconds = len(judgement.transcript), f"{judgement.seconds:g}"
+        self.user_properties += [("mcp_verdict", judgement.verdict.value), ("mcp_calls", calls), ("mcp_seconds", seconds)]
+        if judgement.verdict is not Verdict.PASSED:
+            self.add_report_section("call", "MCP transcript", str(judgement.transcript))
+            raise ScenarioFailed(judgement) from judgement.cause
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, ScenarioFailed):
+            return failure_block(excinfo.value.judgement)
+        if isinstance(excinfo.value, MCPFlowError):
+            return f"{type(excinfo.value).__name__}: {excinfo.value}"
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[str, None, str]:
+        return "scenario", None, self.name
+
+
+class ScenarioPlugin:
+    """Registered when `--mcp-scenario` is given.
+
+    Raises:
+        pytest.UsageError: What was asked for does not exist or cannot be loaded.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._alone = config.args_source is not pytest.Config.ArgsSource.ARGS
+        self._results: list[pytest.TestReport] = []
+        try:
+            catalogue = catalogue_of(config)
+            self._selected = catalogue.select(config.getoption("--mcp-scenario"))
+            self._workflows = _workflows(config, catalogue)
+        except MCPFlowError as error:
+            raise pytest.UsageError(str(error)) from error
+        if self._alone:
+            config.args = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        if self._alone:
+            items.clear()
+        items += self._items(session)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.nodeid.startswith(NODE_PREFIX) and (report.when == "call" or report.failed):
+            self._results.append(report)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self._results:
+            return
+        terminalreporter.section("MCP scenarios")
+        for report in sorted(self._results, key=lambda report: report.nodeid):
+            facts = dict(report.user_properties)
+            name = report.nodeid.removeprefix(NODE_PREFIX)
+            run = f"{facts['mcp_calls']:>4} calls  {float(facts['mcp_seconds']):>9,.1f} s virtual" if facts else ""
+            terminalreporter.write(report.outcome.upper().ljust(8), green=report.passed, red=report.failed)
+            terminalreporter.write_line(f"{name:<44}{run}".rstrip())
+
+    def _items(self, session: pytest.Session) -> Iterator[ScenarioItem]:
+        eras = eras_asked(self._config)
+        for scenario in self._selected:
+            for way, era in way_era_pairs(ways_asked(self._config), eras):
+                yield ScenarioItem.from_parent(
+                    session,
+                    name=f"{scenario.name}[{pair_id(way, era, eras)}]",
+                    nodeid=f"{NODE_PREFIX}{scenario.name}[{pair_id(way, era, eras)}]",
+                    scenario=scenario,
+                    way=way,
+                    era=era,
+                    workflow=self._workflows.get(scenario.name),
+                )
+
+
+NODE_PREFIX = "scenario::"
+
+
+def catalogue_of(config: pytest.Config) -> Catalogue:
+    """All scenarios that a run can select from: those that ship, the ini's, and those of plugins.
+
+    Raises:
+        ScenarioError: One cannot be loaded.
+    """
+    rewrite = pytest.register_assert_rewrite
+    scenarios = list(builtin_scenarios(rewrite))
+    for path in config.getini("mcp_scenarios"):
+        scenarios += scenarios_in(path, rewrite)
+    for more in config.hook.pytest_mcpflow_scenarios():
+        scenarios += more
+    return Catalogue(scenarios)
+
+
+def _workflows(config: pytest.Config, catalogue: Catalogue) -> dict[str, Workflow]:
+    names = {scenario.name for scenario in catalogue}
+    workflows: dict[str, Workflow] = {}
+    for assignment in [*config.getini("mcp_workflows"), *config.getoption("--mcp-workflow")]:
+        name, equals, reference = assignment.partition("=")
+        if not equals:
+            raise pytest.UsageError(f"workflow {assignment!r} is not of the form NAME=MODULE:CALLABLE")
+        if name.strip() not in names:
+            raise UnknownNameError("scenario", name.strip(), names)
+        search = [config.rootpath, config.invocation_params.dir]
+        workflows[name.strip()] = load_workflow(reference.strip(), search=search)
+    return workflows
+
+

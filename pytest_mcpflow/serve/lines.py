@@ -1,0 +1,88 @@
+"""JSON-RPC messages as lines on an asyncio stream, the framing of MCP's stdio transport.
+
+Both classes are the stream protocols of the SDK, without a task in between, and count what passes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+import anyio
+from mcp.shared.message import SessionMessage
+from mcp_types import jsonrpc_message_adapter
+from pydantic import ValidationError
+
+from pytest_mcpflow.clock import Flow
+
+__all__ = ["LINE_LIMIT", "LineReader", "LineWriter"]
+
+LINE_LIMIT = 64 * 1024 * 1024
+"""The longest message, in bytes."""
+
+
+class _Closing:
+    async def aclose(self) -> None:
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class LineReader(_Closing):
+    """Reads messages; a line that is none is handed on as the exception it caused."""
+
+    def __init__(self, stream: asyncio.StreamReader, flow: Flow) -> None:
+        self._stream, self._flow = stream, flow
+
+    async def receive(self) -> SessionMessage | Exception:
+        try:
+            line = await self._stream.readline()
+        except (ConnectionError, ValueError) as error:
+            raise anyio.EndOfStream from error
+        if not line:
+            self._flow.close()
+            raise anyio.EndOfStream
+        self._flow.received()
+        try:
+            return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+        except ValidationError as error:
+            return error
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        try:
+            return await self.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        self._flow.close()
+
+
+class LineWriter(_Closing):
+    """Writes messages."""
+
+    def __init__(self, stream: asyncio.StreamWriter, flow: Flow) -> None:
+        self._stream, self._flow = stream, flow
+
+    async def send(self, item: SessionMessage, /) -> None:
+        if self._stream.is_closing():
+            raise anyio.ClosedResourceError
+        self._flow.sent()
+        self._stream.write(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+        try:
+            await self._stream.drain()
+        except ConnectionError as error:
+            raise anyio.BrokenResourceError from error
+
+    async def aclose(self) -> None:
+        self._stream.close()

@@ -1,0 +1,182 @@
+"""One server of a hub, whatever stands behind its name."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from mcp import Client, ClientSession, MCPError, StdioServerParameters
+from mcp.client import Transport
+from mcp.client.session import IncomingMessage
+from mcp.client.stdio import stdio_client
+from mcp.server import MCPServer, Server
+
+from pytest_mcpflow.answers import Desk
+from pytest_mcpflow.connection import unwrapped
+from pytest_mcpflow.errors import ServerStartError, VirtualTimeError
+from pytest_mcpflow.fake import Fake
+from pytest_mcpflow.journal import Journal
+from pytest_mcpflow.outcome import shortened
+from pytest_mcpflow.serve.http import http_transport
+from pytest_mcpflow.serve.memory import memory_transport
+from pytest_mcpflow.serve.stdio import stdio_transport
+from pytest_mcpflow.server import Ledger, serve_fake
+from pytest_mcpflow.ways import Era, Way
+from pytest_mcpflow.wire import tap
+
+__all__ = [
+    "ClientFactory",
+    "FakeSource",
+    "OutsideSource",
+    "ServerSource",
+    "Source",
+    "client_factory",
+    "refuse_outside",
+]
+
+ClientFactory = Callable[[Transport, str], Client]
+"""Makes a client over a transport, in a protocol mode of the SDK, with the hub's callbacks."""
+
+
+class Source(ABC):
+    """What stands behind a server's name."""
+
+    @abstractmethod
+    def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
+        """A context in which a client is connected to it."""
+
+
+_TRANSPORTS = {Way.DIRECT: memory_transport, Way.MEMORY: memory_transport, Way.STDIO: stdio_transport, Way.HTTP: http_transport}
+"""A real client has no direct way, so it gets the nearest one."""
+
+
+class ServerSource(Source):
+    """An SDK server of this process, ours or the user's."""
+
+    def __init__(self, server: Server[Any] | MCPServer, *, way: Way, era: Era) -> None:
+        # MCPServer shows the lowlevel server it wraps under no public name (mcp 2.3).
+        self._server = server._lowlevel_server if isinstance(server, MCPServer) else server  # pyright: ignore[reportPrivateUsage]
+        self._way, self._era = way, era
+
+    def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
+        return make_client(_TRANSPORTS[self._way](self._server), self._era.client_mode)
+
+
+class FakeSource(Source):
+    """A fake."""
+
+    def __init__(self, fake: Fake, name: str, *, way: Way, era: Era, ledger: Ledger) -> None:
+        self.fake = fake
+        self._source = ServerSource(serve_fake(fake, name=name, ledger=ledger), way=way, era=era)
+
+    def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
+        return self._source.connect(make_client)
+
+
+class OutsideSource(Source):
+    """A server that nobody here serves: a command, a URL, or any transport.
+
+    Args:
+        target: What to connect to.
+        name: Its name in the hub, for messages.
+        mode: The protocol mode, by default whatever the server speaks.
+        limit: Real seconds it may take until it has answered for the first time.
+    """
+
+    def __init__(self, target: StdioServerParameters | str | Transport, name: str, *, mode: str, limit: float) -> None:
+        self._target, self._name, self._mode, self._limit = target, name, mode, limit
+
+    def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
+        return self._connected(make_client)
+
+    @asynccontextmanager
+    async def _connected(self, make_client: ClientFactory) -> AsyncIterator[Client]:
+        garbage: list[Exception] = []
+
+        async def notice(message: IncomingMessage) -> None:
+            if isinstance(message, Exception):
+                garbage.append(message)
+
+        async with AsyncExitStack() as stack:
+            said = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace"))
+            client = make_client(self._transport(said), self._mode)
+            client.message_handler = client.message_handler or notice
+            try:
+                async with asyncio.timeout(self._limit):
+                    await stack.enter_async_context(client)
+            except TimeoutError:
+                raise self._start_error(f"did not answer within {self._limit:g} s", said, garbage) from None
+            except (OSError, MCPError, RuntimeError, ExceptionGroup) as error:
+                cause = unwrapped(error)
+                raise self._start_error(f"{type(cause).__name__}: {cause}", said, garbage) from cause
+            yield client
+
+    def _transport(self, said: TextIO) -> Any:
+        if isinstance(self._target, StdioServerParameters):
+            return stdio_client(self._target, errlog=said)
+        return self._target
+
+    def _start_error(self, why: str, said: TextIO, garbage: list[Exception]) -> ServerStartError:
+        said.seek(0)
+        heard = said.read()[-2000:].strip()
+        match self._target:
+            case StdioServerParameters():
+                what = f"`{' '.join([self._target.command, *self._target.args])}`"
+                cure = "run the command by hand to see whether it is an MCP server that speaks stdio"
+            case str():
+                what, cure = self._target, "check the address, and that the server is up"
+            case _:
+                what, cure = "its transport", "check the transport given to hub.use()"
+        message = f"server {self._name!r}: {what} {why}"
+        if garbage:
+            message += f"; it wrote what is not MCP: {shortened(str(garbage[0]))}"
+        if heard:
+            message += f"; its standard error ends: {heard[-400:]}"
+        return ServerStartError(f"{message}; {cure}")
+
+
+def client_factory(server: str, journal: Journal, desk: Desk, *, ours: bool) -> ClientFactory:
+    """Makes clients whose requests are written down and whose questions are answered by the test."""
+
+    def make_client(transport: Transport, mode: str) -> Client:
+        return _HubClient(
+            transport,
+            mode=mode,
+            elicitation_callback=desk.elicitation_callback(server),
+            sampling_callback=desk.sampling_callback(server),
+            cache=None,  # an answer out of a cache would be a call that nobody sees
+            on_connected=lambda session: tap(session, server, journal, ours=ours),
+        )
+
+    return make_client
+
+
+def refuse_outside(name: str, target: object) -> None:
+    """Virtual time and a server outside of this process do not go together.
+
+    Raises:
+        VirtualTimeError: `target` is outside.
+    """
+    if isinstance(target, StdioServerParameters | str):
+        what = f"the command `{target.command}`" if isinstance(target, StdioServerParameters) else target
+        raise VirtualTimeError(
+            f"server {name!r} is {what}, outside of this process, where virtual time cannot stop the clock; "
+            "mark the test @pytest.mark.mcpflow(virtual_time=False)"
+        )
+
+
+@dataclass(kw_only=True)
+class _HubClient(Client):
+    """A client that says when its session is connected."""
+
+    on_connected: Callable[[ClientSession], None]
+
+    async def __aenter__(self) -> Client:
+        await super().__aenter__()
+        self.on_connected(self.session)
+        return self

@@ -1,0 +1,286 @@
+"""A fake as an MCP server: the public lowlevel `mcp.server.Server`, in both protocol eras.
+
+The lowlevel server is used because `MCPServer` runs plain functions on threads (two calls would mix),
+prefixes error texts and reconfigures logging.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, cast
+
+from mcp.server import NotificationOptions, Server
+from mcp.server.context import ServerRequestContext
+from mcp.server.session import ServerSession
+from mcp.server.subscriptions import (
+    InMemorySubscriptionBus,
+    ListenHandler,
+    PromptsListChanged,
+    ResourcesListChanged,
+    ResourceUpdated,
+    ServerEvent,
+    ToolsListChanged,
+)
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    EmptyResult,
+    GetPromptRequestParams,
+    GetPromptResult,
+    InputRequiredResult,
+    ListPromptsResult,
+    ListResourcesResult,
+    ListResourceTemplatesResult,
+    ListToolsResult,
+    NotificationParams,
+    PaginatedRequestParams,
+    Prompt,
+    PromptArgument,
+    PromptMessage,
+    ReadResourceRequestParams,
+    ReadResourceResult,
+    Resource,
+    ResourceTemplate,
+    SetLevelRequestParams,
+    SubscribeRequestParams,
+    TextContent,
+    TextResourceContents,
+    Tool,
+    ToolAnnotations,
+    UnsubscribeRequestParams,
+)
+from mcp_types import BlobResourceContents
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from pytest_mcpflow.asking import BackChannelCall, InputNeeded, RoundsCall
+from pytest_mcpflow.clock import foreground
+from pytest_mcpflow.errors import nearest_phrase
+from pytest_mcpflow.fake import Change, Fake, FakeError
+from pytest_mcpflow.schema import Contract, RawResult, ResourceSpec, ToolSpec, contract_of, describe_crash, invoke
+from pytest_mcpflow.uri import match_uri
+
+__all__ = ["INTERACTION_KEY", "Ledger", "serve_fake"]
+
+INTERACTION_KEY = "pytest-mcpflow/interaction"
+"""Under this `_meta` key a hub sends the number of the interaction, so that an effect finds its call."""
+
+Context = ServerRequestContext[Any, Any]
+
+Ledger = Callable[[str | None, ToolSpec, "RawResult | BaseException"], None]
+"""Is told what became of each tool call at the fake: interaction key, tool, result or the fake's own crash."""
+
+
+def serve_fake(fake: Fake, *, name: str | None = None, ledger: Ledger | None = None) -> Server[Any]:
+    """Build the server of a fake. Its state stays in `fake`; two servers of one fake share it.
+
+    Raises:
+        FakeDefinitionError: The class cannot be described to a client.
+    """
+    return _FakeServer(fake, name or fake.service, ledger or (lambda *_: None)).server
+
+
+class _FakeServer:
+    def __init__(self, fake: Fake, name: str, ledger: Ledger) -> None:
+        self.fake, self.ledger = fake, ledger
+        self.contract: Contract = contract_of(type(fake))
+        self.sessions: list[ServerSession] = []
+        self.subscribers: dict[str, list[ServerSession]] = {}
+        self.bus = InMemorySubscriptionBus()
+        self.sending: set[asyncio.Task[None]] = set()
+        self.listing = {spec.name: _describe_tool(spec) for spec in self.contract.tools.values()}
+        self.server = self._build(name)
+        fake.on_change(self.announce)
+
+    def _build(self, name: str) -> Server[Any]:
+        contract = self.contract
+        server: Server[Any] = _ChangingServer(
+            name,
+            instructions=type(self.fake).__doc__,
+            on_list_tools=self.list_tools,
+            on_call_tool=self.call_tool,
+            on_list_resources=self.list_resources if contract.resources else None,
+            on_list_resource_templates=self.list_templates if contract.resources else None,
+            on_read_resource=self.read_resource if contract.resources else None,
+            on_subscribe_resource=self.subscribe if contract.resources else None,
+            on_unsubscribe_resource=self.unsubscribe if contract.resources else None,
+            on_list_prompts=self.list_prompts if contract.prompts else None,
+            on_get_prompt=self.get_prompt if contract.prompts else None,
+            on_subscriptions_listen=ListenHandler(self.bus),
+        )
+        # Through the constructor this handler would warn that logging is deprecated, on each fake.
+        server.add_request_handler("logging/setLevel", SetLevelRequestParams, self.set_level)
+        server.add_notification_handler("notifications/initialized", NotificationParams, self.initialized)
+        server.middleware.clear()  # the only one is a tracer, which costs a fifth of a call
+        return server
+
+    async def list_tools(self, ctx: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
+        hidden = self.fake.withdrawn
+        return ListToolsResult(tools=[tool for name, tool in self.listing.items() if name not in hidden])
+
+    async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
+        spec = self.contract.tools.get(params.name)
+        if spec is None or params.name in self.fake.withdrawn:
+            offered = set(self.contract.tools) - self.fake.withdrawn
+            raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name}; {nearest_phrase(params.name, offered)}")
+        key = cast("Mapping[str, Any]", ctx.meta or {}).get(INTERACTION_KEY)
+        call = RoundsCall(ctx, params, key) if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS else BackChannelCall(ctx)
+        try:
+            with foreground():
+                result = await invoke(self.fake, spec, params.arguments or {}, call)
+        except InputNeeded as needed:
+            return needed.result
+        except Exception as crash:
+            self.ledger(key, spec, crash)
+            raise MCPError(INTERNAL_ERROR, describe_crash(crash)) from crash
+        self.ledger(key, spec, result)
+        # The runner takes the wire form as it is, which spares a model; it drops the tag in the handshake era.
+        return cast(CallToolResult, {**result, "resultType": "complete"})
+
+    async def list_resources(self, ctx: Context, params: PaginatedRequestParams | None) -> ListResourcesResult:
+        return ListResourcesResult(
+            resources=[
+                Resource(name=spec.name, uri=spec.mark.uri, description=spec.description, mime_type=spec.mark.mime_type)
+                for spec in self.contract.resources.values()
+                if not spec.is_template
+            ]
+        )
+
+    async def list_templates(self, ctx: Context, params: PaginatedRequestParams | None) -> ListResourceTemplatesResult:
+        return ListResourceTemplatesResult(
+            resource_templates=[
+                ResourceTemplate(
+                    name=spec.name,
+                    uri_template=spec.mark.uri,
+                    description=spec.description,
+                    mime_type=spec.mark.mime_type,
+                )
+                for spec in self.contract.resources.values()
+                if spec.is_template
+            ]
+        )
+
+    async def read_resource(self, ctx: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
+        uri = str(params.uri)
+        for spec in self.contract.resources.values():
+            values = match_uri(spec.mark.uri, uri)
+            if values is not None:
+                return ReadResourceResult(contents=[_read(self.fake, spec, uri, values)])
+        known = [spec.mark.uri for spec in self.contract.resources.values()]
+        # -32602 in protocol 2026-07-28; the handshake era has a code of its own for this.
+        code = INVALID_PARAMS if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS else -32002
+        raise MCPError(code, f"Resource not found: {uri}; {nearest_phrase(uri, known)}", {"uri": uri})
+
+    async def subscribe(self, ctx: Context, params: SubscribeRequestParams) -> EmptyResult:
+        self.subscribers.setdefault(str(params.uri), []).append(ctx.session)
+        return EmptyResult()
+
+    async def unsubscribe(self, ctx: Context, params: UnsubscribeRequestParams) -> EmptyResult:
+        self.subscribers.pop(str(params.uri), None)
+        return EmptyResult()
+
+    async def list_prompts(self, ctx: Context, params: PaginatedRequestParams | None) -> ListPromptsResult:
+        return ListPromptsResult(
+            prompts=[
+                Prompt(
+                    name=spec.name,
+                    description=spec.description,
+                    arguments=[
+                        PromptArgument(name=name, required=name in spec.parameters.json_schema.get("required", ()))
+                        for name in spec.parameters.names
+                    ],
+                )
+                for spec in self.contract.prompts.values()
+            ]
+        )
+
+    async def get_prompt(self, ctx: Context, params: GetPromptRequestParams) -> GetPromptResult:
+        spec = self.contract.prompts.get(params.name)
+        if spec is None:
+            known = nearest_phrase(params.name, self.contract.prompts)
+            raise MCPError(INVALID_PARAMS, f"Unknown prompt: {params.name}; {known}")
+        try:
+            values = spec.parameters.adapter.validate_python(params.arguments or {})
+            text = spec.method(self.fake, **values)
+        except (ValidationError, FakeError) as error:
+            raise MCPError(INVALID_PARAMS, f"Prompt {params.name}: {error}") from error
+        message = PromptMessage(role="user", content=TextContent(type="text", text=text))
+        return GetPromptResult(description=spec.description, messages=[message])
+
+    async def set_level(self, ctx: Context, params: SetLevelRequestParams) -> EmptyResult:
+        return EmptyResult()
+
+    async def initialized(self, ctx: Context, params: NotificationParams) -> None:
+        self.sessions.append(ctx.session)
+
+    def announce(self, change: Change) -> None:
+        """Send a change to whoever listens, in the background: state changes are not async."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # changed by a test outside its event loop, when no client can be connected
+        task = loop.create_task(self._send(change), name=f"announce {change.of} of {self.server.name}")
+        self.sending.add(task)
+        task.add_done_callback(self.sending.discard)
+
+    async def _send(self, change: Change) -> None:
+        event, notify = _ANNOUNCEMENTS[change.of]
+        await self.bus.publish(event(change))
+        listeners = self.subscribers.get(change.uri, []) if change.of == "resource" else self.sessions
+        for session in tuple(listeners):
+            await notify(session, change)
+
+
+class _ChangingServer(Server[Any]):
+    """Says in the handshake that its lists can change."""
+
+    def create_initialization_options(self, *args: Any, **kwargs: Any) -> Any:
+        changes = NotificationOptions(prompts_changed=True, resources_changed=True, tools_changed=True)
+        return super().create_initialization_options(changes, **kwargs)
+
+
+_Announcement = tuple[Callable[[Change], ServerEvent], Callable[[ServerSession, Change], Awaitable[None]]]
+_ANNOUNCEMENTS: Mapping[str, _Announcement] = {
+    "tools": (lambda _: ToolsListChanged(), lambda session, _: session.send_tool_list_changed()),
+    "prompts": (lambda _: PromptsListChanged(), lambda session, _: session.send_prompt_list_changed()),
+    "resources": (lambda _: ResourcesListChanged(), lambda session, _: session.send_resource_list_changed()),
+    "resource": (
+        lambda change: ResourceUpdated(uri=change.uri),
+        lambda session, change: session.send_resource_updated(change.uri),
+    ),
+}
+
+
+def _describe_tool(spec: ToolSpec) -> Tool:
+    mark = spec.mark
+    return Tool(
+        name=spec.name,
+        description=spec.description,
+        input_schema=spec.parameters.json_schema,
+        output_schema=spec.output_schema,
+        annotations=ToolAnnotations(
+            read_only_hint=mark.reads,
+            destructive_hint=mark.destroys,
+            idempotent_hint=mark.idempotent or mark.reads,
+            open_world_hint=False,
+        ),
+    )
+
+
+def _read(
+    fake: Fake, spec: ResourceSpec, uri: str, values: Mapping[str, str]
+) -> TextResourceContents | BlobResourceContents:
+    try:
+        content = spec.method(fake, **spec.parameters.adapter.validate_strings(values))
+    except (ValidationError, FakeError) as error:
+        raise MCPError(INVALID_PARAMS, f"{uri}: {error}") from error
+    if isinstance(content, bytes):
+        return BlobResourceContents(uri=uri, mime_type=spec.mark.mime_type, blob=base64.b64encode(content).decode())
+    text = content if isinstance(content, str) else to_json(content).decode()
+    return TextResourceContents(uri=uri, mime_type=spec.mark.mime_type, text=text)

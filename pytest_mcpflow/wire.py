@@ -1,0 +1,100 @@
+"""The one seam for messages: between a client's session and whatever carries its requests.
+
+Here everything is seen that a client does, on every transport and in both eras: the hub's own calls, a
+workflow's `mcp.Client`, and what other libraries do with its session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from contextvars import ContextVar
+from importlib.metadata import version
+from typing import Any
+
+import anyio
+from anyio.abc import TaskStatus
+from mcp import ClientSession
+from mcp.shared.dispatcher import CallOptions, Dispatcher, OnNotify, OnNotifyIntercept, OnRequest
+
+from pytest_mcpflow.errors import HubError
+from pytest_mcpflow.journal import Entry, Journal
+from pytest_mcpflow.server import INTERACTION_KEY
+from pytest_mcpflow.transcript import NOISE
+
+__all__ = ["current_context_id", "current_entry", "tap"]
+
+current_context_id: ContextVar[str | None] = ContextVar("current_context_id", default=None)
+"""The context that `hub.call_tool` was given, for the request it leads to."""
+
+current_entry: ContextVar[Entry | None] = ContextVar("current_entry", default=None)
+"""The interaction that the running task is in the middle of."""
+
+
+def tap(session: ClientSession, server: str, journal: Journal, *, ours: bool) -> None:
+    """Write every request of `session` into the journal.
+
+    Args:
+        session: A connected session.
+        server: Its name in the hub.
+        journal: Where to write.
+        ours: Whether the server is a fake of this process, which is then told the number of the interaction.
+
+    Raises:
+        HubError: The SDK has moved the seam.
+    """
+    inner = getattr(session, "_dispatcher", None)
+    if not callable(getattr(inner, "send_raw_request", None)):
+        raise HubError(
+            f"mcp {version('mcp')} has no ClientSession._dispatcher.send_raw_request any more, where pytest-mcpflow "
+            "sees a client's requests; use a version of pytest-mcpflow made for this one"
+        )
+    # The SDK has no public hook on a client's requests; the attribute is checked above.
+    session._dispatcher = _Tap(inner, server, journal, ours)  # type: ignore[assignment]  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+
+
+class _Tap:
+    def __init__(self, inner: Dispatcher[Any], server: str, journal: Journal, ours: bool) -> None:
+        self._inner, self._server, self._journal, self._ours = inner, server, journal, ours
+        self._in_rounds: dict[str, Entry] = {}
+
+    async def send_raw_request(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
+    ) -> dict[str, Any]:
+        asked = params or {}
+        entry = self._in_rounds.pop(asked.get("requestState") or "", None)
+        if entry is None:
+            entry = self._journal.open(self._server, method, asked, context_id=current_context_id.get())
+        if method not in NOISE:  # the SDK lists the tools by itself, after the call that the caller is in
+            current_entry.set(entry)
+        if self._ours and method == "tools/call":
+            params = {**asked, "_meta": {**asked.get("_meta", {}), INTERACTION_KEY: entry.key}}
+        try:
+            result = await self._inner.send_raw_request(method, params, opts)
+        except asyncio.CancelledError:
+            self._journal.cancel(entry)
+            raise
+        except BaseException as error:
+            self._journal.fail(entry, error)
+            raise
+        if result.get("resultType") == "input_required":
+            self._in_rounds[result.get("requestState") or ""] = entry
+        else:
+            self._journal.close(entry, result)
+        return result
+
+    async def notify(self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None) -> None:
+        await self._inner.notify(method, params, opts)
+
+    async def run(
+        self,
+        on_request: OnRequest,
+        on_notify: OnNotify,
+        on_notify_intercept: OnNotifyIntercept | None = None,
+        *,
+        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
+        await self._inner.run(on_request, on_notify, on_notify_intercept, task_status=task_status)
+
+    def __getattr__(self, name: str) -> Any:  # other clients ask their dispatcher for more than the protocol has
+        return getattr(self._inner, name)

@@ -1,0 +1,1 @@
+"""Documented workflows as scenarios, one workflow a file."""
