@@ -79,6 +79,7 @@ class DatabaseTools(Estate):
             raise DatabaseError(f"cannot set max_connections to {max_connections}: at least 1 is needed")
         with self.changing():
             record = next((holder.databases.pop(database) for holder in holders), Database(has_schema=False))
+            record.wipe()
             record.engine, record.max_connections, record.exists = engine, max_connections, True
             record.ready_at = self.clock.now() + self.provisioning_seconds
             record.backups_from = self.clock.now()
