@@ -146,7 +146,8 @@ class DeploymentTools(Estate):
                 unit = self.host(host).services[service] = Service(version)
             else:
                 before, unit.version = unit.version, version
-                unit.previous_versions.append(before)
+                if before != version:
+                    unit.previous_versions.append(before)
             self._start(service, unit)
             return self._record("rolling", request, before, approval, key)
 
