@@ -256,6 +256,7 @@ def test_the_same_droplet_created_twice_is_two_droplets() -> None:
     first, second = hosts.create_droplet("web-1"), hosts.create_droplet("web-1")
     assert first.droplet_id != second.droplet_id
     hosts.destroy_droplet(first.droplet_id)
+    refused(hosts, "404 The resource you requested", lambda: hosts.destroy_droplet(first.droplet_id))
     assert [each.name for each in hosts.list_hosts()] == ["web-1"]
 
 

@@ -371,3 +371,11 @@ def test_a_version_deployed_twice_is_one_step_to_roll_back() -> None:
     deploy(hosts, "prod-1", "api", "2.4.1")
     deploy(hosts, "prod-1", "api", "2.4.1")
     assert hosts.rollback("prod-1", "api").version == "2.4.0"
+
+
+def test_a_version_withdrawn_while_the_person_thinks_is_not_deployed() -> None:
+    hosts = failing_payments()
+    person = Person(Approval(True, ""), meanwhile=lambda: hosts.releases["payments"].pop("2.1.1"))
+    with pytest.raises(FakeError, match="manifest unknown"):
+        deploy(hosts, "prod-1", "payments", "2.1.1", call=person, skip_staging=True)
+    assert hosts.deployments == []

@@ -264,3 +264,59 @@ def test_a_missing_index_slows_services_until_it_is_created() -> None:
     advance(hosts, 300)
     assert hosts.get_metrics("prod-1", "api").services["api"].response_seconds < 0.05
     refused(hosts, "already exists", lambda: hosts.create_index("shop", "orders", "user_id"))
+
+
+def test_an_automatic_backup_keeps_the_rows_of_its_time() -> None:
+    hosts = restored()
+    hosts.set_backup_interval("shop-2", 5)
+    advance(hosts, 300)
+    hosts.replay_transaction_log("wal-0200", "shop-2")
+    hosts.set_service_database("prod-1", "api", "shop-2")
+    advance(hosts, 300)
+    assert [each.rows for each in hosts.list_snapshots("shop-2")] == [800, 833]
+
+
+def test_setting_the_same_backup_interval_again_does_not_postpone_the_next_backup() -> None:
+    hosts = restored()
+    hosts.set_backup_interval("shop-2", 5)
+    advance(hosts, 200)
+    hosts.set_backup_interval("shop-2", 5)
+    advance(hosts, 100)
+    assert len(hosts.list_snapshots("shop-2")) == 1
+
+
+def test_only_what_a_later_snapshot_lacks_is_replayed_and_missing() -> None:
+    hosts = dropped()
+    hosts.record_of("shop").snapshots["snap-0300"] = Snapshot("2026-01-01T03:00:00Z", 830)
+    hosts.create_database("prod-1", "shop-2")
+    advance(hosts, 60)
+    hosts.restore_snapshot("snap-0300", "shop-2")
+    assert hosts.list_missing_orders("shop-2").count == 20
+    replay = hosts.replay_transaction_log("wal-0200", "shop-2")
+    assert (replay.recovered_orders, replay.partial, hosts.database("shop-2").rows) == (20, False, 850)
+    assert hosts.list_missing_orders("shop-2").count == 0
+
+
+def test_a_restored_database_is_as_slow_as_the_one_it_came_from() -> None:
+    hosts = dropped()
+    hosts.record_of("shop").queries.append(Query("SELECT … WHERE user_id = $1", "orders.user_id", 2.3))
+    hosts.create_database("prod-1", "shop-2")
+    advance(hosts, 60)
+    hosts.restore_snapshot("snap-0200", "shop-2")
+    assert [each.missing_index for each in hosts.list_slow_queries("shop-2")] == ["orders.user_id"]
+
+
+def test_leaked_connections_end_with_their_database() -> None:
+    hosts = leaking()
+    hosts.create_backup("shop")
+    hosts.drop_database("shop", force=True)
+    hosts.create_database("prod-1", "shop", max_connections=200)
+    assert hosts.connections("shop") == 89
+
+
+def test_leaked_connections_stay_behind_when_a_service_moves_to_another_database() -> None:
+    hosts = leaking()
+    hosts.create_database("prod-1", "shop-2")
+    advance(hosts, 60)
+    hosts.set_service_database("prod-1", "admin", "shop-2")
+    assert hosts.connections_by_service("shop-2") == {"prod-1/admin": 29}
