@@ -14,6 +14,7 @@ from pytest_mcpflow.question import Answer, Answerer, Elicitation, Question, Sam
 if TYPE_CHECKING:
     from mcp.client.context import ClientRequestContext
     from mcp.client.session import ElicitationFnT, SamplingFnT
+    from mcp.types import ErrorData
 
 __all__ = ["Desk"]
 
@@ -55,9 +56,11 @@ class Desk:
 
     def elicitation_callback(self, server: str) -> ElicitationFnT:
         """The SDK client's callback for elicitation."""
-        from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult, ErrorData
+        from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
-        async def callback(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult | ErrorData:
+        async def callback(
+            context: ClientRequestContext, params: ElicitRequestParams
+        ) -> ElicitResult | ErrorData:
             if not isinstance(params, ElicitRequestFormParams):
                 return ElicitResult(action="decline")  # a URL to visit: there is no browser here
             entry = self._entry(server, params.meta)
@@ -88,7 +91,9 @@ class Desk:
             if answer is None:
                 return ErrorData(code=-1, message="User rejected sampling request")
             return CreateMessageResult(
-                role="assistant", content=TextContent(type="text", text=cast(str, answer)), model="pytest-mcpflow"
+                role="assistant",
+                content=TextContent(type="text", text=cast("str", answer)),
+                model="pytest-mcpflow",
             )
 
         return callback
@@ -101,9 +106,11 @@ class Desk:
         return self._journal.find(key) or current_entry.get() or self._journal.latest_open(server)
 
     @staticmethod
-    def _refused(entry: Entry | None, error: Exception) -> Any:
+    def _refused(entry: Entry | None, error: Exception) -> ErrorData:
         from mcp.types import ErrorData
 
         if entry is not None:
-            entry.crash = error  # so that the caller gets the error itself, and not its text by way of the server
+            entry.crash = (
+                error  # so that the caller gets the error itself, and not its text by way of the server
+            )
         return ErrorData(code=REFUSED, message=str(error))

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
+from mcp.shared.message import ServerMessageMetadata
 from mcp_types import (
     INVALID_PARAMS,
     CallToolRequestParams,
@@ -28,12 +29,11 @@ from mcp_types import (
     SamplingMessage,
     TextContent,
 )
-from mcp.shared.message import ServerMessageMetadata
 from pydantic import TypeAdapter, ValidationError
 
 from pytest_mcpflow.fake import Call, Declined, LogLevel
 
-__all__ = ["BackChannelCall", "InputNeeded", "RoundsCall", "elicited", "elicitation_schema"]
+__all__ = ["BackChannelCall", "InputNeeded", "RoundsCall", "elicitation_schema", "elicited"]
 
 T = TypeVar("T")
 Context = ServerRequestContext[Any, Any]
@@ -57,7 +57,9 @@ class _ServedCall(Call):
     async def log(self, message: str, *, level: LogLevel = "info") -> None:
         with warnings.catch_warnings():  # logging is deprecated in 2026-07-28 and part of what a fake can do
             warnings.simplefilter("ignore")
-            sending = self._ctx.session.send_log_message(level, message, related_request_id=self._ctx.request_id)
+            sending = self._ctx.session.send_log_message(
+                level, message, related_request_id=self._ctx.request_id
+            )
         await sending
 
 
@@ -65,7 +67,9 @@ class BackChannelCall(_ServedCall):
     """A call in the handshake era: a question is a request from the server to the client."""
 
     async def elicit(self, question: str, answer: type[T]) -> T:
-        result = await self._ctx.session.elicit_form(question, elicitation_schema(answer), self._ctx.request_id)
+        result = await self._ctx.session.elicit_form(
+            question, elicitation_schema(answer), self._ctx.request_id
+        )
         return elicited(answer, result.action, result.content)
 
     async def sample(self, prompt: str, *, max_tokens: int = 1000) -> str:
@@ -108,13 +112,17 @@ class RoundsCall(_ServedCall):
         return elicited(answer, result.action, result.content)
 
     async def sample(self, prompt: str, *, max_tokens: int = 1000) -> str:
-        return _sampled(CreateMessageResult.model_validate(self._answer_to(_sampling_request(prompt, max_tokens))))
+        return _sampled(
+            CreateMessageResult.model_validate(self._answer_to(_sampling_request(prompt, max_tokens)))
+        )
 
     def _answer_to(self, request: ElicitRequest | CreateMessageRequest) -> dict[str, Any]:
         number, self._asked = self._asked, self._asked + 1
         if number < len(self._answers):
             return self._answers[number]
-        state = json.dumps({"call": self._key, "answers": self._answers}, sort_keys=True, separators=(",", ":"))
+        state = json.dumps(
+            {"call": self._key, "answers": self._answers}, sort_keys=True, separators=(",", ":")
+        )
         raise InputNeeded(
             InputRequiredResult(
                 input_requests={f"question-{number + 1}": request},
@@ -129,7 +137,9 @@ def _earlier_answers(state: str | None) -> list[dict[str, Any]]:
     try:
         return cast("list[dict[str, Any]]", json.loads(base64.b64decode(state, validate=True))["answers"])
     except (ValueError, KeyError, TypeError) as error:
-        raise MCPError(INVALID_PARAMS, f"requestState is not one this server gave out: {state[:40]!r}") from error
+        raise MCPError(
+            INVALID_PARAMS, f"requestState is not one this server gave out: {state[:40]!r}"
+        ) from error
 
 
 def elicitation_schema(answer: type[Any]) -> dict[str, Any]:

@@ -23,7 +23,10 @@ __all__ = ["anyio_in_virtual_time", "guarded", "hub_for", "loops_for_pytest_asyn
 def hub_for(request: pytest.FixtureRequest) -> Hub:
     """Make the hub that a test's marker and the command line ask for."""
     options = marker_options(request.node)
-    way, era = getattr(request, "param", None) or (ways_asked(request.config)[0], eras_asked(request.config)[0])
+    way, era = getattr(request, "param", None) or (
+        ways_asked(request.config)[0],
+        eras_asked(request.config)[0],
+    )
     return Hub(
         way=options.way or way,
         era=options.era or era,
@@ -90,7 +93,6 @@ def guarded(test: Callable[..., Awaitable[Any]], hub: Hub) -> Callable[..., Awai
 
     @functools.wraps(test)
     async def run_test(*args: Any, **kwargs: Any) -> Any:
-        hub.clock.start()
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         with loop.blame(task) if isinstance(loop, VirtualTimeLoop) else nullcontext():

@@ -58,7 +58,9 @@ class Catalogue:
             }
             if not found:
                 known = {word for scenario in self for word in (scenario.name, *scenario.tags)}
-                raise UnknownNameError("scenario, tag or glob", pattern, known, advice="`mcpflow scenarios` lists all")
+                raise UnknownNameError(
+                    "scenario, tag or glob", pattern, known, advice="`mcpflow scenarios` lists all"
+                )
             selected |= found
         return [scenario for scenario in self if scenario.name in selected]
 
@@ -99,26 +101,31 @@ def load_workflow(reference: str, *, search: Sequence[Path] = ()) -> Workflow:
         try:
             found: object = importlib.import_module(module_name)
         except Exception as error:
-            raise ScenarioError(f"workflow {reference!r}: importing {module_name} failed, {_said(error)}") from error
+            raise ScenarioError(
+                f"workflow {reference!r}: importing {module_name} failed, {_said(error)}"
+            ) from error
     for name in attribute.split("."):
         try:
             found = getattr(found, name)
         except AttributeError:
             raise ScenarioError(f"workflow {reference!r}: there is no {name!r} in {found!r}") from None
-    if not (inspect.iscoroutinefunction(found) or inspect.iscoroutinefunction(getattr(found, "__call__", None))):
+    if not (
+        inspect.iscoroutinefunction(found)
+        or inspect.iscoroutinefunction(getattr(type(found), "__call__", None))  # noqa: B004 - is it async, not: callable
+    ):
         raise ScenarioError(f"workflow {reference!r} is not async; write `async def {attribute}(hub)`")
     try:
-        inspect.signature(cast(Workflow, found)).bind(object())
+        inspect.signature(cast("Workflow", found)).bind(object())
     except TypeError as error:
         raise ScenarioError(f"workflow {reference!r} must take one argument, the hub: {error}") from None
-    return cast(Workflow, found)
+    return cast("Workflow", found)
 
 
 def _defined_in(module: ModuleType) -> Iterator[type[Scenario]]:
     for member in vars(module).values():
-        if isinstance(member, type) and issubclass(member, Scenario) and member.__module__ == module.__name__:
-            if not member.__name__.startswith("_"):
-                yield member
+        is_scenario = isinstance(member, type) and issubclass(member, Scenario)
+        if is_scenario and member.__module__ == module.__name__ and not member.__name__.startswith("_"):
+            yield member
 
 
 def _import_file(file: Path, before_import: BeforeImport) -> ModuleType:
@@ -135,7 +142,7 @@ def _import_file(file: Path, before_import: BeforeImport) -> ModuleType:
             module = importlib.import_module(name)
         except Exception as error:
             raise ScenarioError(f"{file}: importing it failed, {_said(error)}") from error
-    if Path(cast(str, module.__file__)).resolve() != file:
+    if Path(cast("str", module.__file__)).resolve() != file:
         raise ScenarioError(
             f"{file}: another module named {name!r} is imported already ({module.__file__}); rename the file"
         )

@@ -76,7 +76,9 @@ class Connection:
                 return  # broke while in use: each call has got its own error already
             if client.done():
                 raise cause from None
-            client.set_exception(cause if isinstance(cause, Exception) else ConnectionAbortedError(repr(cause)))
+            client.set_exception(
+                cause if isinstance(cause, Exception) else ConnectionAbortedError(repr(cause))
+            )
             client.exception()  # seen, even if whoever asked is gone
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar, cast
 
 from pytest_mcpflow.answers import Desk
 from pytest_mcpflow.errors import MCPFlowError, nearest_phrase
@@ -16,8 +16,13 @@ from pytest_mcpflow.schema import RawResult, ToolSpec, contract_of, describe_cra
 __all__ = ["ProgressCallback", "call_directly"]
 
 T = TypeVar("T")
-ProgressCallback = Callable[[float, float | None, str | None], Awaitable[None]]
-"""Is told how far a call is: done, total, message."""
+
+
+class ProgressCallback(Protocol):
+    """Is told how far a call is."""
+
+    async def __call__(self, progress: float, total: float | None, message: str | None) -> None: ...
+
 
 INTERNAL_ERROR, INVALID_PARAMS, REQUEST_TIMEOUT = -32603, -32602, -32001
 
@@ -36,7 +41,9 @@ async def call_directly(
     """Run a tool and close its entry; errors are those a client would get."""
     try:
         if spec.name in fake.withdrawn:
-            raise _protocol_error(INVALID_PARAMS, f"Unknown tool: {spec.name}; {nearest_phrase(spec.name, _offered(fake))}")
+            raise _protocol_error(
+                INVALID_PARAMS, f"Unknown tool: {spec.name}; {nearest_phrase(spec.name, _offered(fake))}"
+            )
         call = _DirectCall(desk, entry, on_progress)
         if timeout is None:
             result = await invoke(fake, spec, arguments, call)
@@ -88,10 +95,12 @@ class _DirectCall(Call):
 
         asked = Elicitation(self._entry.server, question, elicitation_schema(answer))
         given = await self._desk.ask(asked, self._entry)
-        return elicited(answer, "decline" if given is None else "accept", cast("Mapping[str, Any] | None", given))
+        return elicited(
+            answer, "decline" if given is None else "accept", cast("Mapping[str, Any] | None", given)
+        )
 
     async def sample(self, prompt: str, *, max_tokens: int = 1000) -> str:
         given = await self._desk.ask(Sampling(self._entry.server, prompt, max_tokens), self._entry)
         if given is None:
             raise Declined("User rejected sampling request")
-        return cast(str, given)
+        return cast("str", given)

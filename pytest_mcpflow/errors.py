@@ -34,7 +34,9 @@ class UnknownNameError(MCPFlowError, LookupError):
 
     def __init__(self, kind: str, asked: str, known: Iterable[str], *, advice: str = "") -> None:
         names = sorted(known)
-        super().__init__(f"unknown {kind} {asked!r}; {nearest_phrase(asked, names)}{advice and f'. {advice}'}")
+        super().__init__(
+            f"unknown {kind} {asked!r}; {nearest_phrase(asked, names)}{advice and f'. {advice}'}"
+        )
         self.kind, self.asked, self.known = kind, asked, tuple(names)
 
 

@@ -179,7 +179,7 @@ class Fake:
     @property
     def clock(self) -> Clock:
         """The time this fake sees: the hub's, or a `ManualClock` at zero when no hub serves it."""
-        return cast(Clock, self.__dict__.setdefault("_clock", ManualClock()))
+        return cast("Clock", self.__dict__.setdefault("_clock", ManualClock()))
 
     @clock.setter
     def clock(self, clock: Clock) -> None:

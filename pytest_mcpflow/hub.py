@@ -1,13 +1,12 @@
 """The hub: the servers one workflow may use, by name. Every call passes through it.
 
-    async with Hub() as hub:
-        cluster = hub.serve(Kubernetes())
-        result = await hub.call_tool("kubernetes.kubectl_get", {"resource_type": "pods"})
+async with Hub() as hub:
+    cluster = hub.serve(Kubernetes())
+    result = await hub.call_tool("kubernetes.kubectl_get", {"resource_type": "pods"})
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,7 @@ from pytest_mcpflow.direct import ProgressCallback, call_directly
 from pytest_mcpflow.errors import ArgumentError, HubError, ToolError, UnknownNameError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.hub_clock import HubClock
-from pytest_mcpflow.journal import Entry, Journal
+from pytest_mcpflow.journal import Journal
 from pytest_mcpflow.question import Answerer
 from pytest_mcpflow.result import CallResult, text_of
 from pytest_mcpflow.schema import RawResult, ToolSpec, contract_of
@@ -168,7 +167,10 @@ class Hub:
         self._add(known_as, lambda: self._transport_source(known_as, transport, tape.mode))
 
     def answer_with(self, answerer: Answerer) -> None:
-        """Let `answerer` answer what servers ask: a mapping of fields (elicitation), a text (sampling), `None` declines."""
+        """Let `answerer` answer what servers ask.
+
+        It returns a mapping of fields (elicitation), a text (sampling), or `None` to decline.
+        """
         self._desk.answerer = answerer
 
     @property
@@ -256,7 +258,10 @@ class Hub:
         return self
 
     async def __aexit__(
-        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
     ) -> None:
         await self.aclose()
 
@@ -305,7 +310,9 @@ class Hub:
         if member.tools is not None and tool not in member.tools:
             error = UnknownNameError("tool", name, (f"{member.name}.{known}" for known in member.tools))
             params = {"name": tool, "arguments": arguments}
-            self._journal.fail(self._journal.open(member.name, "tools/call", params, context_id=context_id), error)
+            self._journal.fail(
+                self._journal.open(member.name, "tools/call", params, context_id=context_id), error
+            )
             raise error
         if self.way is Way.DIRECT and member.fake is not None and member.tools is not None:
             params = {"name": tool, "arguments": arguments}
@@ -323,7 +330,9 @@ class Hub:
             raw = await self._call_through_client(member, tool, arguments, context_id, timeout, on_progress)
         if raw.get("isError"):
             text = text_of(raw)
-            raise (ArgumentError if text.startswith("Invalid arguments for ") else ToolError)(member.name, tool, text)
+            raise (ArgumentError if text.startswith("Invalid arguments for ") else ToolError)(
+                member.name, tool, text
+            )
         return CallResult(raw)
 
     async def _call_through_client(
@@ -353,25 +362,34 @@ class Hub:
             entry = current_entry.get()
         assert entry is not None
         assert entry.result is not None
-        return cast(RawResult, from_json(entry.result))
+        return cast("RawResult", from_json(entry.result))
 
     def _resolve(self, name: str) -> tuple[_Member, str]:
         servers = [server for server in self._members if name.startswith(f"{server}.")]
         if not servers:
             known = [f"{m.name}.{tool}" for m in self._members.values() for tool in m.tools or ("...",)]
             kind = "server of tool" if "." in name else "tool"
-            raise UnknownNameError(kind, name, known, advice="A call reads `server.tool`; servers are added with hub.serve() or hub.use()")
+            raise UnknownNameError(
+                kind,
+                name,
+                known,
+                advice="A call reads `server.tool`; servers are added with hub.serve() or hub.use()",
+            )
         server = max(servers, key=len)
         return self._members[server], name[len(server) + 1 :]
 
     def _member(self, name: str) -> _Member:
         if name not in self._members:
-            raise UnknownNameError("server", name, self._members, advice="Add it with hub.serve() or hub.use()")
+            raise UnknownNameError(
+                "server", name, self._members, advice="Add it with hub.serve() or hub.use()"
+            )
         return self._members[name]
 
     def _add(self, name: str, make_source: Callable[[], Source]) -> _Member:
         if name in self._members:
-            raise HubError(f"there is a server {name!r} already; give this one a name of its own: name='{name}-2'")
+            raise HubError(
+                f"there is a server {name!r} already; give this one a name of its own: name='{name}-2'"
+            )
         self._members[name] = member = _Member(name, make_source)
         return member
 
@@ -423,7 +441,13 @@ class Hub:
         if any(matches(pattern, site) for site in sites):
             return True
         server = pattern.rpartition(".")[0]
-        return open_ended and (not server or any(m.tools is None and matches(pattern, f"{m.name}.*") or m.name == server for m in self._members.values()))
+        return open_ended and (
+            not server
+            or any(
+                (m.tools is None and matches(pattern, f"{m.name}.*")) or m.name == server
+                for m in self._members.values()
+            )
+        )
 
 
 @contextmanager

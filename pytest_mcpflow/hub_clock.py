@@ -39,13 +39,15 @@ class HubClock(Clock):
         if loop is self._loop:
             return
         if self._loop is not None:
-            raise VirtualTimeError("a hub belongs to one event loop at a time; leave it there first (await hub.aclose())")
+            raise VirtualTimeError(
+                "a hub belongs to one event loop at a time; leave it there first (await hub.aclose())"
+            )
         virtual = isinstance(loop, VirtualTimeLoop)
         if self.virtual_time is not None and self.virtual_time is not virtual:
             raise VirtualTimeError(
                 f"this test asks for {'virtual' if self.virtual_time else 'real'} time, but runs on "
-                f"{type(loop).__module__}.{type(loop).__qualname__}; let pytest-mcpflow make the loop (no loop factory of "
-                f"your own for this test), or mark it @pytest.mark.mcpflow(virtual_time={not self.virtual_time})"
+                f"{type(loop).__module__}.{type(loop).__qualname__}; let pytest-mcpflow make the loop (no loop "
+                "factory of your own for this test), or mark it @pytest.mark.mcpflow(virtual_time={not self.virtual_time})"
             )
         if isinstance(loop, VirtualTimeLoop):
             loop.rebase(self.wall())

@@ -63,7 +63,9 @@ class Journal:
         self._clock = clock
         self.entries: list[Entry] = []
 
-    def open(self, server: str, method: str, params: Mapping[str, Any], *, context_id: str | None = None) -> Entry:
+    def open(
+        self, server: str, method: str, params: Mapping[str, Any], *, context_id: str | None = None
+    ) -> Entry:
         """Begin an interaction.
 
         Raises:

@@ -33,8 +33,14 @@ class CallMatcher:
         return (
             (self.site is None or matches(self.site, other.site))
             and (self.arguments is None or _has(other.arguments, self.arguments))
-            and (self.answer is None or (isinstance(other.outcome, Answered) and _has(other.outcome.value, self.answer)))
-            and (self.refusal is None or (isinstance(other.outcome, Refused) and self.refusal in other.outcome.message))
+            and (
+                self.answer is None
+                or (isinstance(other.outcome, Answered) and _has(other.outcome.value, self.answer))
+            )
+            and (
+                self.refusal is None
+                or (isinstance(other.outcome, Refused) and self.refusal in other.outcome.message)
+            )
         )
 
     __hash__ = None  # type: ignore[assignment]  # equal to many different interactions
@@ -42,7 +48,11 @@ class CallMatcher:
     def __repr__(self) -> str:
         call = f"{self.site or '*'}({'' if self.arguments is None else shown_arguments(self.arguments)}, ...)"
         outcome = "" if self.answer is None else f" -> {shown_value(self.answer)}"
-        return call.replace("(, ", "(") + outcome + ("" if self.refusal is None else f" -> refused: {self.refusal}")
+        return (
+            call.replace("(, ", "(")
+            + outcome
+            + ("" if self.refusal is None else f" -> refused: {self.refusal}")
+        )
 
 
 def sent(arguments: Mapping[str, Any], *, to: str | None = None) -> CallMatcher:
@@ -61,4 +71,6 @@ def refused(words: str = "", *, by: str | None = None) -> CallMatcher:
 
 
 def _has(actual: object, wanted: Mapping[str, Any]) -> bool:
-    return isinstance(actual, Mapping) and all(name in actual and actual[name] == wanted[name] for name in wanted)
+    return isinstance(actual, Mapping) and all(
+        name in actual and actual[name] == wanted[name] for name in wanted
+    )

@@ -102,10 +102,16 @@ def add_options(parser: pytest.Parser) -> None:
         help=f"the protocol era spoken (default: {Era.STATELESS}); may be repeated",
     )
     group.addoption(
-        "--mcp-seed", type=int, default=0, metavar="N", help="decides everything that is left to chance (default: 0)"
+        "--mcp-seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="decides everything that is left to chance (default: 0)",
     )
     parser.addini("mcp_scenarios", "files or folders with scenarios of your own", type="paths")
-    parser.addini("mcp_workflows", "workflows in place of reference ones, NAME=MODULE:CALLABLE a line", type="linelist")
+    parser.addini(
+        "mcp_workflows", "workflows in place of reference ones, NAME=MODULE:CALLABLE a line", type="linelist"
+    )
 
 
 def ways_asked(config: pytest.Config) -> list[Way]:

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Answered", "Asked", "Cancelled", "Failed", "Outcome", "Pending", "Refused", "shown_arguments", "shown_value"]
+__all__ = [
+    "Answered",
+    "Asked",
+    "Cancelled",
+    "Failed",
+    "Outcome",
+    "Pending",
+    "Refused",
+    "shown_arguments",
+    "shown_value",
+]
 
 WIDTH = 72
 
@@ -33,7 +43,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """No answer: the protocol, the connection or a time limit failed. `code` is the JSON-RPC code where there is one."""
+    """No answer: the protocol, the connection or a time limit failed. `code` is the JSON-RPC code, if any."""
 
     message: str
     code: int | None = None

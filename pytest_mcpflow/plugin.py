@@ -56,6 +56,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     if hub is None or not isinstance(item, pytest.Function):
         return (yield)
     from pytest_mcpflow.async_tests import anyio_in_virtual_time, guarded
+    from pytest_mcpflow.errors import CassetteError, DeadlockError, HubError, VacuousTestError
     from pytest_mcpflow.options import marker_options
 
     test = item.obj
@@ -65,9 +66,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         item.obj = guarded(test, hub)
     try:
         result = yield
+        hub.verify(calls_expected=marker_options(item).calls_expected)
+    except (CassetteError, DeadlockError, HubError, VacuousTestError) as error:
+        # These speak of the whole test; the frames they were raised in say nothing.
+        raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
     finally:
         item.obj = test
-    hub.verify(calls_expected=marker_options(item).calls_expected)
     return result
 
 
@@ -75,7 +79,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run an async test that uses the fixture and that no other plugin runs."""
     hub = hub_of(pyfuncitem)
-    if hub is None or not inspect.iscoroutinefunction(pyfuncitem.obj) or "anyio_backend" in pyfuncitem.funcargs:
+    if (
+        hub is None
+        or not inspect.iscoroutinefunction(pyfuncitem.obj)
+        or "anyio_backend" in pyfuncitem.funcargs
+    ):
         return None
     from pytest_mcpflow.running import run
 

@@ -39,7 +39,8 @@ def run_with(hub: Hub, coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 async def with_hub(hub: Hub, body: Callable[[], Awaitable[T]]) -> T:
-    """Await `body()` and close the hub; an error of the body wins over one of closing."""
+    """Start the hub's clock, await `body()`, and close the hub; an error of the body wins over one of closing."""
+    hub.clock.start()
     try:
         result = await body()
     except BaseException as error:

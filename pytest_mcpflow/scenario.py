@@ -118,7 +118,7 @@ class Scenario(ABC):
         """Answer what servers ask in the middle of a call; scenarios whose servers ask override this."""
         raise UnansweredQuestionError(f"{question}; the scenario {self.name} does not say what people answer")
 
-    def connect(self, hub: Hub) -> None:
+    def connect(self, hub: Hub) -> None:  # noqa: B027 - most scenarios have nothing to wire
         """Wire effects between services, which do not know each other; called before the workflow."""
 
 
@@ -135,7 +135,9 @@ def invariants_of(scenario: Scenario) -> Iterator[Invariant]:
     """The rules of a scenario, in source order."""
     names: dict[str, None] = {}
     for base in reversed(type(scenario).__mro__):
-        names.update({name: None for name, member in vars(base).items() if hasattr(member, INVARIANT_ATTRIBUTE)})
+        names.update(
+            {name: None for name, member in vars(base).items() if hasattr(member, INVARIANT_ATTRIBUTE)}
+        )
     for name in names:
         check = cast("Callable[[Run], None]", getattr(scenario, name))
         yield Invariant(name, " ".join((inspect.getdoc(check) or "").split()), check)
@@ -154,7 +156,9 @@ def world_of(scenario: Scenario) -> dict[str, Fake]:
             continue
         name = fake.service if fake.service not in world else each.name.replace("_", "-")
         if name in world:
-            raise ScenarioError(f"{type(scenario).__qualname__}: two fakes are named {name!r}; rename the field {each.name!r}")
+            raise ScenarioError(
+                f"{type(scenario).__qualname__}: two fakes are named {name!r}; rename the field {each.name!r}"
+            )
         world[name] = fake
     return world
 
@@ -172,7 +176,7 @@ def check_definition(scenario: type[Scenario]) -> None:
     """
     where = f"{scenario.__module__}.{scenario.__qualname__}"
     if inspect.isabstract(scenario):
-        missing = ", ".join(sorted(cast("frozenset[str]", scenario.__abstractmethods__)))
+        missing = ", ".join(sorted(scenario.__abstractmethods__))
         raise ScenarioError(f"{where} lacks {missing}; a scenario has a workflow and expectations")
     if not scenario.__doc__:
         raise ScenarioError(f"{where} has no docstring, which is its task")
@@ -183,6 +187,8 @@ def check_definition(scenario: type[Scenario]) -> None:
     }
     for name, check in checks.items():
         if inspect.iscoroutinefunction(check) or inspect.isgeneratorfunction(check):
-            raise ScenarioError(f"{where}.{name} is async or a generator, so nothing would evaluate it; write a plain `def`")
+            raise ScenarioError(
+                f"{where}.{name} is async or a generator, so nothing would evaluate it; write a plain `def`"
+            )
         if name != "expect" and not check.__doc__:
             raise ScenarioError(f"{where}.{name} has no docstring, which is the rule that reports quote")

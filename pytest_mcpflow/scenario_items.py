@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from pytest_mcpflow.catalogue import Catalogue, builtin_scenarios, load_workflow
 from pytest_mcpflow.errors import MCPFlowError, UnknownNameError
 from pytest_mcpflow.options import eras_asked, ways_asked
 from pytest_mcpflow.report.failure import failure_block
-from pytest_mcpflow.scenario import Scenario, Workflow
+from pytest_mcpflow.scenario import Scenario
 from pytest_mcpflow.verdict import Judgement, Verdict, judge
 from pytest_mcpflow.ways import Era, Way
 
@@ -31,7 +32,7 @@ class ScenarioItem(pytest.Item):
     """One scenario, run one way."""
 
     def __init__(
-        self, *, scenario: type[Scenario], way: Way, era: Era, workflow: Workflow | None, **node: Any
+        self, *, scenario: type[Scenario], way: Way, era: Era, workflow: str | None, **node: Any
     ) -> None:
         super().__init__(**node)
         self._scenario, self._way, self._era, self._workflow = scenario, way, era, workflow
@@ -41,11 +42,18 @@ class ScenarioItem(pytest.Item):
     def runtest(self) -> None:
         scenario = self._scenario()
         scenario.seed = self.config.getoption("--mcp-seed")
-        judgement = judge(scenario, way=self._way, era=self._era, workflow=self._workflow)
+        reference = self._workflow
+        workflow = None if reference is None else load_workflow(reference, search=search_path(self.config))
+        judgement = judge(
+            scenario, way=self._way, era=self._era, workflow=workflow, workflow_reference=reference
+        )
         calls, seconds = len(judgement.transcript), f"{judgement.seconds:g}"
-        self.user_properties += [("mcp_verdict", judgement.verdict.value), ("mcp_calls", calls), ("mcp_seconds", seconds)]
+        self.user_properties += [
+            ("mcp_verdict", judgement.verdict.value),
+            ("mcp_calls", calls),
+            ("mcp_seconds", seconds),
+        ]
         if judgement.verdict is not Verdict.PASSED:
-            self.add_report_section("call", "MCP transcript", str(judgement.transcript))
             raise ScenarioFailed(judgement) from judgement.cause
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -85,6 +93,15 @@ class ScenarioPlugin:
             items.clear()
         items += self._items(session)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.excinfo is not None and isinstance(call.excinfo.value, ScenarioFailed):
+            report.sections.append(("MCP transcript", str(call.excinfo.value.judgement.transcript)))
+        return report
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.nodeid.startswith(NODE_PREFIX) and (report.when == "call" or report.failed):
             self._results.append(report)
@@ -94,11 +111,12 @@ class ScenarioPlugin:
             return
         terminalreporter.section("MCP scenarios")
         for report in sorted(self._results, key=lambda report: report.nodeid):
-            facts = dict(report.user_properties)
+            facts = {name: str(value) for name, value in report.user_properties}
             name = report.nodeid.removeprefix(NODE_PREFIX)
-            run = f"{facts['mcp_calls']:>4} calls  {float(facts['mcp_seconds']):>9,.1f} s virtual" if facts else ""
-            terminalreporter.write(report.outcome.upper().ljust(8), green=report.passed, red=report.failed)
-            terminalreporter.write_line(f"{name:<44}{run}".rstrip())
+            seconds = float(facts.get("mcp_seconds", 0))
+            run = f"calls {facts['mcp_calls']:>4}  virtual {seconds:>9,.1f} s" if facts else ""
+            line = f"{report.outcome.upper():<8}{name:<40}{run}".rstrip()
+            terminalreporter.write_line(line, green=report.passed, red=report.failed)
 
     def _items(self, session: pytest.Session) -> Iterator[ScenarioItem]:
         eras = eras_asked(self._config)
@@ -133,17 +151,21 @@ def catalogue_of(config: pytest.Config) -> Catalogue:
     return Catalogue(scenarios)
 
 
-def _workflows(config: pytest.Config, catalogue: Catalogue) -> dict[str, Workflow]:
+def _workflows(config: pytest.Config, catalogue: Catalogue) -> dict[str, str]:
+    """The workflows put in place of reference ones, by scenario; loaded once here, to fail before any test runs."""
     names = {scenario.name for scenario in catalogue}
-    workflows: dict[str, Workflow] = {}
+    workflows: dict[str, str] = {}
     for assignment in [*config.getini("mcp_workflows"), *config.getoption("--mcp-workflow")]:
         name, equals, reference = assignment.partition("=")
         if not equals:
             raise pytest.UsageError(f"workflow {assignment!r} is not of the form NAME=MODULE:CALLABLE")
         if name.strip() not in names:
             raise UnknownNameError("scenario", name.strip(), names)
-        search = [config.rootpath, config.invocation_params.dir]
-        workflows[name.strip()] = load_workflow(reference.strip(), search=search)
+        load_workflow(reference.strip(), search=search_path(config))
+        workflows[name.strip()] = reference.strip()
     return workflows
 
 
+def search_path(config: pytest.Config) -> list[Path]:
+    """Where a user's workflow is looked for before the import path."""
+    return [config.rootpath, config.invocation_params.dir]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NotRequired, Required, TypeVar, cast, get_origin, get_type_hints
 
@@ -107,10 +107,16 @@ def contract_of(fake_type: type[Fake]) -> Contract:
     if isinstance(known, Contract):
         return known
     contract = Contract(
-        tools={name: _tool(fake_type, name, method, mark) for name, method, mark in _marked(fake_type, ToolMark)},
-        resources={n: _resource(fake_type, n, method, mark) for n, method, mark in _marked(fake_type, ResourceMark)},
+        tools={
+            name: _tool(fake_type, name, method, mark) for name, method, mark in _marked(fake_type, ToolMark)
+        },
+        resources={
+            n: _resource(fake_type, n, method, mark) for n, method, mark in _marked(fake_type, ResourceMark)
+        },
         prompts={
-            name: PromptSpec(name, _description(fake_type, name, method), method, _parameters(fake_type, name, method))
+            name: PromptSpec(
+                name, _description(fake_type, name, method), method, _parameters(fake_type, name, method)
+            )
             for name, method, _ in _marked(fake_type, PromptMark)
         },
     )
@@ -133,7 +139,7 @@ async def invoke(fake: Fake, spec: ToolSpec, arguments: Mapping[str, Any], call:
     try:
         value = spec.method(fake, **values)
         if inspect.isawaitable(value):
-            value = await cast("Awaitable[Any]", value)
+            value = await value
     except FakeError as error:
         return refusal(str(error))
     return _answer(fake, spec, value)
@@ -214,11 +220,14 @@ def _tool(fake_type: type[Fake], name: str, method: Callable[..., Any], mark: To
         schema = returns.json_schema(mode="serialization")
         wraps = schema.get("type") != "object" and not _is_reference_to_object(schema)
         if wraps:
-            wrapper = TypedDict("Result", {"result": Required[hint]})  # type: ignore[operator,misc,valid-type]
-            schema = TypeAdapter(wrapper).json_schema(mode="serialization")
+            schema = TypeAdapter(_typed_dict("Result", {"result": Required[hint]})).json_schema(
+                mode="serialization"
+            )
         else:
             schema = _inlined(schema)
-    return ToolSpec(name, _description(fake_type, name, method), mark, method, parameters, returns, schema, wraps)
+    return ToolSpec(
+        name, _description(fake_type, name, method), mark, method, parameters, returns, schema, wraps
+    )
 
 
 def _is_reference_to_object(schema: dict[str, Any]) -> bool:
@@ -232,7 +241,9 @@ def _inlined(schema: dict[str, Any]) -> dict[str, Any]:
     return schema if reference is None else {**schema["$defs"][reference.removeprefix("#/$defs/")], **schema}
 
 
-def _resource(fake_type: type[Fake], name: str, method: Callable[..., Any], mark: ResourceMark) -> ResourceSpec:
+def _resource(
+    fake_type: type[Fake], name: str, method: Callable[..., Any], mark: ResourceMark
+) -> ResourceSpec:
     spec = ResourceSpec(
         name, _description(fake_type, name, method), mark, method, _parameters(fake_type, name, method)
     )
@@ -260,14 +271,19 @@ def _parameters(fake_type: type[Fake], name: str, method: Callable[..., Any]) ->
         else:
             accepted[parameter.name] = NotRequired[hint]
             defaults[parameter.name] = parameter.default
-    shape = TypedDict(name, accepted)  # type: ignore[operator,misc]
-    shape.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
-    adapter = _adapter(fake_type, name, shape)
+    adapter = _adapter(fake_type, name, _typed_dict(name, accepted))
     schema = adapter.json_schema()
     schema.setdefault("properties", {})
     for parameter_name, default in defaults.items():
         schema["properties"][parameter_name].setdefault("default", from_json(to_json(default)))
     return Parameters(adapter, schema, call_parameter)
+
+
+def _typed_dict(name: str, accepted: dict[str, Any]) -> Any:
+    """A TypedDict made at run time, which type checkers cannot follow: pydantic validates JSON objects by it."""
+    shape: Any = cast("Any", TypedDict)(name, accepted)
+    shape.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
+    return shape
 
 
 def _hints(fake_type: type[Fake], name: str, method: Callable[..., Any]) -> dict[str, Any]:
@@ -306,7 +322,9 @@ def _one_complaint(spec: ToolSpec, detail: ErrorDetails) -> str:
     where = ".".join(str(part) for part in detail["loc"]) or "arguments"
     if detail["type"] == "extra_forbidden":
         known = nearest(where, spec.parameters.names)
-        return f"{where}: unknown argument" + (f" (nearest: {', '.join(known)})" if known else " (it takes none)")
+        return f"{where}: unknown argument" + (
+            f" (nearest: {', '.join(known)})" if known else " (it takes none)"
+        )
     if detail["type"] == "missing":
         return f"{where}: required"
     return f"{where}: {detail['msg'][0].lower()}{detail['msg'][1:]}, got {to_json(detail['input']).decode()[:80]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -51,7 +51,12 @@ class Source(ABC):
         """A context in which a client is connected to it."""
 
 
-_TRANSPORTS = {Way.DIRECT: memory_transport, Way.MEMORY: memory_transport, Way.STDIO: stdio_transport, Way.HTTP: http_transport}
+_TRANSPORTS = {
+    Way.DIRECT: memory_transport,
+    Way.MEMORY: memory_transport,
+    Way.STDIO: stdio_transport,
+    Way.HTTP: http_transport,
+}
 """A real client has no direct way, so it gets the nearest one."""
 
 
@@ -88,14 +93,16 @@ class OutsideSource(Source):
         limit: Real seconds it may take until it has answered for the first time.
     """
 
-    def __init__(self, target: StdioServerParameters | str | Transport, name: str, *, mode: str, limit: float) -> None:
+    def __init__(
+        self, target: StdioServerParameters | str | Transport, name: str, *, mode: str, limit: float
+    ) -> None:
         self._target, self._name, self._mode, self._limit = target, name, mode, limit
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return self._connected(make_client)
 
     @asynccontextmanager
-    async def _connected(self, make_client: ClientFactory) -> AsyncIterator[Client]:
+    async def _connected(self, make_client: ClientFactory) -> AsyncGenerator[Client]:
         garbage: list[Exception] = []
 
         async def notice(message: IncomingMessage) -> None:
@@ -103,7 +110,9 @@ class OutsideSource(Source):
                 garbage.append(message)
 
         async with AsyncExitStack() as stack:
-            said = stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace"))
+            said = stack.enter_context(
+                tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - the stack closes it
+            )
             client = make_client(self._transport(said), self._mode)
             client.message_handler = client.message_handler or notice
             try:

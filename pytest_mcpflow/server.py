@@ -27,6 +27,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
+    BlobResourceContents,
     CallToolRequestParams,
     CallToolResult,
     EmptyResult,
@@ -54,7 +55,6 @@ from mcp_types import (
     ToolAnnotations,
     UnsubscribeRequestParams,
 )
-from mcp_types import BlobResourceContents
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 from pydantic_core import to_json
@@ -63,7 +63,15 @@ from pytest_mcpflow.asking import BackChannelCall, InputNeeded, RoundsCall
 from pytest_mcpflow.clock import foreground
 from pytest_mcpflow.errors import nearest_phrase
 from pytest_mcpflow.fake import Change, Fake, FakeError
-from pytest_mcpflow.schema import Contract, RawResult, ResourceSpec, ToolSpec, contract_of, describe_crash, invoke
+from pytest_mcpflow.schema import (
+    Contract,
+    RawResult,
+    ResourceSpec,
+    ToolSpec,
+    contract_of,
+    describe_crash,
+    invoke,
+)
 from pytest_mcpflow.uri import match_uri
 
 __all__ = ["INTERACTION_KEY", "Ledger", "serve_fake"]
@@ -83,7 +91,11 @@ def serve_fake(fake: Fake, *, name: str | None = None, ledger: Ledger | None = N
     Raises:
         FakeDefinitionError: The class cannot be described to a client.
     """
-    return _FakeServer(fake, name or fake.service, ledger or (lambda *_: None)).server
+    return _FakeServer(fake, name or fake.service, ledger or _forget).server
+
+
+def _forget(key: str | None, spec: ToolSpec, result: RawResult | BaseException) -> None:
+    """The ledger of a server that no hub looks after."""
 
 
 class _FakeServer:
@@ -124,13 +136,21 @@ class _FakeServer:
         hidden = self.fake.withdrawn
         return ListToolsResult(tools=[tool for name, tool in self.listing.items() if name not in hidden])
 
-    async def call_tool(self, ctx: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
+    async def call_tool(
+        self, ctx: Context, params: CallToolRequestParams
+    ) -> CallToolResult | InputRequiredResult:
         spec = self.contract.tools.get(params.name)
         if spec is None or params.name in self.fake.withdrawn:
             offered = set(self.contract.tools) - self.fake.withdrawn
-            raise MCPError(INVALID_PARAMS, f"Unknown tool: {params.name}; {nearest_phrase(params.name, offered)}")
+            raise MCPError(
+                INVALID_PARAMS, f"Unknown tool: {params.name}; {nearest_phrase(params.name, offered)}"
+            )
         key = cast("Mapping[str, Any]", ctx.meta or {}).get(INTERACTION_KEY)
-        call = RoundsCall(ctx, params, key) if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS else BackChannelCall(ctx)
+        call = (
+            RoundsCall(ctx, params, key)
+            if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
+            else BackChannelCall(ctx)
+        )
         try:
             with foreground():
                 result = await invoke(self.fake, spec, params.arguments or {}, call)
@@ -141,18 +161,27 @@ class _FakeServer:
             raise MCPError(INTERNAL_ERROR, describe_crash(crash)) from crash
         self.ledger(key, spec, result)
         # The runner takes the wire form as it is, which spares a model; it drops the tag in the handshake era.
-        return cast(CallToolResult, {**result, "resultType": "complete"})
+        return cast("CallToolResult", {**result, "resultType": "complete"})
 
-    async def list_resources(self, ctx: Context, params: PaginatedRequestParams | None) -> ListResourcesResult:
+    async def list_resources(
+        self, ctx: Context, params: PaginatedRequestParams | None
+    ) -> ListResourcesResult:
         return ListResourcesResult(
             resources=[
-                Resource(name=spec.name, uri=spec.mark.uri, description=spec.description, mime_type=spec.mark.mime_type)
+                Resource(
+                    name=spec.name,
+                    uri=spec.mark.uri,
+                    description=spec.description,
+                    mime_type=spec.mark.mime_type,
+                )
                 for spec in self.contract.resources.values()
                 if not spec.is_template
             ]
         )
 
-    async def list_templates(self, ctx: Context, params: PaginatedRequestParams | None) -> ListResourceTemplatesResult:
+    async def list_templates(
+        self, ctx: Context, params: PaginatedRequestParams | None
+    ) -> ListResourceTemplatesResult:
         return ListResourceTemplatesResult(
             resource_templates=[
                 ResourceTemplate(
@@ -192,7 +221,9 @@ class _FakeServer:
                     name=spec.name,
                     description=spec.description,
                     arguments=[
-                        PromptArgument(name=name, required=name in spec.parameters.json_schema.get("required", ()))
+                        PromptArgument(
+                            name=name, required=name in spec.parameters.json_schema.get("required", ())
+                        )
                         for name in spec.parameters.names
                     ],
                 )
@@ -281,6 +312,8 @@ def _read(
     except (ValidationError, FakeError) as error:
         raise MCPError(INVALID_PARAMS, f"{uri}: {error}") from error
     if isinstance(content, bytes):
-        return BlobResourceContents(uri=uri, mime_type=spec.mark.mime_type, blob=base64.b64encode(content).decode())
+        return BlobResourceContents(
+            uri=uri, mime_type=spec.mark.mime_type, blob=base64.b64encode(content).decode()
+        )
     text = content if isinstance(content, str) else to_json(content).decode()
     return TextResourceContents(uri=uri, mime_type=spec.mark.mime_type, text=text)

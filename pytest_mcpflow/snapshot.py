@@ -14,8 +14,10 @@ a snapshot changes when the workflow does and not when an id does. Needs `pip in
 
 from __future__ import annotations
 
+from typing import Any
+
 from syrupy.extensions.amber import AmberSnapshotExtension
-from syrupy.types import PropertyFilter, PropertyMatcher, SerializableData, SerializedData
+from syrupy.types import SerializableData
 
 from pytest_mcpflow.stable_text import stable_text
 from pytest_mcpflow.transcript import Transcript
@@ -26,14 +28,5 @@ __all__ = ["TranscriptSnapshot"]
 class TranscriptSnapshot(AmberSnapshotExtension):
     """Writes transcripts in their stable text form, and everything else as syrupy does."""
 
-    def serialize(
-        self,
-        data: SerializableData,
-        *,
-        exclude: PropertyFilter | None = None,
-        include: PropertyFilter | None = None,
-        matcher: PropertyMatcher | None = None,
-    ) -> SerializedData:
-        if isinstance(data, Transcript):
-            return stable_text(data)
-        return super().serialize(data, exclude=exclude, include=include, matcher=matcher)
+    def serialize(self, data: SerializableData, **kwargs: Any) -> str:  # the signature is syrupy's
+        return stable_text(data) if isinstance(data, Transcript) else super().serialize(data, **kwargs)

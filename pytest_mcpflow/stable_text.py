@@ -36,7 +36,9 @@ def _lines(interaction: Interaction) -> list[str]:
     lines = [f"{interaction.site} {_json(interaction.arguments)}"]
     lines += [f"  asked {_json(asked.question)} -> {_json(asked.answer)}" for asked in interaction.asked]
     outcome = interaction.outcome
-    lines.append(f"  -> {_json(outcome.value) if isinstance(outcome, Answered) else ' '.join(str(outcome).split())}")
+    lines.append(
+        f"  -> {_json(outcome.value) if isinstance(outcome, Answered) else ' '.join(str(outcome).split())}"
+    )
     return lines
 
 

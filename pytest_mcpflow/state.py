@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, cast
 
@@ -44,20 +44,22 @@ def state_of(fake: Fake) -> dict[str, Any]:
 
 def changes_between(before: Any, after: Any, *, path: str = "") -> Iterator[StateChange]:
     """The smallest values that differ, in order of their paths."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for key in [*before, *(key for key in after if key not in before)]:
-            deeper = f"{path}.{key}" if str(key).isidentifier() else f"{path}[{key!r}]"
-            yield from changes_between(before.get(key, ABSENT), after.get(key, ABSENT), path=deeper)
-    elif _is_list(before) and _is_list(after) and len(before) <= len(after):
-        for index, value in enumerate(after):
-            old = before[index] if index < len(before) else ABSENT
-            yield from changes_between(old, value, path=f"{path}[{index}]")
+    if isinstance(before, dict) and isinstance(after, dict):
+        old, new = cast("dict[str, Any]", before), cast("dict[str, Any]", after)
+        for key in [*old, *(key for key in new if key not in old)]:
+            deeper = f"{path}.{key}" if key.isidentifier() else f"{path}[{key!r}]"
+            yield from changes_between(old.get(key, ABSENT), new.get(key, ABSENT), path=deeper)
+    elif (
+        isinstance(before, list)
+        and isinstance(after, list)
+        and len(cast("list[object]", before)) <= len(items := cast("list[object]", after))
+    ):
+        known = cast("list[object]", before)
+        for index, value in enumerate(items):
+            was = known[index] if index < len(known) else ABSENT
+            yield from changes_between(was, value, path=f"{path}[{index}]")
     elif before != after:
         yield StateChange(path, before, after)
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _shown(value: Any) -> str:

@@ -13,7 +13,7 @@ import fnmatch
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Any, cast, overload
 
 from pytest_mcpflow.errors import UnknownNameError
 from pytest_mcpflow.outcome import Answered, Asked, Outcome, Pending, shown_arguments
@@ -159,8 +159,8 @@ class Transcript(Sequence[Interaction]):
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Transcript):
             return self._shown == other._shown
-        if isinstance(other, (list, tuple)):
-            return len(self) == len(other) and all(mine == theirs for mine, theirs in zip(self, other, strict=True))
+        if isinstance(other, list | tuple):
+            return [*self] == [*cast("Sequence[object]", other)]
         return NotImplemented
 
     __hash__ = None  # type: ignore[assignment]  # equal to lists, so not hashable, like them
@@ -169,7 +169,11 @@ class Transcript(Sequence[Interaction]):
         return "\n".join(map(str, self)) or "(no calls)"
 
     def __repr__(self) -> str:
-        return f"<Transcript of {len(self)}>" if len(self) > 8 else f"<Transcript {[each.call for each in self]}>"
+        return (
+            f"<Transcript of {len(self)}>"
+            if len(self) > 8
+            else f"<Transcript {[each.call for each in self]}>"
+        )
 
     def with_protocol(self) -> Transcript:
         """The same with the requests that clients send by themselves, such as `tools/list`."""
@@ -209,7 +213,9 @@ class Transcript(Sequence[Interaction]):
         for each in earlier:
             after = self._shown.index(each) > self._shown.index(later[0])
             if after or each.until is None or each.until > begins:
-                return Order(first, then, False, f"{each.call} began at t={each.at:g}, {later[0].call} at t={begins:g}")
+                return Order(
+                    first, then, False, f"{each.call} began at t={each.at:g}, {later[0].call} at t={begins:g}"
+                )
         return Order(first, then, True, f"{later[0].call} began at t={begins:g}")
 
     def counts(self) -> Counter[str]:

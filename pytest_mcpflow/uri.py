@@ -14,6 +14,8 @@ def match_uri(template: str, uri: str) -> dict[str, str] | None:
     A parameter is one path segment, percent-decoded (RFC 6570, simple expansion).
     """
     pieces = re.split(r"\{(\w+)\}", template)
-    pattern = "".join(f"(?P<{piece}>[^/]+)" if odd % 2 else re.escape(piece) for odd, piece in enumerate(pieces))
+    pattern = "".join(
+        f"(?P<{piece}>[^/]+)" if odd % 2 else re.escape(piece) for odd, piece in enumerate(pieces)
+    )
     found = re.fullmatch(pattern, uri)
     return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}

@@ -61,8 +61,8 @@ class Promises:
             raise VacuousTestError(f"never awaited, so never sent: {names}; write `await hub.call_tool(...)`")
         if calls_expected and servers and not entries:
             raise VacuousTestError(
-                f"no server was called, though the test has {', '.join(servers)}; call the workflow, or say that none is "
-                "expected: @pytest.mark.mcpflow(calls_expected=False)"
+                f"no server was called, though the test has {', '.join(servers)}; call the workflow, or say "
+                "that no call is expected: @pytest.mark.mcpflow(calls_expected=False)"
             )
 
 

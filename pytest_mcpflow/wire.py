@@ -43,14 +43,14 @@ def tap(session: ClientSession, server: str, journal: Journal, *, ours: bool) ->
     Raises:
         HubError: The SDK has moved the seam.
     """
-    inner = getattr(session, "_dispatcher", None)
+    inner: Any = getattr(session, "_dispatcher", None)
     if not callable(getattr(inner, "send_raw_request", None)):
         raise HubError(
             f"mcp {version('mcp')} has no ClientSession._dispatcher.send_raw_request any more, where pytest-mcpflow "
             "sees a client's requests; use a version of pytest-mcpflow made for this one"
         )
     # The SDK has no public hook on a client's requests; the attribute is checked above.
-    session._dispatcher = _Tap(inner, server, journal, ours)  # type: ignore[assignment]  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+    session._dispatcher = _Tap(inner, server, journal, ours)  # pyright: ignore[reportPrivateUsage]
 
 
 class _Tap:
@@ -83,7 +83,9 @@ class _Tap:
             self._journal.close(entry, result)
         return result
 
-    async def notify(self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None) -> None:
+    async def notify(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
+    ) -> None:
         await self._inner.notify(method, params, opts)
 
     async def run(
@@ -96,5 +98,7 @@ class _Tap:
     ) -> None:
         await self._inner.run(on_request, on_notify, on_notify_intercept, task_status=task_status)
 
-    def __getattr__(self, name: str) -> Any:  # other clients ask their dispatcher for more than the protocol has
+    def __getattr__(
+        self, name: str
+    ) -> Any:  # other clients ask their dispatcher for more than the protocol has
         return getattr(self._inner, name)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-__all__ = ["EPOCH", "Clock", "ManualClock"]
+__all__ = ["EPOCH", "Clock", "ManualClock", "RealClock", "RunClock"]
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """When a virtual run starts, unless the scenario or the marker says otherwise."""
@@ -17,7 +18,9 @@ class Clock(ABC):
 
     def __init__(self, starts_at: datetime = EPOCH) -> None:
         if starts_at.tzinfo is None:
-            raise ValueError(f"starts_at needs a time zone, got {starts_at!r}; for UTC: {starts_at.replace(tzinfo=UTC)!r}")
+            raise ValueError(
+                f"starts_at needs a time zone, got {starts_at!r}; for UTC: {starts_at.replace(tzinfo=UTC)!r}"
+            )
         self.starts_at = starts_at
 
     @abstractmethod
@@ -51,3 +54,25 @@ class ManualClock(Clock):
         if seconds < 0:
             raise ValueError(f"a clock does not go back: advance({seconds})")
         self._now += seconds
+
+
+class RealClock(Clock):
+    """Real time since the clock was made."""
+
+    def __init__(self) -> None:
+        super().__init__(datetime.now(UTC))
+        self._zero = time.monotonic()
+
+    def now(self) -> float:
+        return time.monotonic() - self._zero
+
+
+class RunClock(Clock):
+    """Seconds since this clock was made, on another clock."""
+
+    def __init__(self, source: Clock) -> None:
+        super().__init__(source.wall())
+        self._source, self._zero = source, source.now()
+
+    def now(self) -> float:
+        return self._source.now() - self._zero

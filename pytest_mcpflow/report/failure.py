@@ -15,10 +15,17 @@ LINE = 110
 
 def failure_block(judgement: Judgement) -> str:
     """The block; what does not fit is counted, and the whole trajectory is in the section "MCP transcript"."""
-    lines = [f"{judgement.scenario} {judgement.verdict}  [{judgement.way}, {judgement.era}]  (seed {judgement.seed})"]
+    lines = [
+        f"{judgement.scenario} {judgement.verdict}  [{judgement.way}, {judgement.era}]  (seed {judgement.seed})"
+    ]
     lines += ["", *_broken(judgement)]
     if judgement.transcript:
-        lines += ["", *_last([shortened(str(each), LINE) for each in judgement.transcript], CALL_LINES, "earlier calls")]
+        lines += [
+            "",
+            *_last(
+                [shortened(str(each), LINE) for each in judgement.transcript], CALL_LINES, "earlier calls"
+            ),
+        ]
     if judgement.changes:
         shown = [shortened(f"changed: {change}", LINE) for change in judgement.changes]
         lines += ["", *_first(shown, STATE_LINES, "more changes")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from pytest_mcpflow.clock import Flow, background, transit
+from pytest_mcpflow.clock import Flow, background, ours, transit
 
 __all__ = ["http_transport", "listening"]
 
@@ -32,11 +32,11 @@ HEADER = "mcpflow-exchange"
 
 def http_transport(server: Server[Any]) -> Transport:
     """A client transport that talks to `server` over HTTP."""
-    return cast(Transport, _connected(server))
+    return cast("Transport", _connected(server))
 
 
 @asynccontextmanager
-async def _connected(server: Server[Any]) -> AsyncIterator[Any]:
+async def _connected(server: Server[Any]) -> AsyncGenerator[Any]:
     exchanges: dict[str, _Exchange] = {}
     async with AsyncExitStack() as stack:
         app = server.streamable_http_app()
@@ -49,7 +49,7 @@ async def _connected(server: Server[Any]) -> AsyncIterator[Any]:
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp) -> AsyncIterator[str]:
+async def listening(app: ASGIApp) -> AsyncGenerator[str]:
     """Serve an ASGI application and yield its base URL.
 
     uvicorn's protocol is used without its `Server`, which would wake every 0.1 s of virtual time and take
@@ -69,7 +69,7 @@ async def listening(app: ASGIApp) -> AsyncIterator[str]:
     finally:
         server.close()
         for connection in list(state.connections):
-            cast(H11Protocol, connection).transport.abort()
+            cast("H11Protocol", connection).transport.abort()
         for task in list(state.tasks):
             task.cancel()
         await asyncio.gather(*state.tasks, return_exceptions=True)
@@ -104,10 +104,13 @@ class _CountingTransport(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         number = str(next(self._numbers))
         request.headers[HEADER] = number
-        exchange = self._exchanges[number] = _Exchange(transit().flow(f"HTTP {request.method} to {self._name}"))
+        exchange = self._exchanges[number] = _Exchange(
+            transit().flow(f"HTTP {request.method} to {self._name}")
+        )
         exchange.flow.sent()
         try:
-            response = await self._inner.handle_async_request(request)
+            with ours(), background():  # a request is sent in the context of whoever caused it
+                response = await self._inner.handle_async_request(request)
         except BaseException:
             exchange.abort()
             raise
@@ -158,7 +161,7 @@ class _CountingApp:
 
         async def counted_send(message: Message) -> None:
             exchange.arrive()
-            body = cast(bytes, message.get("body", b""))
+            body = cast("bytes", message.get("body", b""))
             ends = message["type"] == "http.response.body" and not message.get("more_body", False)
             exchange.answered = exchange.answered or ends
             exchange.flow.sent(len(body) + (message["type"] == "http.response.start") + ends)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ def memory_transport(server: Server[Any]) -> Transport:
 
 
 @asynccontextmanager
-async def _connected(server: Server[Any]) -> AsyncIterator[Any]:
+async def _connected(server: Server[Any]) -> AsyncGenerator[Any]:
     # Unbounded, so that a message never waits for its reader and one loop iteration delivers it.
     to_server, at_server = anyio.create_memory_object_stream[SessionMessage | Exception](math.inf)
     to_client, at_client = anyio.create_memory_object_stream[SessionMessage | Exception](math.inf)

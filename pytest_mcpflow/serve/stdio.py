@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -32,15 +32,15 @@ EXIT_LIMIT = 5.0
 
 def stdio_transport(server: Server[Any]) -> Transport:
     """A client transport that talks to `server` through a child process. Needs a POSIX system."""
-    return cast(Transport, _connected(server))
+    return cast("Transport", _connected(server))
 
 
 @asynccontextmanager
-async def _connected(server: Server[Any]) -> AsyncIterator[tuple[LineReader, LineWriter]]:
+async def _connected(server: Server[Any]) -> AsyncGenerator[tuple[LineReader, LineWriter]]:
     there, back = transit().flow(f"stdio to {server.name}"), transit().flow(f"stdio from {server.name}")
     async with AsyncExitStack() as stack:
         path = await stack.enter_async_context(_listening(server, there, back))
-        errors = stack.enter_context(tempfile.TemporaryFile())
+        errors = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         with transit().hold(f"starting the stdio relay of {server.name}"):
             child = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", relay.__file__, path),
@@ -57,7 +57,7 @@ async def _connected(server: Server[Any]) -> AsyncIterator[tuple[LineReader, Lin
 
 
 @asynccontextmanager
-async def _listening(server: Server[Any], there: Flow, back: Flow) -> AsyncIterator[str]:
+async def _listening(server: Server[Any], there: Flow, back: Flow) -> AsyncGenerator[str]:
     """A socket in a private folder, behind which each connection is a session of `server`."""
     sessions: set[asyncio.Task[None]] = set()
 
