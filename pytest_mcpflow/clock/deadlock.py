@@ -1,16 +1,65 @@
-"""Saying what everything waits for."""
+"""Saying what everybody waits for."""
 
 from __future__ import annotations
 
 import asyncio
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
-__all__ = ["waiting_tasks"]
+from pytest_mcpflow.errors import DeadlockError
+
+__all__ = ["deadlock"]
+
+SHOWN = 8
+_LIBRARIES = tuple(
+    str(Path(folder))
+    for folder in {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+)
+_ENGINE = str(Path(__file__).parent.parent)
 
 
-def waiting_tasks(loop: asyncio.AbstractEventLoop) -> str:
-    lines = ["nothing can run and no timer is armed; waiting:"]
-    for task in sorted(asyncio.all_tasks(loop), key=lambda t: t.get_name()):
-        frames = task.get_stack()
-        where = f"{frames[-1].f_code.co_filename}:{frames[-1].f_lineno}" if frames else "?"
-        lines.append(f"  {task.get_name()}: {getattr(task.get_coro(), '__qualname__', task.get_coro())} at {where}")
-    return "\n".join(lines[:9])
+def deadlock(tasks: set[asyncio.Task[Any]], *, at: float) -> DeadlockError:
+    """The error for a loop in which nothing can happen any more."""
+    mine = [task for task in tasks if not getattr(task, "is_background", False)]
+    waiting = sorted(mine or tasks, key=lambda task: hash(task))
+    lines = [f"  {task.get_name()} {_where(task)}" for task in waiting]
+    if len(lines) > SHOWN:
+        lines = [*lines[: SHOWN - 1], f"  and {len(lines) - SHOWN + 1} more"]
+    return DeadlockError(
+        "\n".join([f"at t={at:g} nothing can run and no timer is armed; what is waited for never happens:", *lines])
+    )
+
+
+def _where(task: asyncio.Task[Any]) -> str:
+    """The coroutine of a task, and the innermost line of the user's in which it waits."""
+    coroutine = task.get_coro()
+    name = getattr(coroutine, "__qualname__", repr(coroutine))
+    frames = [(frame.f_code.co_qualname, frame.f_code.co_filename, frame.f_lineno) for frame in _frames(coroutine)]
+    if not frames:
+        return f"in {name}"
+    users = [frame for frame in frames if _is_users(frame[1])]
+    function, file, line = (users or frames)[-1]
+    return f"in {function}, {_shown(file)}:{line}"
+
+
+def _frames(awaited: Any) -> Iterator[FrameType]:
+    """The suspended frames of a coroutine and of what it awaits, outermost first."""
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None) or getattr(awaited, "ag_frame", None)
+        if frame is not None:
+            yield frame
+        awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
+
+
+def _is_users(file: str) -> bool:
+    return not file.startswith((*_LIBRARIES, _ENGINE)) or "site-packages" not in file and f"{_ENGINE}/scenarios" in file
+
+
+def _shown(file: str) -> str:
+    try:
+        return str(Path(file).relative_to(Path.cwd()))
+    except ValueError:
+        return file

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import selectors
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from pytest_mcpflow.clock.deadlock import waiting_tasks
+from pytest_mcpflow.clock.deadlock import deadlock
+from pytest_mcpflow.clock.foreign import RefusesForeign
 from pytest_mcpflow.clock.instant import EPOCH, Clock
-from pytest_mcpflow.clock.scopes import in_background, is_ours
+from pytest_mcpflow.clock.order import ranked_tasks
+from pytest_mcpflow.clock.patches import virtual_surroundings
+from pytest_mcpflow.clock.scopes import in_background
+from pytest_mcpflow.clock.threads import Threads
+from pytest_mcpflow.clock.timers import Timers
 from pytest_mcpflow.clock.transit import Transit
 from pytest_mcpflow.errors import DeadlockError, VirtualTimeError
 
 __all__ = ["VirtualClock", "VirtualTimeLoop", "is_virtual"]
+
+T = TypeVar("T")
+Ready = list[tuple[selectors.SelectorKey, int]]
 
 
 class VirtualClock(Clock):
@@ -26,62 +32,99 @@ class VirtualClock(Clock):
 
     def __init__(self, starts_at: datetime) -> None:
         super().__init__(starts_at)
-        self.seconds = 0.0
+        self._now = 0.0
+        self._followers: list[Callable[[datetime], None]] = []
 
     def now(self) -> float:
-        return self.seconds
+        return self._now
+
+    def move_to(self, seconds: float) -> None:
+        """Go forward."""
+        self._now = max(self._now, seconds)
+        self._tell()
+
+    def rebase(self, wall: datetime) -> None:
+        """Let it be `wall` now."""
+        self.starts_at = wall - timedelta(seconds=self._now)
+        self._tell()
+
+    @contextmanager
+    def followed_by(self, follower: Callable[[datetime], None]) -> Iterator[None]:
+        """Tell `follower` the calendar time whenever it changes."""
+        self._followers.append(follower)
+        try:
+            yield
+        finally:
+            self._followers.remove(follower)
+
+    def _tell(self) -> None:
+        for follower in self._followers:
+            follower(self.wall())
 
 
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
+class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
+    """See the module's docstring.
+
+    Args:
+        starts_at: The calendar time at zero.
+        stall_limit: Real seconds to wait for a thread or for what is in transit, before giving up.
+    """
+
     def __init__(self, *, starts_at: datetime = EPOCH, stall_limit: float = 30.0) -> None:
         self.clock = VirtualClock(starts_at)
         self.transit = Transit()
-        self.stall_limit = stall_limit
-        self.jobs = 0
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
-        self._waits: list[tuple[float, int, asyncio.TimerHandle]] = []
-        self._count = itertools.count()
+        self.threads = Threads(self)
+        self._timers = Timers()
+        self._stall_limit = stall_limit
         self._main: asyncio.Future[Any] | None = None
-        self._blamed: asyncio.Future[Any] | None = None
+        self._blamed: asyncio.Task[Any] | None = None
         self._deadlock: DeadlockError | None = None
-        super().__init__(_Selector(self))
-        from pytest_mcpflow.clock.patches import RankedTask
-
-        self.set_task_factory(lambda loop, coro, **kw: RankedTask(coro, loop=loop, **kw))
+        super().__init__(_PatientSelector(self))
+        ranked_tasks(self)
 
     def time(self) -> float:
-        return self.clock.seconds
+        """Virtual seconds."""
+        return self.clock.now()
 
     def rebase(self, starts_at: datetime) -> None:
-        self.clock.starts_at = starts_at - timedelta(seconds=self.clock.seconds)
-
-    def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
-        handle = super().call_at(when, callback, *args, context=context)
-        item = (when, next(self._count), handle)
-        heapq.heappush(self._timers, item)
-        if not in_background():
-            heapq.heappush(self._waits, item)
-        return handle
-
-    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
-        self.jobs += 1
-        future = super().run_in_executor(executor, func, *args)
-        future.add_done_callback(lambda _: self._job_done())
-        return future
-
-    def _job_done(self) -> None:
-        self.jobs -= 1
+        """Let the calendar time be `starts_at` now."""
+        self.clock.rebase(starts_at)
 
     @contextmanager
-    def blame(self, task: asyncio.Future[Any]) -> Iterator[None]:
+    def blame(self, task: asyncio.Task[Any]) -> Iterator[None]:
+        """Cancel `task` on a deadlock, in place of what `run_until_complete` was given."""
         before, self._blamed = self._blamed, task
         try:
             yield
         finally:
             self._blamed = before
 
-    def run_until_complete(self, future: Any) -> Any:
-        main = asyncio.ensure_future(future, loop=self)
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        handle = super().call_at(when, callback, *args, context=context)
+        self._timers.add(handle, awaited=not in_background())
+        return handle
+
+    def run_in_executor(  # type: ignore[override]  # typeshed has an overload for Python 3.12 only
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        turn = self.threads.ask(func)
+        future = super().run_in_executor(executor, self.threads.in_turn(turn, func), *args)
+        future.add_done_callback(lambda _: self.threads.returned(turn))
+        return future  # type: ignore[return-value]
+
+    async def shutdown_default_executor(self, *limit: Any) -> None:
+        with self.transit.hold("the end of the worker threads"):
+            await super().shutdown_default_executor(*limit)
+
+    def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
+        """Run until `future` is done.
+
+        Raises:
+            DeadlockError: It never would be.
+        """
+        main: asyncio.Future[T] = asyncio.ensure_future(future, loop=self)  # type: ignore[arg-type]
         before, self._main, self._deadlock = self._main, main, None
         try:
             result = super().run_until_complete(main)
@@ -92,79 +135,65 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         finally:
             self._main = before
         if self._deadlock is not None:
-            raise self._deadlock
+            raise self._deadlock  # somebody swallowed the cancellation
         return result
 
     def run_forever(self) -> None:
-        from pytest_mcpflow.clock.patches import patched
-
-        with patched(self):
+        with virtual_surroundings(self):
             super().run_forever()
 
-    async def shutdown_default_executor(self, *args: Any) -> None:
-        with self.transit.hold("shutting down threads"):
-            await super().shutdown_default_executor(*args)
-
-    def jump(self, timeout: float | None) -> None:
-        now = self.clock.seconds
-        for heap in (self._timers, self._waits):
-            while heap and (heap[0][2].cancelled() or heap[0][0] <= now):
-                heapq.heappop(heap)
-        if not self._waits or timeout is None:
-            self._deadlocked()
+    def idle(self, real: selectors.BaseSelector, limit: float | None) -> Ready:
+        """Nothing is ready: wait for what cannot be hurried, or let time pass."""
+        if self.threads.busy() or self.transit:
+            ready = real.select(self._stall_limit)
+            if not ready:
+                what = ", ".join(filter(None, [str(self.threads), str(self.transit) if self.transit else ""]))
+                raise VirtualTimeError(f"nothing came of {what} in {self._stall_limit:g} real seconds")
+            return ready
+        deadline = self._timers.next(self.time())
+        if deadline is None:
+            self._break_deadlock()
         else:
-            when = self._timers[0][0]
-            self.clock.seconds = when
+            # asyncio looks no further ahead than a day at a time.
+            self.clock.move_to(deadline if limit is None else min(deadline, self.time() + limit + 1e-6))
+        return []
 
-    def _deadlocked(self) -> None:
-        victim = self._blamed or self._main
-        if self._deadlock is not None or victim is None:
-            raise self._deadlock or DeadlockError(waiting_tasks(self))
-        self._deadlock = DeadlockError(waiting_tasks(self))
+    def _break_deadlock(self) -> None:
+        victim = self._blamed if self._blamed is not None and not self._blamed.done() else self._main
+        if self._deadlock is not None or victim is None or victim.done():
+            raise self._deadlock or deadlock(asyncio.all_tasks(self), at=self.time())
+        self._deadlock = deadlock(asyncio.all_tasks(self), at=self.time())
         victim.cancel()
 
-    def _refuse(self, what: str) -> None:
-        if not is_ours():
-            raise VirtualTimeError(
-                f"{what} in virtual time: what is outside of this process cannot be made to wait for the clock; "
-                "mark the test @pytest.mark.mcpflow(virtual_time=False)"
-            )
 
-    async def create_connection(self, *args: Any, **kwargs: Any) -> Any:
-        self._refuse(f"connecting to {args[1:] or kwargs}")
-        return await super().create_connection(*args, **kwargs)
+class _PatientSelector(selectors.BaseSelector):
+    """Asks the loop what to do when no descriptor is ready."""
 
-    async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
-        self._refuse(f"starting the subprocess {args[1:2]}")
-        return await super().subprocess_exec(*args, **kwargs)
-
-    async def getaddrinfo(self, *args: Any, **kwargs: Any) -> Any:
-        self._refuse(f"looking up {args[:2]}")
-        return await super().getaddrinfo(*args, **kwargs)
-
-
-class _Selector(selectors.BaseSelector):
     def __init__(self, loop: VirtualTimeLoop) -> None:
         self._loop, self._real = loop, selectors.DefaultSelector()
-        self.register, self.unregister, self.modify = self._real.register, self._real.unregister, self._real.modify
-        self.get_map, self.close, self.get_key = self._real.get_map, self._real.close, self._real.get_key
 
-    def register(self, *a): ...
-    def unregister(self, *a): ...
-    def get_map(self): ...
-
-    def select(self, timeout: float | None = None) -> Any:
+    def select(self, timeout: float | None = None) -> Ready:
         ready = self._real.select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        if self._loop.transit or self._loop.jobs:
-            ready = self._real.select(self._loop.stall_limit)
-            if not ready:
-                raise VirtualTimeError(f"nothing arrived in {self._loop.stall_limit} real seconds; on its way: {self._loop.transit}")
-            return ready
-        self._loop.jump(timeout)
-        return []
+        return self._loop.idle(self._real, timeout)
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+    def close(self) -> None:
+        self._real.close()
 
 
 def is_virtual() -> bool:
+    """Whether the running loop's time is virtual."""
     return isinstance(asyncio.get_running_loop(), VirtualTimeLoop)

@@ -1,48 +1,100 @@
-"""Patches that last as long as a virtual loop runs."""
+"""What is patched while a virtual loop runs, and only then: clocks, sleeping, anyio's worker threads."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
-_ranks = itertools.count(1)
+from pytest_mcpflow.clock.order import ranked_scopes
+from pytest_mcpflow.clock.seams import seam
 
+if TYPE_CHECKING:
+    from pytest_mcpflow.clock.loop import VirtualTimeLoop
 
-class RankedTask(asyncio.Task):  # type: ignore[type-arg]
-    def __init__(self, coro: Any, *, loop: Any, **kw: Any) -> None:
-        self._rank = next(_ranks)
-        super().__init__(coro, loop=loop, **kw)
-
-    def __hash__(self) -> int:
-        return self._rank
+__all__ = ["virtual_surroundings"]
 
 
 @contextmanager
-def patched(loop: Any) -> Iterator[None]:
+def virtual_surroundings(loop: VirtualTimeLoop) -> Iterator[None]:
+    """Let everything that asks for the time, sleeps or starts threads follow `loop`."""
+    with ExitStack() as stack:
+        stack.enter_context(ranked_scopes())
+        stack.enter_context(_anyio_threads(loop))
+        stack.enter_context(_calendar(loop))
+        stack.enter_context(_clocks(loop))
+        yield
+
+
+@contextmanager
+def _calendar(loop: VirtualTimeLoop) -> Iterator[None]:
     import time_machine
-    from anyio._backends._asyncio import AsyncIOBackend
 
-    saved = {n: getattr(time, n) for n in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep")}
-    orig = AsyncIOBackend.__dict__["run_sync_in_worker_thread"].__func__
-
-    async def run_sync(cls: Any, *a: Any, **k: Any) -> Any:
-        loop.jobs += 1
-        try:
-            return await orig(cls, *a, **k)
-        finally:
-            loop.jobs -= 1
-
-    with time_machine.travel(loop.clock.wall(), tick=False) as travel:
-        try:
-            AsyncIOBackend.run_sync_in_worker_thread = classmethod(run_sync)
-            loop.traveller = travel
-            time.monotonic = time.perf_counter = loop.time
+    with time_machine.travel(loop.clock.wall(), tick=False) as traveller:
+        with loop.clock.followed_by(lambda instant: traveller.move_to(instant.timestamp())):
             yield
+
+
+@contextmanager
+def _clocks(loop: VirtualTimeLoop) -> Iterator[None]:
+    owner = threading.get_ident()
+    real = {name: getattr(time, name) for name in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep")}
+
+    def follows() -> bool:
+        return threading.get_ident() == owner or loop.threads.is_ours()
+
+    def seconds(name: str) -> Callable[[], float]:
+        return lambda: loop.time() if follows() else real[name]()
+
+    def nanoseconds(name: str) -> Callable[[], int]:
+        return lambda: round(loop.time() * 1e9) if follows() else real[name]()
+
+    def sleep(duration: float) -> None:
+        if threading.get_ident() == owner:
+            loop.clock.move_to(loop.time() + duration)
+        elif loop.threads.is_ours():
+            loop.threads.sleep(duration)
+        else:
+            real["sleep"](duration)
+
+    virtual: dict[str, Callable[..., Any]] = {
+        "monotonic": seconds("monotonic"),
+        "monotonic_ns": nanoseconds("monotonic_ns"),
+        "perf_counter": seconds("perf_counter"),
+        "perf_counter_ns": nanoseconds("perf_counter_ns"),
+        "sleep": sleep,
+    }
+    with ExitStack() as stack:
+        for name, function in virtual.items():
+            stack.callback(setattr, time, name, real[name])
+            setattr(time, name, function)
+        yield
+
+
+@contextmanager
+def _anyio_threads(loop: VirtualTimeLoop) -> Iterator[None]:
+    """anyio has worker threads of its own, of which no event loop knows."""
+    backend = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend")
+    to_thread = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend.run_sync_in_worker_thread").__func__
+    from_thread = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend.run_async_from_thread").__func__
+
+    async def run_sync(cls: Any, func: Callable[..., Any], *rest: Any, **options: Any) -> Any:
+        turn = loop.threads.ask(func)
+        try:
+            return await to_thread(cls, loop.threads.in_turn(turn, func), *rest, **options)
         finally:
-            AsyncIOBackend.run_sync_in_worker_thread = classmethod(orig)
-            for n, f in saved.items():
-                setattr(time, n, f)
+            loop.threads.returned(turn)
+
+    def run_async(cls: Any, func: Callable[..., Awaitable[Any]], *rest: Any, **options: Any) -> Any:
+        lent = loop.threads.lent(func) if loop.threads.is_ours() else func
+        return from_thread(cls, lent, *rest, **options)
+
+    backend.run_sync_in_worker_thread = classmethod(run_sync)
+    backend.run_async_from_thread = classmethod(run_async)
+    try:
+        yield
+    finally:
+        backend.run_sync_in_worker_thread = classmethod(to_thread)
+        backend.run_async_from_thread = classmethod(from_thread)

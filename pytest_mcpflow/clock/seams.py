@@ -1,0 +1,27 @@
+"""The places in other libraries that virtual time takes hold of, checked when it begins."""
+
+from __future__ import annotations
+
+import importlib
+from functools import reduce
+from importlib.metadata import version
+from typing import Any
+
+from pytest_mcpflow.errors import VirtualTimeError
+
+__all__ = ["seam"]
+
+
+def seam(distribution: str, module: str, path: str) -> Any:
+    """What `module` calls `path`.
+
+    Raises:
+        VirtualTimeError: It has moved.
+    """
+    try:
+        return reduce(getattr, path.split("."), importlib.import_module(module))
+    except (ImportError, AttributeError) as error:
+        raise VirtualTimeError(
+            f"virtual time takes hold of {module}.{path}, which {distribution} {version(distribution)} does not have; "
+            f"use another version of {distribution}, or real time: @pytest.mark.mcpflow(virtual_time=False)"
+        ) from error
