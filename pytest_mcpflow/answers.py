@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from pytest_mcpflow.errors import UnansweredQuestionError
+from pytest_mcpflow.errors import HubError, UnansweredQuestionError
 from pytest_mcpflow.journal import Entry, Journal
 from pytest_mcpflow.outcome import Asked
 from pytest_mcpflow.question import Answer, Answerer, Elicitation, Question, Sampling
@@ -33,7 +33,7 @@ class Desk:
 
         Raises:
             UnansweredQuestionError: The test named nobody who answers.
-            TypeError: The answer is not of the kind that was asked for.
+            HubError: The answer is not of the kind that was asked for.
         """
         if self.answerer is None:
             raise UnansweredQuestionError(
@@ -45,7 +45,7 @@ class Desk:
             answer = await answer
         wanted = Mapping if isinstance(question, Elicitation) else str
         if answer is not None and not isinstance(answer, wanted):
-            raise TypeError(
+            raise HubError(
                 f"{question}; an answer is {'a mapping of fields' if wanted is Mapping else 'a text'} "
                 f"or None, got {answer!r}"
             )
@@ -110,7 +110,6 @@ class Desk:
         from mcp.types import ErrorData
 
         if entry is not None:
-            entry.crash = (
-                error  # so that the caller gets the error itself, and not its text by way of the server
-            )
+            # So that the caller gets the error itself, and not its text by way of the server.
+            entry.unanswered = error
         return ErrorData(code=REFUSED, message=str(error))

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar, cast
 
 from pytest_mcpflow.answers import Desk
-from pytest_mcpflow.errors import MCPFlowError, nearest_phrase
+from pytest_mcpflow.errors import nearest_phrase
 from pytest_mcpflow.fake import Call, Declined, Fake, LogLevel
 from pytest_mcpflow.journal import Entry, Journal
-from pytest_mcpflow.question import Elicitation, Sampling
+from pytest_mcpflow.question import Answer, Elicitation, Question, Sampling
 from pytest_mcpflow.schema import RawResult, ToolSpec, contract_of, describe_crash, invoke
 
 __all__ = ["ProgressCallback", "call_directly"]
@@ -58,7 +58,7 @@ async def call_directly(
         journal.fail(entry, error)
         raise error from None
     except Exception as error:
-        if isinstance(error, MCPFlowError) or hasattr(error, "code"):
+        if entry.unanswered is not None or hasattr(error, "code"):
             journal.fail(entry, error)
         else:
             entry.crash = error
@@ -94,13 +94,20 @@ class _DirectCall(Call):
         from pytest_mcpflow.asking import elicitation_schema, elicited
 
         asked = Elicitation(self._entry.server, question, elicitation_schema(answer))
-        given = await self._desk.ask(asked, self._entry)
+        given = await self._ask(asked)
         return elicited(
             answer, "decline" if given is None else "accept", cast("Mapping[str, Any] | None", given)
         )
 
     async def sample(self, prompt: str, *, max_tokens: int = 1000) -> str:
-        given = await self._desk.ask(Sampling(self._entry.server, prompt, max_tokens), self._entry)
+        given = await self._ask(Sampling(self._entry.server, prompt, max_tokens))
         if given is None:
             raise Declined("User rejected sampling request")
         return cast("str", given)
+
+    async def _ask(self, question: Question) -> Answer:
+        try:
+            return await self._desk.ask(question, self._entry)
+        except Exception as error:
+            self._entry.unanswered = error
+            raise

@@ -81,6 +81,7 @@ class _Member:
     make_source: Callable[[], Source]
     fake: Fake | None = None
     tools: Mapping[str, ToolSpec] | None = None
+    source: Source | None = None
     connection: Connection | None = None
 
 
@@ -218,7 +219,7 @@ class Hub:
         member = self._member(name)
         self.clock.start()
         if member.connection is None:
-            source = member.make_source()
+            source = member.source = member.source or member.make_source()
             member.connection = Connection(name, lambda: source.connect(self._client_factory(member)))
         return await member.connection.client()
 
@@ -356,8 +357,9 @@ class Hub:
                 entry = current_entry.get()
                 if entry is not None and entry.until is None:
                     self._journal.fail(entry, error)
-                if entry is not None and entry.crash is not None:
-                    raise entry.crash from None
+                cause = None if entry is None else entry.crash or entry.unanswered
+                if cause is not None:
+                    raise cause from None
                 raise
             entry = current_entry.get()
         assert entry is not None

@@ -20,7 +20,11 @@ __all__ = ["Entry", "Journal"]
 
 @dataclass(slots=True)
 class Entry:
-    """An interaction while it is being written. `key` names it on the wire."""
+    """An interaction while it is being written.
+
+    `key` names it on the wire. `crash` is what the fake raised and no service would say; `unanswered` is why a
+    question of the server got no answer. Either reaches the caller as itself.
+    """
 
     key: str
     at: float
@@ -34,6 +38,7 @@ class Entry:
     result: bytes | None = None
     effect: bool | None = None
     crash: BaseException | None = None
+    unanswered: BaseException | None = None
     asked: list[Asked] = field(default_factory=list[Asked])
 
     def freeze(self) -> Interaction:

@@ -95,7 +95,7 @@ class Interaction:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """How long calls took, in seconds: `count` of them, the `median`, the 95th percentile, the `longest`, the `total`."""
+    """How long `count` calls took, in seconds: the `median`, the 95th percentile, the `longest`, the `total`."""
 
     count: int
     median: float

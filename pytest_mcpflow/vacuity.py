@@ -47,7 +47,7 @@ class Promises:
             call.close()  # it is reported here; Python would warn of it again
         for entry in entries:
             # What a workflow may catch and survive, but a test must not: the fake itself is broken.
-            if entry.crash is not None and not isinstance(entry.crash, HubError):
+            if entry.crash is not None:
                 crash = f"{type(entry.crash).__name__}: {shortened(str(entry.crash))}"
                 raise HubError(
                     f"the fake behind {entry.server}.{entry.name} crashed ({crash}); a fake refuses with FakeError, "

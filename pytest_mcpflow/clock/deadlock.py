@@ -19,6 +19,7 @@ _LIBRARIES = tuple(
     for folder in {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
 )
 _ENGINE = str(Path(__file__).parent.parent)
+_SCENARIOS = str(Path(_ENGINE, "scenarios"))
 
 
 def deadlock(tasks: set[asyncio.Task[Any]], *, at: float) -> DeadlockError:
@@ -29,7 +30,9 @@ def deadlock(tasks: set[asyncio.Task[Any]], *, at: float) -> DeadlockError:
     if len(lines) > SHOWN:
         lines = [*lines[: SHOWN - 1], f"  and {len(lines) - SHOWN + 1} more"]
     return DeadlockError(
-        "\n".join([f"at t={at:g} nothing can run and no timer is armed; what is waited for never happens:", *lines])
+        "\n".join(
+            [f"at t={at:g} nothing can run and no timer is armed; what is waited for never happens:", *lines]
+        )
     )
 
 
@@ -37,7 +40,9 @@ def _where(task: asyncio.Task[Any]) -> str:
     """The coroutine of a task, and the innermost line of the user's in which it waits."""
     coroutine = task.get_coro()
     name = getattr(coroutine, "__qualname__", repr(coroutine))
-    frames = [(frame.f_code.co_qualname, frame.f_code.co_filename, frame.f_lineno) for frame in _frames(coroutine)]
+    frames = [
+        (frame.f_code.co_qualname, frame.f_code.co_filename, frame.f_lineno) for frame in _frames(coroutine)
+    ]
     if not frames:
         return f"in {name}"
     users = [frame for frame in frames if _is_users(frame[1])]
@@ -48,14 +53,21 @@ def _where(task: asyncio.Task[Any]) -> str:
 def _frames(awaited: Any) -> Iterator[FrameType]:
     """The suspended frames of a coroutine and of what it awaits, outermost first."""
     while awaited is not None:
-        frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "gi_frame", None) or getattr(awaited, "ag_frame", None)
+        frame = (
+            getattr(awaited, "cr_frame", None)
+            or getattr(awaited, "gi_frame", None)
+            or getattr(awaited, "ag_frame", None)
+        )
         if frame is not None:
             yield frame
         awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "gi_yieldfrom", None)
 
 
 def _is_users(file: str) -> bool:
-    return not file.startswith((*_LIBRARIES, _ENGINE)) or "site-packages" not in file and f"{_ENGINE}/scenarios" in file
+    """Whether a file is the user's: no library, and of ours only the scenarios."""
+    if file.startswith(_ENGINE):
+        return file.startswith(_SCENARIOS)
+    return not file.startswith(_LIBRARIES)
 
 
 def _shown(file: str) -> str:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVarTuple
 
 from pytest_mcpflow.clock.scopes import is_ours
 from pytest_mcpflow.errors import VirtualTimeError
 
 __all__ = ["RefusesForeign"]
 
+Ts = TypeVarTuple("Ts")
+
 
 class RefusesForeign(asyncio.SelectorEventLoop):
     """An event loop that opens sockets, pipes and subprocesses only inside `ours()`."""
 
     async def create_connection(self, *args: Any, **options: Any) -> Any:
-        host, port = (args[1:3] + (None, None))[:2]
-        _refuse_foreign(f"connect to {options.get('host', host)}:{options.get('port', port)}")
+        where = args[1:3] or (options.get("host"), options.get("port"))
+        _refuse_foreign(f"connect to {':'.join(map(str, where))}")
         return await super().create_connection(*args, **options)
 
     async def create_unix_connection(self, *args: Any, **options: Any) -> Any:
@@ -59,13 +62,13 @@ class RefusesForeign(asyncio.SelectorEventLoop):
         _refuse_foreign(f"look up {args[0]}")
         return await super().getaddrinfo(*args, **options)
 
-    def add_reader(self, *args: Any) -> Any:
+    def add_reader(self, fd: Any, callback: Callable[[*Ts], Any], *args: *Ts) -> None:
         _refuse_foreign("watch a descriptor")
-        return super().add_reader(*args)
+        super().add_reader(fd, callback, *args)
 
-    def add_writer(self, *args: Any) -> Any:
+    def add_writer(self, fd: Any, callback: Callable[[*Ts], Any], *args: *Ts) -> None:
         _refuse_foreign("watch a descriptor")
-        return super().add_writer(*args)
+        super().add_writer(fd, callback, *args)
 
 
 def _refuse_foreign(what: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, TypeVarTuple
 
 from pytest_mcpflow.clock.deadlock import deadlock
 from pytest_mcpflow.clock.foreign import RefusesForeign
@@ -24,6 +24,7 @@ from pytest_mcpflow.errors import DeadlockError, VirtualTimeError
 __all__ = ["VirtualClock", "VirtualTimeLoop", "is_virtual"]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Ready = list[tuple[selectors.SelectorKey, int]]
 
 
@@ -100,7 +101,7 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
             self._blamed = before
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         handle = super().call_at(when, callback, *args, context=context)
         self._timers.add(handle, awaited=not in_background())

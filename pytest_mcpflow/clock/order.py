@@ -23,7 +23,12 @@ class RankedTask(asyncio.Task[Any]):
     """A task that hashes by rank, and knows whether it belongs to infrastructure."""
 
     def __init__(
-        self, coroutine: Coroutine[Any, Any, Any], *, rank: int, loop: asyncio.AbstractEventLoop, **options: Any
+        self,
+        coroutine: Coroutine[Any, Any, Any],
+        *,
+        rank: int,
+        loop: asyncio.AbstractEventLoop,
+        **options: Any,
     ) -> None:
         self._rank = rank  # first, since the base class puts the task into a set
         context: Context | None = options.get("context")
@@ -50,7 +55,9 @@ def ranked_scopes() -> Iterator[None]:
     scope = seam("anyio", "anyio._backends._asyncio", "CancelScope")
     seam("anyio", "anyio._backends._asyncio", "CancelScope.__init__")
     ranks = itertools.count(1)
-    rank_of: dict[int, int] = {}  # by id, since scopes have slots; an id is stamped anew when it is used again
+    rank_of: dict[
+        int, int
+    ] = {}  # by id, since scopes have slots; an id is stamped anew when it is used again
     initialize, hash_of = scope.__init__, scope.__hash__
 
     def ranked_init(self: object, *args: Any, **options: Any) -> None:

@@ -32,15 +32,20 @@ def virtual_surroundings(loop: VirtualTimeLoop) -> Iterator[None]:
 def _calendar(loop: VirtualTimeLoop) -> Iterator[None]:
     import time_machine
 
-    with time_machine.travel(loop.clock.wall(), tick=False) as traveller:
-        with loop.clock.followed_by(lambda instant: traveller.move_to(instant.timestamp())):
-            yield
+    with (
+        time_machine.travel(loop.clock.wall(), tick=False) as traveller,
+        loop.clock.followed_by(lambda instant: traveller.move_to(instant.timestamp())),
+    ):
+        yield
 
 
 @contextmanager
 def _clocks(loop: VirtualTimeLoop) -> Iterator[None]:
     owner = threading.get_ident()
-    real = {name: getattr(time, name) for name in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep")}
+    real = {
+        name: getattr(time, name)
+        for name in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep")
+    }
 
     def follows() -> bool:
         return threading.get_ident() == owner or loop.threads.is_ours()

@@ -63,8 +63,6 @@ class Transit:
         return ", ".join(flow.label for flow in self.moving.values()) or "nothing"
 
 
-
-
 def transit() -> Transit:
     """The running loop's; one that holds nothing back where time is real."""
     found = getattr(asyncio.get_running_loop(), "transit", None)
