@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -55,7 +55,7 @@ def pair_id(way: Way, era: Era, eras: list[Era]) -> str:
 
 
 @contextmanager
-def loops_for_pytest_asyncio(metafunc: pytest.Metafunc) -> Iterator[None]:
+def loops_for_pytest_asyncio(metafunc: pytest.Metafunc) -> Generator[None]:
     """Give pytest-asyncio a virtual loop for this one test; registered only meanwhile, so no other test is touched."""
     plugins = metafunc.config.pluginmanager
     if not plugins.has_plugin("asyncio") or not marker_options(metafunc.definition).virtual_time:

@@ -7,7 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -150,7 +150,7 @@ def _import_file(file: Path, before_import: BeforeImport) -> ModuleType:
 
 
 @contextmanager
-def _on_path(folders: Sequence[Path]) -> Iterator[None]:
+def _on_path(folders: Sequence[Path]) -> Generator[None]:
     added = [str(folder) for folder in folders]
     sys.path[:0] = added
     try:

@@ -7,7 +7,7 @@ async with Hub() as hub:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -453,7 +453,7 @@ class Hub:
 
 
 @contextmanager
-def _set(variable: Any, value: Any) -> Iterator[None]:
+def _set(variable: Any, value: Any) -> Generator[None]:
     token = variable.set(value)
     try:
         yield

@@ -29,8 +29,11 @@ def run(coroutine: Coroutine[Any, Any, T], *, virtual_time: bool = True) -> T:
     Raises:
         DeadlockError: Nothing could run and no timer was armed.
     """
-    with asyncio.Runner(loop_factory=loop_factory(virtual_time)) as runner:
-        return runner.run(coroutine)
+    try:
+        with asyncio.Runner(loop_factory=loop_factory(virtual_time)) as runner:
+            return runner.run(coroutine)
+    finally:
+        coroutine.close()  # where no loop could be made; otherwise it has ended
 
 
 def run_with(hub: Hub, coroutine: Coroutine[Any, Any, T]) -> T:

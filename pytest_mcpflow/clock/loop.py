@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple, cast
 
 from pytest_mcpflow.clock.deadlock import deadlock
 from pytest_mcpflow.clock.foreign import RefusesForeign
@@ -16,6 +17,7 @@ from pytest_mcpflow.clock.instant import EPOCH, Clock
 from pytest_mcpflow.clock.order import ranked_tasks
 from pytest_mcpflow.clock.patches import virtual_surroundings
 from pytest_mcpflow.clock.scopes import in_background
+from pytest_mcpflow.clock.seams import check_seams
 from pytest_mcpflow.clock.threads import Threads
 from pytest_mcpflow.clock.timers import Timers
 from pytest_mcpflow.clock.transit import Transit
@@ -50,7 +52,7 @@ class VirtualClock(Clock):
         self._tell()
 
     @contextmanager
-    def followed_by(self, follower: Callable[[datetime], None]) -> Iterator[None]:
+    def followed_by(self, follower: Callable[[datetime], None]) -> Generator[None]:
         """Tell `follower` the calendar time whenever it changes."""
         self._followers.append(follower)
         try:
@@ -72,6 +74,7 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
     """
 
     def __init__(self, *, starts_at: datetime = EPOCH, stall_limit: float = 30.0) -> None:
+        check_seams()
         self.clock = VirtualClock(starts_at)
         self.transit = Transit()
         self.threads = Threads(self)
@@ -92,7 +95,7 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
         self.clock.rebase(starts_at)
 
     @contextmanager
-    def blame(self, task: asyncio.Task[Any]) -> Iterator[None]:
+    def blame(self, task: asyncio.Task[Any]) -> Generator[None]:
         """Cancel `task` on a deadlock, in place of what `run_until_complete` was given."""
         before, self._blamed = self._blamed, task
         try:
@@ -125,10 +128,10 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
         Raises:
             DeadlockError: It never would be.
         """
-        main: asyncio.Future[T] = asyncio.ensure_future(future, loop=self)  # type: ignore[arg-type]
+        main = cast("asyncio.Future[T]", asyncio.ensure_future(cast("Awaitable[T]", future), loop=self))
         before, self._main, self._deadlock = self._main, main, None
         try:
-            result = super().run_until_complete(main)
+            result: T = super().run_until_complete(main)
         except BaseException:
             if self._deadlock is not None:
                 raise self._deadlock from None
@@ -143,7 +146,7 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
         with virtual_surroundings(self):
             super().run_forever()
 
-    def idle(self, real: selectors.BaseSelector, limit: float | None) -> Ready:
+    def idle(self, real: selectors.BaseSelector) -> Ready:
         """Nothing is ready: wait for what cannot be hurried, or let time pass."""
         if self.threads.busy() or self.transit:
             ready = real.select(self._stall_limit)
@@ -155,8 +158,9 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
         if deadline is None:
             self._break_deadlock()
         else:
-            # asyncio looks no further ahead than a day at a time.
-            self.clock.move_to(deadline if limit is None else min(deadline, self.time() + limit + 1e-6))
+            self.clock.move_to(deadline)
+            # asyncio fires what is due within its resolution, which far ahead is finer than a float can tell.
+            self._clock_resolution = max(1e-9, math.ulp(deadline))
         return []
 
     def _break_deadlock(self) -> None:
@@ -177,7 +181,7 @@ class _PatientSelector(selectors.BaseSelector):
         ready = self._real.select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
-        return self._loop.idle(self._real, timeout)
+        return self._loop.idle(self._real)
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return self._real.register(fileobj, events, data)

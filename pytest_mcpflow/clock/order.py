@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import Context
 from typing import Any
@@ -50,10 +50,9 @@ def ranked_tasks(loop: asyncio.AbstractEventLoop) -> None:
 
 
 @contextmanager
-def ranked_scopes() -> Iterator[None]:
+def ranked_scopes() -> Generator[None]:
     """While in here, anyio's cancel scopes hash by rank."""
     scope = seam("anyio", "anyio._backends._asyncio", "CancelScope")
-    seam("anyio", "anyio._backends._asyncio", "CancelScope.__init__")
     ranks = itertools.count(1)
     rank_of: dict[
         int, int
@@ -64,8 +63,11 @@ def ranked_scopes() -> Iterator[None]:
         rank_of[id(self)] = next(ranks)
         initialize(self, *args, **options)
 
+    def rank(self: object) -> int:
+        return rank_of.get(id(self), 0)
+
     scope.__init__ = ranked_init
-    scope.__hash__ = lambda self: rank_of.get(id(self), 0)
+    scope.__hash__ = rank
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ __all__ = ["virtual_surroundings"]
 
 
 @contextmanager
-def virtual_surroundings(loop: VirtualTimeLoop) -> Iterator[None]:
+def virtual_surroundings(loop: VirtualTimeLoop) -> Generator[None]:
     """Let everything that asks for the time, sleeps or starts threads follow `loop`."""
     with ExitStack() as stack:
         stack.enter_context(ranked_scopes())
@@ -29,7 +29,7 @@ def virtual_surroundings(loop: VirtualTimeLoop) -> Iterator[None]:
 
 
 @contextmanager
-def _calendar(loop: VirtualTimeLoop) -> Iterator[None]:
+def _calendar(loop: VirtualTimeLoop) -> Generator[None]:
     import time_machine
 
     with (
@@ -40,7 +40,7 @@ def _calendar(loop: VirtualTimeLoop) -> Iterator[None]:
 
 
 @contextmanager
-def _clocks(loop: VirtualTimeLoop) -> Iterator[None]:
+def _clocks(loop: VirtualTimeLoop) -> Generator[None]:
     owner = threading.get_ident()
     real = {
         name: getattr(time, name)
@@ -79,7 +79,7 @@ def _clocks(loop: VirtualTimeLoop) -> Iterator[None]:
 
 
 @contextmanager
-def _anyio_threads(loop: VirtualTimeLoop) -> Iterator[None]:
+def _anyio_threads(loop: VirtualTimeLoop) -> Generator[None]:
     """anyio has worker threads of its own, of which no event loop knows."""
     backend = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend")
     to_thread = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend.run_sync_in_worker_thread").__func__

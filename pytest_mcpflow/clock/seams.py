@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_mcpflow.errors import VirtualTimeError
 
-__all__ = ["seam"]
+__all__ = ["check_seams", "seam"]
 
 
 def seam(distribution: str, module: str, path: str) -> Any:
@@ -25,3 +25,17 @@ def seam(distribution: str, module: str, path: str) -> Any:
             f"virtual time takes hold of {module}.{path}, which {distribution} {version(distribution)} does not have; "
             f"use another version of {distribution}, or real time: @pytest.mark.mcpflow(virtual_time=False)"
         ) from error
+
+
+def check_seams() -> None:
+    """Look whether everything that virtual time takes hold of is there.
+
+    Raises:
+        VirtualTimeError: Something has moved.
+    """
+    for path in (
+        "CancelScope.__init__",
+        "AsyncIOBackend.run_sync_in_worker_thread",
+        "AsyncIOBackend.run_async_from_thread",
+    ):
+        seam("anyio", "anyio._backends._asyncio", path)

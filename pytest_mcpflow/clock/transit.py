@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 __all__ = ["Flow", "Transit", "transit"]
@@ -47,7 +47,7 @@ class Transit:
         return Flow(self, label)
 
     @contextmanager
-    def hold(self, label: str) -> Iterator[None]:
+    def hold(self, label: str) -> Generator[None]:
         """Let the clock stand still for the length of a `with` block."""
         flow = self.flow(label)
         flow.sent()

@@ -1,0 +1,175 @@
+"""What is outside of the process is refused in virtual time, unless both ends are ours and counted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from pytest_mcpflow import VirtualTimeError, run
+from pytest_mcpflow.clock import VirtualTimeLoop, ours, transit
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    return asyncio.get_running_loop()
+
+
+FOREIGN: dict[str, Callable[[], Awaitable[object]]] = {
+    "connection": lambda: asyncio.open_connection("127.0.0.1", 9),
+    "server": lambda: asyncio.start_server(lambda _, __: None, "127.0.0.1", 0),
+    "unix connection": lambda: asyncio.open_unix_connection("/nowhere"),
+    "process": lambda: asyncio.create_subprocess_exec(sys.executable, "-c", ""),
+    "shell": lambda: asyncio.create_subprocess_shell("true"),
+    "datagrams": lambda: _loop().create_datagram_endpoint(asyncio.DatagramProtocol, ("127.0.0.1", 0)),
+    "name": lambda: _loop().getaddrinfo("localhost", 80),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_foreign_resources_are_refused_with_the_cure(kind: str) -> None:
+    async def open_it() -> None:
+        await FOREIGN[kind]()
+
+    with pytest.raises(VirtualTimeError, match="virtual_time=False"):
+        run(open_it())
+
+
+def test_our_own_sockets_work_and_time_stands_still_meanwhile() -> None:
+    async def echo() -> float:
+        flow = transit().flow("echo")
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            data = await reader.read(5)
+            flow.received()
+            flow.sent()
+            writer.write(data)
+            writer.close()
+            await writer.wait_closed()
+
+        with ours():
+            server = await asyncio.start_server(serve, "127.0.0.1", 0)
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        flow.sent()
+        writer.write(b"hello")
+        async with asyncio.timeout(0.001):
+            assert await reader.read(5) == b"hello"
+        flow.received()
+        writer.close()
+        server.close()
+        await server.wait_closed()
+        return _loop().time()
+
+    assert run(echo()) == 0
+
+
+def test_our_own_subprocess_works_and_time_stands_still_meanwhile() -> None:
+    async def start() -> tuple[int, float]:
+        with ours(), transit().hold("a process"):
+            process = await asyncio.create_subprocess_exec(sys.executable, "-c", "")
+            code = await process.wait()
+        return code, _loop().time()
+
+    assert run(start()) == (0, 0)
+
+
+def test_what_never_arrives_is_named() -> None:
+    async def lose() -> None:
+        transit().flow("a letter").sent()
+        await asyncio.sleep(1)
+
+    with (
+        pytest.raises(VirtualTimeError, match=r"nothing came of a letter in 0\.05 real seconds"),
+        asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(stall_limit=0.05)) as runner,
+    ):
+        runner.run(lose())
+
+
+def test_more_cannot_arrive_than_was_sent() -> None:
+    async def count() -> int:
+        flow = transit().flow("letters")
+        flow.sent(2)
+        flow.received(5)
+        flow.sent()
+        return flow.pending
+
+    assert run(count()) == 1
+
+
+def test_a_closed_loop_leaves_no_descriptor() -> None:
+    async def nothing() -> None:
+        await asyncio.sleep(1)
+
+    run(nothing())
+    before = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+    run(nothing())
+    assert (len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0) == before
+
+
+ORDER = """
+import anyio, asyncio
+from pytest_mcpflow import run
+
+async def main():
+    order = []
+    async def wait(number):
+        try:
+            await anyio.sleep_forever()
+        finally:
+            order.append(number)
+    async with anyio.create_task_group() as tasks:
+        for number in range(30):
+            tasks.start_soon(wait, number)
+        await anyio.sleep(1)
+        tasks.cancel_scope.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number in range(30):
+                group.create_task(wait(number))
+            await asyncio.sleep(1)
+            raise ValueError
+    except* ValueError:
+        pass
+    return order
+
+print([run(main()) for _ in range(3)])
+"""
+
+
+def test_cancellation_comes_in_the_same_order_in_every_process() -> None:
+    orders = {
+        subprocess.run(
+            [sys.executable, "-c", ORDER],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in ("0", "1", "12345")
+    }
+
+    assert len(orders) == 1
+    first, second, third = eval(orders.pop())  # noqa: S307 - our own list of numbers
+    assert first == second == third
+    assert sorted(first) == sorted([*range(30), *range(30)])
+
+
+def test_moved_seams_fail_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("anyio._backends._asyncio.CancelScope")
+
+    with pytest.raises(VirtualTimeError, match=r"CancelScope, which anyio \d"):
+        run(asyncio.sleep(1))
+
+
+def test_sockets_are_not_watched_behind_the_back_of_the_clock() -> None:
+    async def watch() -> None:
+        ours_, theirs = socket.socketpair()
+        with ours_, theirs:
+            _loop().add_reader(theirs, print)
+
+    with pytest.raises(VirtualTimeError):
+        run(watch())
