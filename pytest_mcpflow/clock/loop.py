@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import Context
 from datetime import datetime, timedelta
-from typing import Any, TypeVar, TypeVarTuple, cast
+from typing import Any, Self, TypeVar, TypeVarTuple, cast
 
 from pytest_mcpflow.clock.deadlock import deadlock
 from pytest_mcpflow.clock.foreign import RefusesForeign
@@ -73,8 +73,11 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
         stall_limit: Real seconds to wait for a thread or for what is in transit, before giving up.
     """
 
+    def __new__(cls, **_: object) -> Self:
+        check_seams()  # before there is a loop, which would have to be closed again
+        return super().__new__(cls)
+
     def __init__(self, *, starts_at: datetime = EPOCH, stall_limit: float = 30.0) -> None:
-        check_seams()
         self.clock = VirtualClock(starts_at)
         self.transit = Transit()
         self.threads = Threads(self)
