@@ -1,0 +1,73 @@
+"""A local git repository: what `git` does to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["Commit", "GitError", "Repository"]
+
+
+class GitError(Exception):
+    """What git says on its standard error."""
+
+
+@dataclass
+class Commit:
+    id: str
+    message: str
+    files: dict[str, str]
+    """The whole tree."""
+    parent: str | None = None
+
+
+@dataclass
+class Repository:
+    """Branches point at commits; `pushed` is what the remote has of each branch."""
+
+    branch: str = "main"
+    commits: dict[str, Commit] = field(default_factory=dict[str, Commit])
+    branches: dict[str, str | None] = field(default_factory=lambda: dict[str, str | None](main=None))
+    staged: dict[str, str] = field(default_factory=dict[str, str])
+    pushed: dict[str, str] = field(default_factory=dict[str, str])
+
+    def tree(self) -> dict[str, str]:
+        """The files of the current branch's newest commit."""
+        head = self.branches[self.branch]
+        return {} if head is None else self.commits[head].files
+
+    def log(self) -> list[Commit]:
+        """The commits of the current branch, newest first."""
+        found: list[Commit] = []
+        at = self.branches[self.branch]
+        while at is not None:
+            found.append(self.commits[at])
+            at = self.commits[at].parent
+        return found
+
+    def commit(self, commit_id: str, message: str) -> Commit:
+        """Commit what is staged."""
+        if not {path: text for path, text in self.staged.items() if self.tree().get(path) != text}:
+            raise GitError("nothing to commit, working tree clean")
+        made = Commit(commit_id, message, {**self.tree(), **self.staged}, self.branches[self.branch])
+        self.commits[commit_id] = made
+        self.branches[self.branch] = commit_id
+        self.staged.clear()
+        return made
+
+    def switch(self, branch: str, *, create: bool) -> dict[str, str]:
+        """Go to a branch and return its tree."""
+        if create:
+            if branch in self.branches:
+                raise GitError(f"fatal: a branch named '{branch}' already exists")
+            self.branches[branch] = self.branches[self.branch]
+        elif branch not in self.branches:
+            raise GitError(f"error: pathspec '{branch}' did not match any file(s) known to git")
+        self.branch = branch
+        return self.tree()
+
+    def push(self, branch: str) -> None:
+        """Send a branch to the remote."""
+        head = self.branches.get(branch)
+        if head is None:
+            raise GitError(f"error: src refspec {branch} does not match any")
+        self.pushed[branch] = head
