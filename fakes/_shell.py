@@ -45,19 +45,19 @@ def parse(line: str, environment: dict[str, str], now: int) -> list[Pipeline]:
             pipelines.append(Pipeline(after, tuple(commands), output, appends))
         commands, words, output, appends = [], [], None, False
 
-    for token in lexer:
-        if token in _OPERATORS:
+    for part in lexer:
+        if part in _OPERATORS:
             close()
-            after = token
-        elif token == "|":
+            after = part
+        elif part == "|":
             commands.append(tuple(words))
             words = []
-        elif token in (">", ">>"):
-            redirects, appends = True, token == ">>"
+        elif part in (">", ">>"):
+            redirects, appends = True, part == ">>"
         elif redirects:
-            output, redirects = token, False
+            output, redirects = part, False
         else:
-            words += expand_braces(token)
+            words += expand_braces(part)
     close()
     return pipelines
 
