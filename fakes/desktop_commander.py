@@ -72,7 +72,7 @@ class DesktopCommander(Fake):
         """Run a command line in the shell."""
         if command.strip().startswith("sudo ") and not self.sudo_allowed:
             raise FakeError(f"Error: Command not allowed: {command}")
-        script = next((each for each in self.scripts if fnmatch.fnmatchcase(command, each.pattern)), None)
+        script = next((each for each in self.scripts if _is_whole(command, each.pattern)), None)
         result = self._scripted(script) if script is not None else self._interpreted(command)
         self.history.append(Ran(command, result.exit_code, self.clock.now()))
         return result
@@ -297,6 +297,14 @@ class DesktopCommander(Fake):
             raise FileNotFoundError(path)
         for name in gone:
             del self.files[name]
+
+
+def _is_whole(command: str, pattern: str) -> bool:
+    """Whether a pattern means a whole line; in a line of several commands it means one of them, unless it has several, too."""
+    several = any(operator in command for operator in "|&;>") and not any(
+        operator in pattern for operator in "|&;>"
+    )
+    return not several and fnmatch.fnmatchcase(command, pattern)
 
 
 def _normal(path: str) -> str:

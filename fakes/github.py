@@ -295,7 +295,7 @@ class GitHub(Fake):
         if "REQUEST_CHANGES" in verdicts.values():
             return "Changes have been requested by a reviewer."
         if sum(event == "APPROVE" for event in verdicts.values()) < protection.required_approvals:
-            return f"At least {protection.required_approvals} approving review is required by reviewers with write access."
+            return f"At least {protection.required_approvals} approving review is required."
         return ""
 
     def _commit(self, branch: Branch, files: dict[str, str], message: str) -> CommitAnswer:

@@ -200,9 +200,11 @@ class PrometheusMonitoring(Fake):
         ]
         return values[-1] if values else None
 
-    def record(self, service: str, metric: str, value: float) -> None:
-        """Let a metric have a value from now on."""
-        self.services[service].series.setdefault(metric, []).append(Sample(self.clock.now(), value))
+    def record(self, service: str, metric: str, value: float, *, after: float = 0.0) -> None:
+        """Let a metric have a value from now on, or from `after` seconds from now on."""
+        series = self.services[service].series.setdefault(metric, [])
+        series.append(Sample(self.clock.now() + after, value))
+        series.sort(key=lambda sample: sample.at)
 
     def _health(self, name: str) -> ServiceHealth:
         service = self.services[name]

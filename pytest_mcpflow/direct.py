@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar, cast
 
 from pytest_mcpflow.answers import Desk
@@ -35,6 +35,7 @@ async def call_directly(
     journal: Journal,
     entry: Entry,
     desk: Desk,
+    ledger: Callable[[Entry, ToolSpec, RawResult], None],
     timeout: float | None,
     on_progress: ProgressCallback | None,
 ) -> RawResult:
@@ -64,7 +65,7 @@ async def call_directly(
             entry.crash = error
             journal.fail(entry, _protocol_error(INTERNAL_ERROR, describe_crash(error)))
         raise
-    entry.effect = not spec.mark.reads and not result["isError"]
+    ledger(entry, spec, result)
     journal.close(entry, result)
     return result
 

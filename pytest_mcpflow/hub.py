@@ -27,7 +27,7 @@ from pytest_mcpflow.journal import Journal
 from pytest_mcpflow.question import Answerer
 from pytest_mcpflow.result import CallResult, text_of
 from pytest_mcpflow.schema import RawResult, ToolSpec, contract_of
-from pytest_mcpflow.transcript import Transcript, matches
+from pytest_mcpflow.transcript import Interaction, Transcript, matches
 from pytest_mcpflow.vacuity import Promises
 from pytest_mcpflow.ways import Era, Way
 
@@ -110,6 +110,7 @@ class Hub:
         self._journal = Journal(self.clock)
         self._desk = Desk(self._journal)
         self._promises = Promises()
+        self._effects: list[tuple[str, Callable[[Interaction], None]]] = []
 
     # Servers in
 
@@ -173,6 +174,13 @@ class Hub:
         It returns a mapping of fields (elicitation), a text (sampling), or `None` to decline.
         """
         self._desk.answerer = answerer
+
+    def on_effect(self, pattern: str, callback: Callable[[Interaction], None]) -> None:
+        """Call back as soon as a call of a fake's tool has changed the world, before its answer is on its way.
+
+        This is how an effect crosses from one service to another: fakes do not know each other.
+        """
+        self._effects.append((pattern, callback))
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -324,6 +332,7 @@ class Hub:
                 journal=self._journal,
                 entry=self._journal.open(member.name, "tools/call", params, context_id=context_id),
                 desk=self._desk,
+                ledger=self._took_effect,
                 timeout=timeout,
                 on_progress=on_progress,
             )
@@ -435,7 +444,15 @@ class Hub:
         if isinstance(result, BaseException):
             entry.crash = result
         else:
-            entry.effect = not spec.mark.reads and not result["isError"]
+            self._took_effect(entry, spec, result)
+
+    def _took_effect(self, entry: Entry, spec: ToolSpec, result: RawResult) -> None:
+        entry.effect = not spec.mark.reads and not result["isError"]
+        if entry.effect and self._effects:
+            interaction = entry.freeze()
+            for pattern, callback in self._effects:
+                if matches(pattern, interaction.site):
+                    callback(interaction)
 
     def _is_known(self, pattern: str) -> bool:
         open_ended = any(m.tools is None for m in self._members.values())
