@@ -300,7 +300,7 @@ class DesktopCommander(Fake):
 
 
 def _is_whole(command: str, pattern: str) -> bool:
-    """Whether a pattern means a whole line; in a line of several commands it means one of them, unless it has several, too."""
+    """Whether a pattern means a whole line; in a line of several commands it means one, unless it has several, too."""
     several = any(operator in command for operator in "|&;>") and not any(
         operator in pattern for operator in "|&;>"
     )

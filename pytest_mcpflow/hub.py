@@ -23,7 +23,7 @@ from pytest_mcpflow.direct import ProgressCallback, call_directly
 from pytest_mcpflow.errors import ArgumentError, HubError, ToolError, UnknownNameError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.hub_clock import HubClock
-from pytest_mcpflow.journal import Journal
+from pytest_mcpflow.journal import Entry, Journal
 from pytest_mcpflow.question import Answerer
 from pytest_mcpflow.result import CallResult, text_of
 from pytest_mcpflow.schema import RawResult, ToolSpec, contract_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
 from pytest_mcpflow.fakes.communication_hub import CommunicationHub
@@ -168,8 +168,18 @@ class AutomatedDisasterRecovery(Scenario):
         assert run.error is not None or len(ended) >= len(started)
 
 
+_ACTIONS: dict[IncidentType, tuple[str, dict[str, Any]]] = {
+    "service_failure": ("kubernetes.kubectl_apply", {"manifest_path": "k8s/production/"}),
+    "database_failure": (
+        "kubernetes.kubectl_patch",
+        {"name": "app", "env": {"DATABASE_URL": BACKUP_DATABASE}},
+    ),
+    "infrastructure_failure": ("kubernetes.kubectl_apply", {"manifest_path": "k8s/backup-region/"}),
+}
+
+
 def _success(value: object) -> bool:
-    return isinstance(value, Mapping) and value.get("success") is True
+    return isinstance(value, Mapping) and cast("Mapping[str, Any]", value).get("success") is True
 
 
 class _Responder:
@@ -220,16 +230,7 @@ class _Responder:
 
     async def _act(self) -> tuple[str, bool]:
         """Do what helps against this kind of incident; the tool, and whether it did anything."""
-        match self._incident:
-            case "service_failure":
-                tool, arguments = "kubernetes.kubectl_apply", {"manifest_path": "k8s/production/"}
-            case "database_failure":
-                tool, arguments = (
-                    "kubernetes.kubectl_patch",
-                    {"name": "app", "env": {"DATABASE_URL": BACKUP_DATABASE}},
-                )
-            case "infrastructure_failure":
-                tool, arguments = "kubernetes.kubectl_apply", {"manifest_path": "k8s/backup-region/"}
+        tool, arguments = _ACTIONS[self._incident]
         result = await self._hub.call_tool(tool, {**arguments, "namespace": "production"})
         return tool, _success(result)
 
@@ -246,7 +247,8 @@ class _Responder:
 
     async def _together(self, *calls: Any) -> list[object]:
         """Independent calls side by side; one that fails is an exception among the results."""
-        return await asyncio.gather(*calls, return_exceptions=True)
+        results: list[object] = await asyncio.gather(*calls, return_exceptions=True)
+        return results
 
     async def _alert(self, message: str, metadata: dict[str, Any] | None = None) -> None:
         await self._call(

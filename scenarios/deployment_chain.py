@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_mcpflow import Hub, Run, Scenario, invariant
+from pytest_mcpflow import Answered, Hub, Run, Scenario, invariant
 from pytest_mcpflow.fakes.communication_hub import CommunicationHub
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
 from pytest_mcpflow.fakes.docker import Docker, Dockerfile
@@ -95,7 +96,7 @@ class DeploymentChain(Scenario):
             ("production", "app", "completed")
         ]
         assert self.people.broadcasts[0].details["security"] == 2
-        for first, then in zip(_STEPS, _STEPS[1:], strict=False):
+        for first, then in itertools.pairwise(_STEPS):
             assert run.transcript.before(first, then)
         assert [each.site for each in run.transcript] == _STEPS
         assert {each.context_id for each in run.transcript} == {"deployment-chain"}
@@ -134,8 +135,8 @@ _GATES = [("security-scanner.comprehensive_scan", "passed"), ("docker.docker_bui
 
 def _says(run: Run, tool: str, key: str) -> bool:
     """Whether the last answer of a tool has a true value under a key; a missing answer has not."""
-    value = getattr(run.calls(tool)[-1].outcome, "value", None)
-    return isinstance(value, Mapping) and value.get(key) is True
+    outcome = run.calls(tool)[-1].outcome
+    return isinstance(outcome, Answered) and outcome.value.get(key) is True
 
 
 async def _release(hub: Hub, context_id: str) -> Release:
