@@ -186,7 +186,8 @@ class _Responder:
     """Answers one incident."""
 
     def __init__(self, hub: Hub, incident: IncidentType) -> None:
-        self._hub, self._incident = hub, incident
+        self._hub = hub
+        self._incident: IncidentType = incident
 
     async def recover(self) -> Recovery:
         try:
