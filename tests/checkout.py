@@ -19,6 +19,7 @@ __all__ = [
     "borrow",
     "copy_checkout",
     "install",
+    "kept_environment",
     "made_once",
     "make_environment",
     "project_files",
@@ -37,20 +38,16 @@ def run(
     timeout: float = 300.0,
     accept: Sequence[int] = (0,),
     set_environment: dict[str, str] | None = None,
+    stdin: str = "",
 ) -> str:
     """Run a program and return what it wrote to both streams; an exit code that is not in `accept` fails the test."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("PYTEST_", "COVERAGE_", "COV_")) and name != "PYTHONPATH"
-    }
     done = subprocess.run(
         list(map(str, command)),
         cwd=cwd,
-        env=kept | (set_environment or {}),
+        env=kept_environment() | (set_environment or {}),
         text=True,
         encoding="utf-8",
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         timeout=timeout,
@@ -61,6 +58,15 @@ def run(
             f"{' '.join(map(str, command))} ended with {done.returncode}:\n{done.stdout}", pytrace=False
         )
     return done.stdout
+
+
+def kept_environment() -> dict[str, str]:
+    """The environment without what this run of pytest has put there."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST_", "COVERAGE_", "COV_")) and name != "PYTHONPATH"
+    }
 
 
 def project_files() -> list[Path]:
