@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 __all__ = [
     "Answered",
@@ -97,13 +97,11 @@ def shortened(text: str, width: int = WIDTH) -> str:
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 
-def _shown(value: Any) -> str:
-    match value:
-        case str() if len(value) > 48:
-            return repr(f"{value[:45]}...")
-        case list() if len(value) > 3:
-            return f"[{_shown(value[0])}, ... {len(value)} items]"
-        case Mapping() if len(value) > 3:
-            return f"{{... {len(value)} entries}}"
-        case _:
-            return repr(value)
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return repr(value if len(value) <= 48 else f"{value[:45]}...")
+    if isinstance(value, list) and len(items := cast("list[object]", value)) > 3:
+        return f"[{_shown(items[0])}, ... {len(items)} items]"
+    if isinstance(value, Mapping) and len(entries := cast("Mapping[str, object]", value)) > 3:
+        return f"{{... {len(entries)} entries}}"
+    return shortened(repr(value), 60)
