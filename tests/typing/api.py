@@ -1,0 +1,305 @@
+"""Every public name, used the way a user would. Type checkers read this file in strict mode; nothing runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, assert_never, assert_type
+
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.server import MCPServer
+from mcp.types import ContentBlock
+
+from pytest_mcpflow import (
+    Answer,
+    Answered,
+    ArgumentError,
+    Call,
+    CallResult,
+    Cancelled,
+    CassetteError,
+    Clock,
+    Context,
+    DeadlockError,
+    Declined,
+    Elicitation,
+    Era,
+    Failed,
+    Fake,
+    FakeDefinitionError,
+    FakeError,
+    Hub,
+    HubError,
+    HubTool,
+    Interaction,
+    Latency,
+    ManualClock,
+    MCPFlowError,
+    Order,
+    Outcome,
+    Pending,
+    Question,
+    Refused,
+    Run,
+    Sampling,
+    Scenario,
+    ScenarioError,
+    ServerStartError,
+    ToolError,
+    Transcript,
+    UnansweredQuestionError,
+    UnknownNameError,
+    VacuousTestError,
+    VirtualTimeError,
+    Way,
+    Workflow,
+    answered,
+    invariant,
+    prompt,
+    refused,
+    resource,
+    run,
+    sent,
+    tool,
+)
+
+# A fake
+
+
+@dataclass
+class Approval:
+    approved: bool
+    reason: str = ""
+
+
+class OutOfStock(FakeError):
+    """The shop's own words."""
+
+
+@dataclass
+class Shop(Fake):
+    """Sells."""
+
+    stock: dict[str, int] = field(default_factory=dict[str, int])
+
+    @tool(reads=True)
+    def count(self, item: str) -> int:
+        """Count an item."""
+        return self.stock.get(item, 0)
+
+    @tool(destroys=True, idempotent=False)
+    async def order(self, call: Call, item: str, amount: int = 1) -> dict[str, str]:
+        """Order an item."""
+        try:
+            answer = await call.elicit(f"Order {amount} {item}?", Approval)
+        except Declined as error:
+            raise OutOfStock("nobody wants it") from error
+        assert_type(answer, Approval)
+        assert_type(await call.sample("Thank them.", max_tokens=20), str)
+        await call.progress(1, total=2, message="packed")
+        await call.log("ordered", level="notice")
+        self.stock[item] -= amount
+        return {"id": self.new_id("order"), "receipt": self.new_hex(12), "at": self.clock.wall().isoformat()}
+
+    @resource("shop://stock/{item}", mime_type="application/json")
+    def shelf(self, item: str) -> int:
+        return self.stock[item]
+
+    @prompt()
+    def sell(self, item: str) -> str:
+        return f"Sell {item}."
+
+
+assert_type(Shop.count(Shop(), "tea"), int)
+
+
+def a_fake_by_itself() -> None:
+    shop = Shop(stock={"tea": 1}, seed=7)
+    clock = ManualClock(starts_at=datetime(2026, 3, 1, tzinfo=UTC))
+    clock.advance(60)
+    shop.clock = clock
+    assert_type(Shop().clock, Clock)
+    assert_type(shop.clock.now(), float)
+    assert_type(shop.clock.wall() + timedelta(hours=1), datetime)
+    assert_type(Shop.service, str)
+    shop.withdraw("order")
+    assert_type(shop.withdrawn, frozenset[str])
+    shop.offer("order")
+
+
+# A workflow and its tests
+
+
+async def restock(hub: Hub) -> list[str]:
+    result = await hub.call_tool("shop.count", {"item": "tea"}, timeout=30.0)
+    assert_type(result, CallResult)
+    as_mapping: Mapping[str, Any] = result
+    assert_type(result.content, list[ContentBlock])
+    assert_type(result.text, str)
+    assert_type(result.is_error, bool)
+    try:
+        await hub.call_tool("shop.order", {"item": "tea"}, "night-shift")
+    except ArgumentError:
+        raise
+    except ToolError as error:
+        return [error.server, error.tool, error.message]
+    return [*as_mapping]
+
+
+async def test_in_a_hub(mcpflow: Hub) -> None:
+    shop = mcpflow.serve(Shop())
+    assert_type(shop, Shop)
+    assert_type(mcpflow.serve(Shop(), name="second-shop"), Shop)
+    mcpflow.use(StdioServerParameters(command="server"), name="command")
+    mcpflow.use("http://localhost:8000/mcp", name="address", connect_timeout=5.0)
+    mcpflow.use(MCPServer("object"))
+    mcpflow.replay(Path("tape.jsonl"), name="tape")
+    mcpflow.answer_with(answer)
+    mcpflow.answer_with(answer_later)
+    context = mcpflow.create_context("night-shift")
+    assert_type(context, Context)
+    assert_type(context.tool_calls, Transcript)
+    assert_type(mcpflow.contexts, dict[str, Context])
+    assert_type(await restock(mcpflow), list[str])
+    assert_type(await mcpflow.client("shop"), Client)
+    assert_type(await mcpflow.list_tools(), list[HubTool])
+    assert_type([each.qualified_name for each in await mcpflow.list_tools()], list[str])
+    assert_type(mcpflow.servers, tuple[str, ...])
+    assert_type(mcpflow.way, Way)
+    assert_type(mcpflow.era, Era)
+
+
+def test_that_is_not_async(mcpflow: Hub) -> None:
+    assert_type(mcpflow.run(restock(mcpflow)), list[str])
+
+
+@pytest.mark.mcpflow(transport="http", protocol="2025-11-25", virtual_time=False, starts_at="2026-02-03")
+def test_with_options(mcpflow: Hub) -> None:
+    mcpflow.verify(calls_expected=False)
+
+
+async def a_hub_by_itself() -> list[str]:
+    starts_at = datetime(2026, 1, 1, tzinfo=UTC)
+    async with Hub(way=Way.DIRECT, era=Era.HANDSHAKE, virtual_time=True, starts_at=starts_at) as hub:
+        assert_type(hub, Hub)
+        return await restock(hub)
+
+
+assert_type(run(a_hub_by_itself()), list[str])
+assert_type(run(a_hub_by_itself(), virtual_time=False), list[str])
+
+
+# What servers ask
+
+
+def answer(question: Question) -> Answer:
+    match question:
+        case Elicitation(server=server, message=message, schema=schema):
+            return {"approved": server in message, "reason": ", ".join(schema)}
+        case Sampling(prompt=text, max_tokens=limit):
+            return text[:limit]
+        case _:
+            assert_never(question)
+
+
+async def answer_later(question: Question) -> Answer:
+    return None
+
+
+# What happened
+
+
+def look_at(transcript: Transcript) -> None:
+    assert_type(transcript[0], Interaction)
+    assert_type(transcript[1:], Transcript)
+    assert_type(transcript.calls("shop.*").effects().failures().in_context("night-shift"), Transcript)
+    assert_type(transcript.by_server("shop").with_protocol(), Transcript)
+    assert_type(transcript.before("shop.count", "shop.order"), Order)
+    assert_type(transcript.latency(), Latency)
+    assert_type(transcript.latency().p95, float)
+    assert_type(transcript.counts().total(), int)
+    assert_type([how_it_ended(each.outcome) for each in transcript], list[str])
+    assert transcript.calls("order") == [
+        sent({"item": "tea"}, to="shop.order"),
+        answered({"id": "order-1"}, by="shop.order"),
+        refused("nobody wants it", by="shop.order"),
+    ]
+
+
+def how_it_ended(outcome: Outcome) -> str:
+    match outcome:
+        case Answered(value=value):
+            return str(value)
+        case Refused(message=message) | Failed(message=message):
+            return message
+        case Cancelled() | Pending():
+            return str(outcome)
+        case _:
+            assert_never(outcome)
+
+
+# A scenario
+
+
+@dataclass
+class Restock(Scenario):
+    """The tea is running out. Order more, once."""
+
+    tags = ("shop",)
+    shop: Shop = field(default_factory=Shop)
+
+    async def workflow(self, hub: Hub) -> list[str]:
+        return await restock(hub)
+
+    def expect(self, run: Run) -> None:
+        assert self.shop.stock == {"tea": 50}
+        assert run.error is None
+        assert_type(run.seconds, float)
+        assert_type(run.calls("shop.order"), Transcript)
+
+    @invariant
+    def orders_once(self, run: Run) -> None:
+        """A lost answer must not order twice."""
+        assert len(run.effects("shop.order").by("item")) <= 1
+
+    def answer(self, question: Question) -> Answer:
+        return answer(question)
+
+    def connect(self, hub: Hub) -> None:
+        self.shop.on_change(lambda change: hub.contexts.clear())
+
+
+async def mine(hub: Hub, /) -> int:
+    return len(await restock(hub))
+
+
+def takes_any(workflow: Workflow, hub: Hub) -> Awaitable[object]:
+    return workflow(hub)
+
+
+takes_any(mine, Hub())
+takes_any(restock, Hub())
+
+
+# What goes wrong
+
+ALL: tuple[type[MCPFlowError], ...] = (
+    CassetteError,
+    DeadlockError,
+    FakeDefinitionError,
+    HubError,
+    ScenarioError,
+    ServerStartError,
+    UnansweredQuestionError,
+    UnknownNameError,
+    VacuousTestError,
+    VirtualTimeError,
+)
+
+
+def unknown(error: UnknownNameError) -> None:
+    assert_type(error.asked, str)
+    assert_type(error.known, tuple[str, ...])
