@@ -45,6 +45,7 @@ LAYERS = (
     ("scenario_items",),
     ("fixtures", "scenario_list"),
     ("cli", "plugin"),
+    ("__main__",),
 )
 """Rooms, the lowest first. A room is a module or a folder of them; it may import rooms of lower layers only."""
 
@@ -61,6 +62,7 @@ IMPORTS_PYTEST = {
 
 IMPORTS_MCP = {
     "asking": "asks through a server's session",
+    "cassette.replay": "is a transport",
     "connection": "enters clients",
     "served": "connects clients",
     "serve.http": "is a transport",

@@ -94,11 +94,12 @@ def _programs(folder: Path) -> Path:
     """The bin folder of an environment in which this checkout is installed; without other plugins of the tests."""
     python = make_environment(folder)
     borrow(python, ROOT)
-    for name, module in (("pytest", "pytest"), ("mcpflow", "pytest_mcpflow.cli")):
+    for name, home in (
+        ("pytest", "pytest import console_main as main"),
+        ("mcpflow", "pytest_mcpflow.cli import main"),
+    ):
         program = folder / "bin" / name
-        text = (
-            f"#!{python}\nimport runpy\nrunpy.run_module({module!r}, run_name='__main__', alter_sys=True)\n"
-        )
+        text = f"#!{python}\nimport sys\nfrom {home}\nsys.exit(main())\n"
         program.write_text(text, encoding="utf-8")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return folder / "bin"

@@ -11,7 +11,10 @@ import pytest
 from checkout import ROOT, run
 
 EXAMPLES = sorted(folder for folder in (ROOT / "examples").iterdir() if any(folder.glob("*.py")))
-OPTIONS = {"own_scenario": ("--mcp-scenario", "warehouse"), "own_workflow": ("--mcp-scenario", "restock")}
+OPTIONS = {
+    "own_scenario": ("--mcp-scenario", "warehouse"),
+    "own_workflow": ("--mcp-scenario", "deployment-chain"),
+}
 """For examples that pytest runs only when asked by name."""
 
 
