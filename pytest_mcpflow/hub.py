@@ -212,6 +212,7 @@ class Hub:
             ToolError: The tool refused (`is_error`).
             MCPError: The protocol, the connection or the time limit failed.
             ServerStartError: The server could not be reached.
+            CassetteError: The server is a recording that has no answer to this call.
         """
         return self._promises.track(name, self._call(name, arguments or {}, context_id, timeout, on_progress))
 
@@ -367,6 +368,7 @@ class Hub:
                 if entry is not None and entry.until is None:
                     self._journal.fail(entry, error)
                 cause = None if entry is None else entry.crash or entry.unanswered
+                cause = cause or self._promises.miss_behind(error)
                 if cause is not None:
                     raise cause from None
                 raise

@@ -16,7 +16,7 @@ __all__ = ["list_scenarios"]
 
 def list_scenarios() -> int:
     """Print the scenarios with tags, servers and task; the exit code is pytest's."""
-    return int(pytest.main(["-qq"], plugins=[_Lister()]))
+    return int(pytest.main(["-qq", "--assert=plain"], plugins=[_Lister()]))
 
 
 class _Lister:

@@ -39,6 +39,11 @@ class Promises:
         self._calls.append((name, call))
         return call
 
+    def miss_behind(self, error: Exception) -> CassetteError | None:
+        """The missing recording of which a client's error tells."""
+        misses = [miss for replay in self.replays for miss in replay.misses]
+        return next((miss for miss in reversed(misses) if str(miss) == str(error)), None)
+
     def verify(self, entries: Sequence[Entry], servers: Sequence[str], *, calls_expected: bool) -> None:
         """Raise the first broken promise; see `Hub.verify`."""
         never_awaited = [(name, call) for name, call in self._calls if not _begun(call)]

@@ -1,0 +1,7 @@
+"""`python -m pytest_mcpflow` is `mcpflow`."""
+
+import sys
+
+from pytest_mcpflow.cli import main
+
+sys.exit(main())

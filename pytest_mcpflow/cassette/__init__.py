@@ -1,0 +1,1 @@
+"""Recorded sessions: their format on disk, recording them, and answering from them."""
