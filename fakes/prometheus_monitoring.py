@@ -1,41 +1,48 @@
-"""A fake of Prometheus: series over time, alert rules over series, health over both."""
+"""A fake of Prometheus and its alert manager: series over time, alert rules over series, health over both."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_mcpflow.fake import Fake, FakeError, tool
+from pytest_mcpflow.fakes._series import (
+    Comparison,
+    Sample,
+    Segment,
+    highest,
+    holding_since,
+    seconds_of,
+    segments,
+    selector,
+)
 
 __all__ = [
     "AlertRule",
+    "AlertSetup",
+    "AlertState",
     "DeploymentStatus",
     "PrometheusMonitoring",
     "Sample",
     "ServiceHealth",
+    "Silence",
+    "SystemHealth",
+    "Verification",
     "WatchedService",
 ]
 
 State = Literal["inactive", "pending", "firing"]
 Health = Literal["healthy", "degraded", "critical"]
-_DURATION = re.compile(r"(\d+)([smhd])")
-_QUERY = re.compile(r'(\w+)(?:\{service="([^"{}]+)"\})?')
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-@dataclass
-class Sample:
-    """From `at` on (seconds on the fake's clock) a metric has this value."""
-
-    at: float
-    value: float
+POLL_SECONDS = 5.0
 
 
 @dataclass
 class WatchedService:
-    """A service under watch: its metrics over time, and whether its target answers."""
+    """A service under watch: its metrics over time, and whether its target answers.
+
+    `up` holds until the series of the metric `up`, if there is one, says otherwise.
+    """
 
     environment: str
     series: dict[str, list[Sample]] = field(default_factory=dict[str, list[Sample]])
@@ -44,7 +51,7 @@ class WatchedService:
 
 @dataclass
 class AlertRule:
-    """Fires when `metric` of `service` has been above `threshold` for `for_seconds`."""
+    """Fires when `metric` of `service` has compared so with `threshold` for `for_seconds` without a break."""
 
     name: str
     service: str
@@ -54,14 +61,41 @@ class AlertRule:
     for_seconds: float
     severity: Literal["warning", "critical"]
     receiver: str
+    comparison: Comparison = ">"
 
 
 @dataclass
 class AlertState:
+    """What a rule says now; `since` is when its comparison began to hold (seconds), if the series shows that."""
+
     rule: str
     service: str
     state: State
     value: float | None
+    severity: Literal["warning", "critical"]
+    receiver: str
+    since: float | None = None
+    silenced_by: list[str] = field(default_factory=list[str])
+
+
+@dataclass
+class Silence:
+    """Keeps alerts of a name (of one service, or of all) from their receivers from `starts_at` until `ends_at`."""
+
+    id: str
+    alert_name: str
+    service: str | None
+    starts_at: float
+    ends_at: float
+    comment: str
+    created_by: str
+
+    def covers(self, rule: AlertRule, *, at: float) -> bool:
+        return (
+            self.starts_at <= at < self.ends_at
+            and self.alert_name == rule.name
+            and self.service in (None, rule.service)
+        )
 
 
 @dataclass
@@ -80,14 +114,19 @@ class DeploymentStatus:
 
 @dataclass
 class ServiceHealth:
+    """`metrics` are the values now, `highest` those of the time range that was asked for."""
+
     service: str
     healthy: bool
     problems: list[str]
     metrics: dict[str, float] = field(default_factory=dict[str, float])
+    highest: dict[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass
 class SystemHealth:
+    """`critical` when no service is healthy, `degraded` when some are not."""
+
     success: bool
     status: Health
     services: list[ServiceHealth]
@@ -95,12 +134,13 @@ class SystemHealth:
 
 @dataclass
 class Verification:
-    """`success` says that the service is healthy; `waited` is seconds."""
+    """`success` says, as `healthy` does, that the service is healthy; `waited` is seconds."""
 
     success: bool
     service: str
     waited: float
     problems: list[str]
+    healthy: bool
 
 
 LIMITS = {"error_rate": 0.05, "response_seconds": 0.5}
@@ -109,40 +149,42 @@ LIMITS = {"error_rate": 0.05, "response_seconds": 0.5}
 
 @dataclass
 class PrometheusMonitoring(Fake):
-    """Watches services, and says how they are."""
+    """Watches services, and says how they are. A target that is down has no metric but `up`."""
 
     services: dict[str, WatchedService] = field(default_factory=dict[str, WatchedService])
     rules: list[AlertRule] = field(default_factory=list[AlertRule])
     receivers: list[str] = field(default_factory=lambda: ["on-call"])
+    silences: list[Silence] = field(default_factory=list[Silence])
     deployments: list[DeploymentStatus] = field(default_factory=list[DeploymentStatus])
 
     @tool(idempotent=True)
     def setup_alerts(self, service: str, environment: str, receiver: str = "on-call") -> AlertSetup:
-        """Create the standard alert rules of a service; those that exist stay as they are."""
+        """Create the standard alert rules of a service; those that exist stay as they are.
+
+        They are HighErrorRate (critical, error_rate above 0.05 for 5 minutes) and SlowResponses (warning,
+        response_seconds above 0.5 for 10 minutes).
+        """
         if receiver not in self.receivers:
-            raise FakeError(f"undefined receiver {receiver!r} used in route")
-        self._service(service)
+            raise FakeError(f'undefined receiver "{receiver}" used in route')
+        self._service(service, environment)
         wanted = [
             AlertRule(
-                "HighErrorRate",
-                service,
-                environment,
-                "error_rate",
-                LIMITS["error_rate"],
-                300,
-                "critical",
-                receiver,
+                *("HighErrorRate", service, environment, "error_rate", LIMITS["error_rate"]),
+                for_seconds=300,
+                severity="critical",
+                receiver=receiver,
             ),
             AlertRule(
-                *("SlowResponses", service, environment, "response_seconds"),
-                LIMITS["response_seconds"],
-                600,
-                "warning",
-                receiver,
+                *("SlowResponses", service, environment, "response_seconds", LIMITS["response_seconds"]),
+                for_seconds=600,
+                severity="warning",
+                receiver=receiver,
             ),
         ]
-        self.rules += [rule for rule in wanted if rule not in self.rules]
-        return AlertSetup(True, wanted)
+        there = {(rule.name, rule.service, rule.environment): rule for rule in self.rules}
+        standing = [there.get((rule.name, rule.service, rule.environment), rule) for rule in wanted]
+        self.rules += [rule for rule in wanted if (rule.name, rule.service, rule.environment) not in there]
+        return AlertSetup(True, standing)
 
     @tool(idempotent=False)
     def update_deployment_status(self, status: str, version: str) -> DeploymentStatus:
@@ -152,14 +194,14 @@ class PrometheusMonitoring(Fake):
 
     @tool(reads=True)
     def get_system_health(self, include_metrics: bool = False, time_range: str = "5m") -> SystemHealth:
-        """Say how all services are."""
-        if not _DURATION.fullmatch(time_range):
-            raise FakeError(f'bad_data: cannot parse "{time_range}" to a valid duration')
+        """Say how all services are; `time_range` (such as 30m or 1h) is what the highest metrics are taken from."""
+        since = self.clock.now() - seconds_of(time_range)
         shown = [self._health(name) for name in sorted(self.services)]
+        if include_metrics:
+            for each in shown:
+                each.metrics, each.highest = self._metrics(each.service, since)
         sick = sum(not each.healthy for each in shown)
         status: Health = "healthy" if not sick else "critical" if sick == len(shown) else "degraded"
-        if not include_metrics:
-            shown = [ServiceHealth(each.service, each.healthy, each.problems) for each in shown]
         return SystemHealth(True, status, shown)
 
     @tool(reads=True)
@@ -167,73 +209,133 @@ class PrometheusMonitoring(Fake):
         self, service: str, environment: str, timeout: float = 300.0
     ) -> Verification:
         """Wait until a service is healthy, at most `timeout` seconds, and say whether it is."""
-        if self._service(service).environment != environment:
-            raise FakeError(f"bad_data: no series of {service} in {environment}")
+        if timeout < 0:
+            raise FakeError(f"bad_data: timeout must not be negative: {timeout:g}")
+        self._service(service, environment)
         began = self.clock.now()
-        while (problems := self._health(service).problems) and self.clock.now() - began < timeout:  # noqa: ASYNC110 - it polls
-            await asyncio.sleep(min(5.0, timeout - (self.clock.now() - began)))
-        return Verification(not problems, service, self.clock.now() - began, problems)
+        while not (health := self._health(service)).healthy and self.clock.now() - began < timeout:  # noqa: ASYNC110 - it polls
+            await asyncio.sleep(min(POLL_SECONDS, timeout - (self.clock.now() - began)))
+        waited = self.clock.now() - began
+        return Verification(health.healthy, service, waited, health.problems, health.healthy)
 
     @tool(reads=True)
     def query(self, query: str) -> dict[str, float]:
-        """Evaluate `metric` or `metric{service="name"}` now; the values by service."""
-        parsed = _QUERY.fullmatch(query)
-        if parsed is None:
-            raise FakeError(
-                f"bad_data: invalid parameter 'query': parse error: unexpected character in {query!r}"
-            )
-        metric, service = parsed.groups()
-        names = [service] if service else list(self.services)
-        values = {name: self.value(name, metric) for name in names if name in self.services}
-        return {name: value for name, value in values.items() if value is not None}
+        """Evaluate `metric` or `metric{service="name", environment="name"}` now; the values by service."""
+        metric, wanted = selector(query)
+        found: dict[str, float] = {}
+        for name, service in self.services.items():
+            labels = {"service": name, "environment": service.environment}
+            value = self._scraped(name, metric)
+            if value is not None and all(labels.get(label, "") == asked for label, asked in wanted.items()):
+                found[name] = value
+        return found
 
     @tool(reads=True)
-    def list_alerts(self) -> list[AlertState]:
-        """Say of each rule whether it fires."""
-        return [self._state(rule) for rule in self.rules]
+    def list_alerts(self, state: State | None = None) -> list[AlertState]:
+        """Say of each rule (or of those in one state) whether it fires, and which silences keep it from its receiver."""
+        return [shown for shown in map(self._state, self.rules) if state in (None, shown.state)]
+
+    @tool(idempotent=False)
+    def create_silence(
+        self, alert_name: str, duration: str, comment: str, created_by: str, service: str | None = None
+    ) -> Silence:
+        """Keep an alert (of one service, or of all) from its receiver for a duration such as 30m or 2h."""
+        if not alert_name:
+            raise FakeError("invalid silence: at least one matcher must not match the empty string")
+        now, seconds = self.clock.now(), seconds_of(duration)
+        silence_id = self.new_hex(32, kind="silence")
+        self.silences.append(
+            Silence(silence_id, alert_name, service, now, now + seconds, comment, created_by)
+        )
+        return self.silences[-1]
+
+    @tool(idempotent=True)
+    def expire_silence(self, silence_id: str) -> Silence:
+        """End a silence now; one that has ended stays as it is."""
+        for silence in self.silences:
+            if silence.id == silence_id:
+                silence.ends_at = min(silence.ends_at, self.clock.now())
+                return silence
+        raise FakeError(f"silence {silence_id} not found")
 
     def value(self, service: str, metric: str, *, at: float | None = None) -> float | None:
-        """The value of a metric, now or at an instant."""
-        instant = self.clock.now() if at is None else at
-        values = [
-            sample.value for sample in self.services[service].series.get(metric, []) if sample.at <= instant
-        ]
-        return values[-1] if values else None
+        """The value of a metric, now or at an instant (seconds), whether or not its target could be read then."""
+        series = self._series(service, metric, at)
+        return series[-1].last if series else None
 
-    def record(self, service: str, metric: str, value: float, *, after: float = 0.0) -> None:
-        """Let a metric have a value from now on, or from `after` seconds from now on."""
-        series = self.services[service].series.setdefault(metric, [])
-        series.append(Sample(self.clock.now() + after, value))
+    def record(
+        self, service: str, metric: str, value: float, *, after: float = 0.0, line: bool = False
+    ) -> None:
+        """Let a metric have a value from now on, or from `after` seconds from now on.
+
+        With `line` it moves on a straight line from there to the next sample.
+        """
+        series = self._service(service).series.setdefault(metric, [])
+        series.append(Sample(self.clock.now() + after, value, line))
         series.sort(key=lambda sample: sample.at)
 
+    def take_down(self, service: str, *, after: float = 0.0) -> None:
+        """Let a target not answer, from now on or from `after` seconds from now on."""
+        self.record(service, "up", 0.0, after=after)
+
+    def bring_up(self, service: str, *, after: float = 0.0) -> None:
+        """Let a target answer again, from now on or from `after` seconds from now on."""
+        self.record(service, "up", 1.0, after=after)
+
+    def notified(self, receiver: str) -> list[str]:
+        """The alerts that a receiver is told of now, as `rule/service`: those that fire and are not silenced."""
+        firing = [each for each in self.list_alerts("firing") if each.receiver == receiver]
+        return [f"{each.rule}/{each.service}" for each in firing if not each.silenced_by]
+
+    def _series(self, service: str, metric: str, at: float | None = None) -> list[Segment]:
+        watched = self._service(service)
+        samples = watched.series.get(metric, [])
+        if metric == "up":
+            samples = [Sample(float("-inf"), float(watched.up)), *samples]
+        return segments(samples, until=self.clock.now() if at is None else at)
+
+    def _scraped(self, service: str, metric: str) -> float | None:
+        """The value that a query finds: none of a target that is down, apart from `up`."""
+        return self.value(service, metric) if metric == "up" or self.value(service, "up") else None
+
+    def _metrics(self, name: str, since: float) -> tuple[dict[str, float], dict[str, float]]:
+        now: dict[str, float] = {}
+        most: dict[str, float] = {}
+        for metric in self.services[name].series:
+            value, top = self._scraped(name, metric), highest(self._series(name, metric), since=since)
+            if value is not None and top is not None:
+                now[metric], most[metric] = value, top
+        return now, most
+
     def _health(self, name: str) -> ServiceHealth:
-        service = self.services[name]
-        metrics = {
-            metric: value for metric in service.series if (value := self.value(name, metric)) is not None
-        }
-        problems = [] if service.up else ["target is down"]
-        problems += [
-            f"{metric} is {metrics[metric]:g}, above {limit:g}"
-            for metric, limit in LIMITS.items()
-            if metrics.get(metric, 0.0) > limit
-        ]
-        return ServiceHealth(name, not problems, problems, metrics)
+        problems = [] if self.value(name, "up") else ["target is down"]
+        for metric, limit in LIMITS.items():
+            value = self._scraped(name, metric)
+            if value is not None and value > limit:
+                problems.append(f"{metric} is {value:g}, above {limit:g}")
+        return ServiceHealth(name, not problems, problems)
 
     def _state(self, rule: AlertRule) -> AlertState:
-        now = self.clock.now()
-        value = self.value(rule.service, rule.metric)
-        if value is None or value <= rule.threshold:
-            return AlertState(rule.name, rule.service, "inactive", value)
-        samples = [each for each in self.services[rule.service].series[rule.metric] if each.at <= now]
-        since = now
-        for sample in reversed(samples):
-            if sample.value <= rule.threshold:
-                break
-            since = sample.at
-        state: State = "firing" if now - since >= rule.for_seconds else "pending"
-        return AlertState(rule.name, rule.service, state, value)
+        now, value = self.clock.now(), self._scraped(rule.service, rule.metric)
+        silenced = [silence.id for silence in self.silences if silence.covers(rule, at=now)]
+        shown = AlertState(
+            rule.name, rule.service, "inactive", value, rule.severity, rule.receiver, None, silenced
+        )
+        series = self._series(rule.service, rule.metric)
+        since = holding_since(series, comparison=rule.comparison, threshold=rule.threshold)
+        if value is None or since is None:
+            return shown
+        if rule.metric != "up":
+            answers = self._series(rule.service, "up")
+            since = max(since, holding_since(answers, comparison=">", threshold=0.0) or since)
+        shown.state = "firing" if now - since >= rule.for_seconds else "pending"
+        shown.since = since if since != float("-inf") else None
+        return shown
 
-    def _service(self, name: str) -> WatchedService:
+    def _service(self, name: str, environment: str | None = None) -> WatchedService:
         if name not in self.services:
-            raise FakeError(f"bad_data: no target for service {name!r}")
-        return self.services[name]
+            raise FakeError(f'bad_data: no target for service "{name}"')
+        service = self.services[name]
+        if environment not in (None, service.environment):
+            raise FakeError(f'bad_data: no target for service "{name}" in environment "{environment}"')
+        return service
