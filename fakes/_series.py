@@ -11,7 +11,16 @@ from typing import Literal
 
 from pytest_mcpflow.fake import FakeError
 
-__all__ = ["Comparison", "Sample", "Segment", "highest", "holding_since", "seconds_of", "segments", "selector"]
+__all__ = [
+    "Comparison",
+    "Sample",
+    "Segment",
+    "highest",
+    "holding_since",
+    "seconds_of",
+    "segments",
+    "selector",
+]
 
 Comparison = Literal[">", ">=", "<", "<="]
 _HOLDS: dict[Comparison, Callable[[float, float], bool]] = {
@@ -77,9 +86,7 @@ def _segment(sample: Sample, then: Sample, until: float) -> Segment:
     return Segment(sample.at, end, sample.value, whole.value(end))
 
 
-def holding_since(
-    series: Sequence[Segment], *, comparison: Comparison, threshold: float
-) -> float | None:
+def holding_since(series: Sequence[Segment], *, comparison: Comparison, threshold: float) -> float | None:
     """Since when (seconds) the comparison has held without a break up to the end of the series, if it holds there."""
     holds = _HOLDS[comparison]
     since: float | None = None
@@ -113,7 +120,8 @@ def seconds_of(duration: str) -> float:
     parsed = _DURATION.fullmatch(duration)
     if parsed is None:
         raise FakeError(
-            f'bad_data: cannot parse "{duration}" to a valid duration; give a whole number above zero and one of s, m, h, d'
+            f'bad_data: cannot parse "{duration}" to a valid duration; '
+            "give a whole number above zero and one of s, m, h, d"
         )
     return float(int(parsed[1]) * _SECONDS[parsed[2]])
 
@@ -125,7 +133,9 @@ def selector(query: str) -> tuple[str, dict[str, str]]:
         FakeError: The query is anything else; the message has the position, as Prometheus's parse errors do.
     """
     if not query.strip():
-        raise FakeError('bad_data: invalid parameter "query": unknown position: parse error: no expression found in input')
+        raise FakeError(
+            'bad_data: invalid parameter "query": unknown position: parse error: no expression found in input'
+        )
     metric = _METRIC.match(query)
     if metric is None:
         raise _unexpected(query, 0)
@@ -155,7 +165,9 @@ def _labels(query: str, at: int, labels: dict[str, str]) -> int:
 
 def _unexpected(query: str, at: int) -> FakeError:
     return FakeError(
-        _parse_error(at + 1, f'unexpected "{query[at:][:20]}"; what is understood here is metric{{label="value"}}')
+        _parse_error(
+            at + 1, f'unexpected "{query[at:][:20]}"; what is understood here is metric{{label="value"}}'
+        )
     )
 
 

@@ -2,77 +2,40 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from pytest_mcpflow.fake import Fake, FakeError, tool
+from pytest_mcpflow.fakes._messages import (
+    ON_CALL,
+    Alert,
+    AlertReceipt,
+    Broadcast,
+    Channel,
+    DeploymentStatus,
+    EscalationPolicy,
+    Kind,
+    Message,
+    Notification,
+    Priority,
+    Receipt,
+    Severity,
+    Shift,
+)
 
-__all__ = ["Alert", "Broadcast", "Channel", "CommunicationHub", "EscalationPolicy", "Notification", "Receipt"]
-
-Severity = Literal["low", "medium", "high", "critical"]
-Priority = Literal["low", "normal", "high", "critical"]
-DeploymentStatus = Literal["started", "completed", "failed", "rolled_back"]
-ALERT_CHANNELS = ("slack", "pagerduty")
-
-
-@dataclass
-class Channel:
-    """Where messages go; one that is `down` delivers nothing."""
-
-    members: list[str] = field(default_factory=list[str])
-    down: bool = False
-
-
-@dataclass
-class EscalationPolicy:
-    """Who is called, in this order, until somebody acknowledges."""
-
-    responders: list[str]
-
-
-@dataclass
-class Notification:
-    id: str
-    at: float
-    message: str
-    channels: list[str]
-    priority: Priority
-    template: str | None = None
-
-
-@dataclass
-class Alert:
-    id: str
-    at: float
-    message: str
-    severity: Severity
-    metadata: dict[str, Any]
-    escalation_policy: str | None = None
-    deduplication_key: str | None = None
-    acknowledged_by: str | None = None
-    repeats: int = 0
-
-
-@dataclass
-class Broadcast:
-    id: str
-    at: float
-    environment: str
-    service: str
-    status: DeploymentStatus
-    version: str | None
-    details: dict[str, Any]
-
-
-@dataclass
-class Receipt:
-    """What became of a message; `success` is false only when it reached no channel at all."""
-
-    success: bool
-    message_id: str
-    delivered_to: list[str]
-    failed_channels: list[str] = field(default_factory=list[str])
-    recipients: list[str] = field(default_factory=list[str])
+__all__ = [
+    "Alert",
+    "AlertReceipt",
+    "Broadcast",
+    "Channel",
+    "CommunicationHub",
+    "EscalationPolicy",
+    "Message",
+    "Notification",
+    "Receipt",
+    "Shift",
+]
 
 
 def _channels() -> dict[str, Channel]:
@@ -81,8 +44,8 @@ def _channels() -> dict[str, Channel]:
 
 def _policies() -> dict[str, EscalationPolicy]:
     return {
-        "default": EscalationPolicy(["on-call"]),
-        "critical": EscalationPolicy(["on-call", "team-lead", "cto"]),
+        "default": EscalationPolicy([ON_CALL]),
+        "critical": EscalationPolicy([ON_CALL, "team-lead", "cto"]),
     }
 
 
@@ -92,19 +55,29 @@ class CommunicationHub(Fake):
 
     channels: dict[str, Channel] = field(default_factory=_channels)
     policies: dict[str, EscalationPolicy] = field(default_factory=_policies)
-    notifications: list[Notification] = field(default_factory=list[Notification])
-    alerts: list[Alert] = field(default_factory=list[Alert])
-    broadcasts: list[Broadcast] = field(default_factory=list[Broadcast])
+    shifts: list[Shift] = field(default_factory=list[Shift])
+    alert_channels: list[str] = field(default_factory=lambda: ["slack", "pagerduty"])
+    broadcast_channels: list[str] = field(default_factory=lambda: ["slack", "email", "dashboard"])
+    messages: list[Message] = field(default_factory=list[Message])
+    """Everything that was sent, in order."""
 
     @tool(idempotent=False)
     def send_notification(
         self, message: str, channels: list[str], priority: Priority = "normal", template: str | None = None
     ) -> Receipt:
         """Send a message to channels."""
-        self._known(channels)
-        sent = Notification(self.new_id("message"), self.clock.now(), message, channels, priority, template)
-        self.notifications.append(sent)
-        return self._receipt(sent.id, channels)
+        _has_text(message)
+        if not channels:
+            raise FakeError("no_channels: name at least one channel")
+        for channel in channels:
+            if channel not in self.channels:
+                raise FakeError(
+                    f"channel_not_found: {channel} (there is: {', '.join(sorted(self.channels))})"
+                )
+        sent = Notification(
+            self.new_id("message"), self.clock.now(), message, list(channels), priority, template
+        )
+        return self._send(sent, channels)
 
     @tool(idempotent=False)
     def send_alert(
@@ -114,23 +87,29 @@ class CommunicationHub(Fake):
         metadata: dict[str, Any] | None = None,
         escalation_policy: str | None = None,
         deduplication_key: str | None = None,
-    ) -> Receipt:
-        """Alert whoever is on call. A repeated deduplication key repeats no alert while the first one is open."""
+    ) -> AlertReceipt:
+        """Alert whoever is on call.
+
+        While an alert of the same deduplication key is unresolved, this counts as its repetition and nobody is
+        told again, unless it had reached nobody.
+        """
+        _has_text(message)
         if escalation_policy is not None and escalation_policy not in self.policies:
-            raise FakeError(f"escalation_policy_not_found: {escalation_policy}")
-        recipients = self.policies[escalation_policy or "default"].responders
-        for alert in self.alerts:
-            if deduplication_key is not None and alert.deduplication_key == deduplication_key:
-                alert.repeats += 1
-                return self._receipt(alert.id, list(ALERT_CHANNELS), recipients)
-        self.alerts.append(
-            Alert(
-                *(self.new_id("alert"), self.clock.now(), message, severity, metadata or {}),
-                escalation_policy=escalation_policy,
-                deduplication_key=deduplication_key,
+            raise FakeError(
+                f"escalation_policy_not_found: {escalation_policy} (there is: {', '.join(sorted(self.policies))})"
             )
+        for alert in self.alerts:
+            same = deduplication_key is not None and alert.deduplication_key == deduplication_key
+            if same and alert.resolved_at is None:
+                alert.repeats += 1
+                return self._alert_receipt(alert, repeated=True)
+        alert = Alert(
+            *(self.new_id("alert"), self.clock.now(), message, severity, deepcopy(metadata or {})),
+            escalation_policy=escalation_policy,
+            deduplication_key=deduplication_key,
         )
-        return self._receipt(self.alerts[-1].id, list(ALERT_CHANNELS), recipients)
+        self.messages.append(alert)
+        return self._alert_receipt(alert, repeated=False)
 
     @tool(idempotent=False)
     def broadcast_deployment(
@@ -142,10 +121,14 @@ class CommunicationHub(Fake):
         details: dict[str, Any] | None = None,
     ) -> Receipt:
         """Tell everybody about a deployment."""
-        at = self.clock.now()
-        sent = Broadcast(self.new_id("broadcast"), at, environment, service, status, version, details or {})
-        self.broadcasts.append(sent)
-        return self._receipt(sent.id, ["slack", "email", "dashboard"])
+        at, told = self.clock.now(), deepcopy(details or {})
+        sent = Broadcast(self.new_id("broadcast"), at, environment, service, status, version, told)
+        return self._send(sent, self.broadcast_channels)
+
+    @tool(reads=True)
+    def list_messages(self, kind: Kind | None = None) -> list[Message]:
+        """List what was sent, oldest first."""
+        return [message for message in self.messages if kind in (None, message.kind)]
 
     @tool(reads=True)
     def list_alerts(self, severity: Severity | None = None) -> list[Alert]:
@@ -155,31 +138,112 @@ class CommunicationHub(Fake):
     @tool(idempotent=True)
     def acknowledge_alert(self, alert_id: str, by: str) -> Alert:
         """Say that somebody looks after an alert; the first one to say so stays responsible."""
-        for alert in self.alerts:
-            if alert.id == alert_id:
-                alert.acknowledged_by = alert.acknowledged_by or by
-                return alert
-        raise FakeError(f"alert_not_found: {alert_id}")
+        alert = self._alert(alert_id)
+        if alert.acknowledged_by is None:
+            if alert.resolved_at is not None:
+                raise FakeError(f"Incident Already Resolved: {alert_id}")
+            alert.acknowledged_by, alert.acknowledged_at = by, self.clock.now()
+        return alert
+
+    @tool(idempotent=True)
+    def resolve_alert(self, alert_id: str) -> Alert:
+        """Say that what an alert was about is over; its deduplication key is free again."""
+        alert = self._alert(alert_id)
+        if alert.resolved_at is None:
+            alert.resolved_at = self.clock.now()
+        return alert
+
+    @property
+    def notifications(self) -> list[Notification]:
+        return [message for message in self.messages if isinstance(message, Notification)]
+
+    @property
+    def alerts(self) -> list[Alert]:
+        return [message for message in self.messages if isinstance(message, Alert)]
+
+    @property
+    def broadcasts(self) -> list[Broadcast]:
+        return [message for message in self.messages if isinstance(message, Broadcast)]
 
     def take_down(self, channel: str) -> None:
         """Let a channel deliver nothing."""
         self.channels[channel].down = True
 
+    def bring_up(self, channel: str) -> None:
+        """Let a channel deliver again; what it missed stays missed."""
+        self.channels[channel].down = False
+
+    def called(self, alert_id: str) -> list[str]:
+        """Who was called about an alert so far, in order; nobody when it reached no channel."""
+        alert = self._alert(alert_id)
+        if not alert.delivered_to:
+            return []
+        policy = self.policies[alert.escalation_policy or "default"]
+        ends = [at for at in (alert.acknowledged_at, alert.resolved_at) if at is not None]
+        waited = min([self.clock.now(), *ends]) - alert.at
+        calls = [(level * policy.escalate_after, name) for level, name in enumerate(policy.responders)]
+        return [self._person(name, alert.at + after) for after, name in calls if after <= waited]
+
+    def find(
+        self, text: str = "", *, kind: Kind | None = None, severity: Severity | None = None
+    ) -> list[Message]:
+        """What was sent that contains a text anywhere (metadata and details too), of a kind, of a severity."""
+        return [
+            message
+            for message in self.list_messages(kind)
+            if text in _text(message) and severity in (None, getattr(message, "severity", None))
+        ]
+
     def texts(self) -> list[str]:
-        """The text of everything that was sent, by kind."""
-        said = [notification.message for notification in self.notifications]
-        said += [f"{alert.message} {alert.metadata}" for alert in self.alerts]
-        return said + [f"{sent.service} {sent.status} {sent.details}" for sent in self.broadcasts]
+        """The whole text of everything that was sent, in order."""
+        return [_text(message) for message in self.messages]
 
-    def _known(self, channels: list[str]) -> None:
-        if not channels:
-            raise FakeError("no_channels: name at least one channel")
-        for channel in channels:
-            if channel not in self.channels:
-                raise FakeError(f"channel_not_found: {channel}")
+    def _send(self, sent: Notification | Broadcast, channels: list[str]) -> Receipt:
+        recipients = self._deliver(sent, channels)
+        self.messages.append(sent)
+        return Receipt(
+            bool(sent.delivered_to), sent.id, [*sent.delivered_to], [*sent.failed_channels], recipients
+        )
 
-    def _receipt(self, message_id: str, channels: list[str], recipients: list[str] | None = None) -> Receipt:
-        failed = [name for name in channels if name in self.channels and self.channels[name].down]
-        reached = [name for name in channels if name in self.channels and name not in failed]
-        members = [member for name in reached for member in self.channels[name].members]
-        return Receipt(bool(reached), message_id, reached, failed, [*(recipients or []), *members])
+    def _alert_receipt(self, alert: Alert, *, repeated: bool) -> AlertReceipt:
+        recipients = [] if alert.delivered_to else self._deliver(alert, self.alert_channels)
+        if alert.delivered_to:
+            recipients = list(dict.fromkeys([*self.called(alert.id), *recipients]))
+        delivered, failed = [*alert.delivered_to], [*alert.failed_channels]
+        return AlertReceipt(bool(delivered), alert.id, delivered, failed, recipients, repeated)
+
+    def _deliver(self, message: Message, channels: list[str]) -> list[str]:
+        """Note which channels a message reached; the members who hear of it there."""
+        wanted = list(dict.fromkeys(channels))
+        up = [name for name in wanted if name in self.channels and not self.channels[name].down]
+        message.delivered_to, message.failed_channels = up, [name for name in wanted if name not in up]
+        heard = [
+            member for name in up if not self.channels[name].muted for member in self.channels[name].members
+        ]
+        return list(dict.fromkeys(heard))
+
+    def _person(self, responder: str, at: float) -> str:
+        if responder != ON_CALL:
+            return responder
+        on_shift = [shift.person for shift in self.shifts if shift.starts_at <= at < shift.ends_at]
+        return on_shift[-1] if on_shift else ON_CALL
+
+    def _alert(self, alert_id: str) -> Alert:
+        for alert in self.alerts:
+            if alert.id == alert_id:
+                return alert
+        raise FakeError(f"alert_not_found: {alert_id}")
+
+
+def _has_text(message: str) -> None:
+    if not message.strip():
+        raise FakeError("no_text: the message is empty")
+
+
+def _text(message: Message) -> str:
+    if isinstance(message, Notification):
+        return message.message
+    if isinstance(message, Alert):
+        return f"{message.message} {message.metadata}"
+    parts = (message.environment, message.service, message.status, message.version or "", message.details)
+    return " ".join(str(part) for part in parts)

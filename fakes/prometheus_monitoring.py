@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_mcpflow.fake import Fake, FakeError, tool
+from pytest_mcpflow.fakes._alerting import AlertRule, AlertState, Silence, State
 from pytest_mcpflow.fakes._series import (
-    Comparison,
     Sample,
     Segment,
     highest,
@@ -32,7 +32,6 @@ __all__ = [
     "WatchedService",
 ]
 
-State = Literal["inactive", "pending", "firing"]
 Health = Literal["healthy", "degraded", "critical"]
 POLL_SECONDS = 5.0
 
@@ -47,55 +46,6 @@ class WatchedService:
     environment: str
     series: dict[str, list[Sample]] = field(default_factory=dict[str, list[Sample]])
     up: bool = True
-
-
-@dataclass
-class AlertRule:
-    """Fires when `metric` of `service` has compared so with `threshold` for `for_seconds` without a break."""
-
-    name: str
-    service: str
-    environment: str
-    metric: str
-    threshold: float
-    for_seconds: float
-    severity: Literal["warning", "critical"]
-    receiver: str
-    comparison: Comparison = ">"
-
-
-@dataclass
-class AlertState:
-    """What a rule says now; `since` is when its comparison began to hold (seconds), if the series shows that."""
-
-    rule: str
-    service: str
-    state: State
-    value: float | None
-    severity: Literal["warning", "critical"]
-    receiver: str
-    since: float | None = None
-    silenced_by: list[str] = field(default_factory=list[str])
-
-
-@dataclass
-class Silence:
-    """Keeps alerts of a name (of one service, or of all) from their receivers from `starts_at` until `ends_at`."""
-
-    id: str
-    alert_name: str
-    service: str | None
-    starts_at: float
-    ends_at: float
-    comment: str
-    created_by: str
-
-    def covers(self, rule: AlertRule, *, at: float) -> bool:
-        return (
-            self.starts_at <= at < self.ends_at
-            and self.alert_name == rule.name
-            and self.service in (None, rule.service)
-        )
 
 
 @dataclass
@@ -232,7 +182,7 @@ class PrometheusMonitoring(Fake):
 
     @tool(reads=True)
     def list_alerts(self, state: State | None = None) -> list[AlertState]:
-        """Say of each rule (or of those in one state) whether it fires, and which silences keep it from its receiver."""
+        """Say of each rule (or of those in one state) whether it fires, and which silences cover it."""
         return [shown for shown in map(self._state, self.rules) if state in (None, shown.state)]
 
     @tool(idempotent=False)
@@ -326,8 +276,8 @@ class PrometheusMonitoring(Fake):
         if value is None or since is None:
             return shown
         if rule.metric != "up":
-            answers = self._series(rule.service, "up")
-            since = max(since, holding_since(answers, comparison=">", threshold=0.0) or since)
+            answered = holding_since(self._series(rule.service, "up"), comparison=">", threshold=0.0)
+            since = since if answered is None else max(since, answered)
         shown.state = "firing" if now - since >= rule.for_seconds else "pending"
         shown.since = since if since != float("-inf") else None
         return shown

@@ -1,0 +1,129 @@
+"""What the communication hub sends, to whom, and what it says of having sent it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+__all__ = [
+    "ON_CALL",
+    "Alert",
+    "AlertReceipt",
+    "Broadcast",
+    "Channel",
+    "DeploymentStatus",
+    "EscalationPolicy",
+    "Kind",
+    "Message",
+    "Notification",
+    "Priority",
+    "Receipt",
+    "Severity",
+    "Shift",
+]
+
+Severity = Literal["low", "medium", "high", "critical"]
+Priority = Literal["low", "normal", "high", "critical"]
+DeploymentStatus = Literal["started", "completed", "failed", "rolled_back"]
+Kind = Literal["notification", "alert", "deployment"]
+ON_CALL = "on-call"
+"""A responder of this name is whoever has the shift at that time."""
+
+
+@dataclass
+class Channel:
+    """Where messages go. One that is `down` delivers nothing; one that is `muted` delivers, and disturbs no member."""
+
+    members: list[str] = field(default_factory=list[str])
+    down: bool = False
+    muted: bool = False
+
+
+@dataclass
+class EscalationPolicy:
+    """Who is called: the first at once, each next one `escalate_after` seconds later, until somebody acknowledges."""
+
+    responders: list[str]
+    escalate_after: float = 300.0
+
+
+@dataclass
+class Shift:
+    """Who is on call from `starts_at` until `ends_at` (seconds on the fake's clock)."""
+
+    person: str
+    starts_at: float
+    ends_at: float
+
+
+@dataclass
+class Notification:
+    id: str
+    at: float
+    message: str
+    channels: list[str]
+    priority: Priority
+    template: str | None = None
+    delivered_to: list[str] = field(default_factory=list[str])
+    failed_channels: list[str] = field(default_factory=list[str])
+    kind: Literal["notification"] = "notification"
+
+
+@dataclass
+class Alert:
+    """`repeats` counts the calls that a deduplication key folded into this alert."""
+
+    id: str
+    at: float
+    message: str
+    severity: Severity
+    metadata: dict[str, Any]
+    escalation_policy: str | None = None
+    deduplication_key: str | None = None
+    acknowledged_by: str | None = None
+    repeats: int = 0
+    acknowledged_at: float | None = None
+    resolved_at: float | None = None
+    delivered_to: list[str] = field(default_factory=list[str])
+    failed_channels: list[str] = field(default_factory=list[str])
+    kind: Literal["alert"] = "alert"
+
+
+@dataclass
+class Broadcast:
+    id: str
+    at: float
+    environment: str
+    service: str
+    status: DeploymentStatus
+    version: str | None
+    details: dict[str, Any]
+    delivered_to: list[str] = field(default_factory=list[str])
+    failed_channels: list[str] = field(default_factory=list[str])
+    kind: Literal["deployment"] = "deployment"
+
+
+Message = Notification | Alert | Broadcast
+
+
+@dataclass
+class Receipt:
+    """What became of a message; `success` is false only when it reached no channel at all."""
+
+    success: bool
+    message_id: str
+    delivered_to: list[str]
+    failed_channels: list[str]
+    recipients: list[str]
+
+
+@dataclass
+class AlertReceipt:
+    """What became of an alert; `repeated` says that a deduplication key folded it into an open one."""
+
+    success: bool
+    alert_id: str
+    delivered_to: list[str]
+    failed_channels: list[str]
+    recipients: list[str]
+    repeated: bool = False
