@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_mcpflow.clock import Clock, ManualClock
+    from pytest_mcpflow.context import Context, HubTool
     from pytest_mcpflow.errors import (
         ArgumentError,
         CassetteError,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
         VirtualTimeError,
     )
     from pytest_mcpflow.fake import Call, Declined, Fake, FakeError, prompt, resource, tool
-    from pytest_mcpflow.hub import Context, Hub, HubTool
+    from pytest_mcpflow.hub import Hub
     from pytest_mcpflow.matchers import answered, refused, sent
     from pytest_mcpflow.outcome import Answered, Cancelled, Failed, Outcome, Pending, Refused
     from pytest_mcpflow.question import Answer, Elicitation, Question, Sampling
@@ -53,7 +54,8 @@ _HOMES = {
         "VirtualTimeError",
     ),
     "fake": ("Call", "Declined", "Fake", "FakeError", "prompt", "resource", "tool"),
-    "hub": ("Context", "Hub", "HubTool"),
+    "context": ("Context", "HubTool"),
+    "hub": ("Hub",),
     "matchers": ("answered", "refused", "sent"),
     "outcome": ("Answered", "Cancelled", "Failed", "Outcome", "Pending", "Refused"),
     "question": ("Answer", "Elicitation", "Question", "Sampling"),

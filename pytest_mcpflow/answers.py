@@ -43,8 +43,9 @@ class Desk:
         answer = self.answerer(question)
         if inspect.isawaitable(answer):
             answer = await answer
+        given: object = answer  # whatever its annotation promises
         wanted = Mapping if isinstance(question, Elicitation) else str
-        if answer is not None and not isinstance(answer, wanted):
+        if given is not None and not isinstance(given, wanted):
             raise HubError(
                 f"{question}; an answer is {'a mapping of fields' if wanted is Mapping else 'a text'} "
                 f"or None, got {answer!r}"

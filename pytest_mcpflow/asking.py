@@ -57,9 +57,8 @@ class _ServedCall(Call):
     async def log(self, message: str, *, level: LogLevel = "info") -> None:
         with warnings.catch_warnings():  # logging is deprecated in 2026-07-28 and part of what a fake can do
             warnings.simplefilter("ignore")
-            sending = self._ctx.session.send_log_message(
-                level, message, related_request_id=self._ctx.request_id
-            )
+            session: Any = self._ctx.session
+            sending = session.send_log_message(level, message, related_request_id=self._ctx.request_id)
         await sending
 
 

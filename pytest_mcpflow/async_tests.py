@@ -6,7 +6,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -78,7 +78,8 @@ class _LoopFactories:
 def anyio_in_virtual_time(item: pytest.Function, hub: Hub) -> None:
     """Let anyio's plugin make a virtual loop for a test that it runs on asyncio."""
     backend: object = item.funcargs.get("anyio_backend")
-    name, options = backend if isinstance(backend, tuple) else (backend, {})
+    named = cast("tuple[str, dict[str, Any]]", backend if isinstance(backend, tuple) else (backend, {}))
+    name, options = named
     if name == "asyncio" and hub.clock.virtual_time:
         item.funcargs["anyio_backend"] = (name, {"loop_factory": loop_factory(virtual_time=True), **options})
     elif name not in (None, "asyncio"):

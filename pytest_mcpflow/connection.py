@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import cast
 
 from mcp import Client
 
@@ -84,6 +85,8 @@ class Connection:
 
 def unwrapped(error: BaseException) -> BaseException:
     """The one error inside nested exception groups; a group of several stays one."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    inside: Sequence[BaseException] = (error,)
+    while len(inside) == 1:
+        error = inside[0]
+        inside = cast("Sequence[BaseException]", getattr(error, "exceptions", ()))
     return error

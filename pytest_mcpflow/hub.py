@@ -7,9 +7,9 @@ async with Hub() as hub:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -19,11 +19,13 @@ from pydantic_core import from_json
 
 from pytest_mcpflow.answers import Desk
 from pytest_mcpflow.clock import EPOCH
+from pytest_mcpflow.context import Context, HubTool
 from pytest_mcpflow.direct import ProgressCallback, call_directly
 from pytest_mcpflow.errors import ArgumentError, HubError, ToolError, UnknownNameError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.hub_clock import HubClock
 from pytest_mcpflow.journal import Entry, Journal
+from pytest_mcpflow.members import Member, Members
 from pytest_mcpflow.question import Answerer
 from pytest_mcpflow.result import CallResult, text_of
 from pytest_mcpflow.schema import RawResult, ToolSpec, contract_of
@@ -36,53 +38,12 @@ if TYPE_CHECKING:
     from mcp.client import Transport
     from mcp.server import MCPServer, Server
 
-    from pytest_mcpflow.connection import Connection
     from pytest_mcpflow.served import Source
 
-__all__ = ["Context", "Hub", "HubTool"]
+__all__ = ["Hub"]
 
 F = TypeVar("F", bound=Fake)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Context:
-    """What belongs together under one `context_id`."""
-
-    id: str
-    hub: Hub = field(repr=False, compare=False)
-
-    @property
-    def tool_calls(self) -> Transcript:
-        """The calls made in this context."""
-        return self.hub.transcript.in_context(self.id)
-
-
-@dataclass(frozen=True, slots=True)
-class HubTool:
-    """A tool as a server describes it; `qualified_name` is what `call_tool` takes."""
-
-    server: str
-    name: str
-    description: str
-    input_schema: Mapping[str, Any]
-    output_schema: Mapping[str, Any] | None
-
-    @property
-    def qualified_name(self) -> str:
-        return f"{self.server}.{self.name}"
-
-
-@dataclass(slots=True)
-class _Member:
-    """A server of the hub. `fake` and its `tools` are known where it is served here."""
-
-    name: str
-    make_source: Callable[[], Source]
-    fake: Fake | None = None
-    tools: Mapping[str, ToolSpec] | None = None
-    source: Source | None = None
-    connection: Connection | None = None
 
 
 class Hub:
@@ -106,7 +67,7 @@ class Hub:
         self.way, self.era = way, era
         self.clock = HubClock(virtual_time, starts_at=starts_at)
         self.contexts: dict[str, Context] = {}
-        self._members: dict[str, _Member] = {}
+        self._members = Members()
         self._journal = Journal(self.clock)
         self._desk = Desk(self._journal)
         self._promises = Promises()
@@ -122,7 +83,13 @@ class Hub:
             FakeDefinitionError: The fake's class cannot be described to a client.
         """
         contract = contract_of(type(fake))
-        member = self._add(name or fake.service, lambda: self._fake_source(member, fake))
+
+        def source() -> Source:
+            from pytest_mcpflow.served import FakeSource
+
+            return FakeSource(fake, member.name, way=self.way, era=self.era, ledger=self._note)
+
+        member = self._members.add(name or fake.service, source)
         member.fake, member.tools = fake, contract.tools
         fake.clock = self.clock
         return fake
@@ -148,9 +115,13 @@ class Hub:
         known_as = name or getattr(target, "name", None)
         if not isinstance(known_as, str):
             raise HubError(f"hub.use({target!r}) needs a name=, the first half of `server.tool` in calls")
+        from pytest_mcpflow.served import refuse_outside, source_of
+
         if self.clock.virtual_time:
-            self._refuse_outside(known_as, target)
-        self._add(known_as, lambda: self._outside_source(known_as, target, connect_timeout))
+            refuse_outside(known_as, target)
+        self._members.add(
+            known_as, lambda: source_of(target, known_as, way=self.way, era=self.era, limit=connect_timeout)
+        )
 
     def replay(self, cassette: str | Path, *, name: str | None = None) -> None:
         """Add a server that answers from a cassette, in process.
@@ -161,12 +132,13 @@ class Hub:
         """
         from pytest_mcpflow.cassette.format import read_cassette
         from pytest_mcpflow.cassette.replay import ReplayTransport
+        from pytest_mcpflow.served import OutsideSource
 
         tape = read_cassette(Path(cassette))
         known_as = name or tape.server_name or Path(cassette).stem
         transport = ReplayTransport(tape, server_name=known_as)
         self._promises.replays.append(transport)
-        self._add(known_as, lambda: self._transport_source(known_as, transport, tape.mode))
+        self._members.add(known_as, lambda: OutsideSource(transport, known_as, mode=tape.mode, limit=60.0))
 
     def answer_with(self, answerer: Answerer) -> None:
         """Let `answerer` answer what servers ask.
@@ -185,7 +157,7 @@ class Hub:
     @property
     def servers(self) -> tuple[str, ...]:
         """The names of the servers, in the order in which they were added."""
-        return tuple(self._members)
+        return self._members.names
 
     # Calls out
 
@@ -224,12 +196,14 @@ class Hub:
             ServerStartError: The server could not be reached.
         """
         from pytest_mcpflow.connection import Connection
+        from pytest_mcpflow.served import client_factory
 
-        member = self._member(name)
+        member = self._members.get(name)
         self.clock.start()
         if member.connection is None:
             source = member.source = member.source or member.make_source()
-            member.connection = Connection(name, lambda: source.connect(self._client_factory(member)))
+            make_client = client_factory(name, self._journal, self._desk, ours=member.fake is not None)
+            member.connection = Connection(name, lambda: source.connect(make_client))
         return await member.connection.client()
 
     async def list_tools(self) -> list[HubTool]:
@@ -252,14 +226,14 @@ class Hub:
         known_as = context_id or f"context-{len(self.contexts) + 1}"
         if known_as in self.contexts:
             raise HubError(f"there is a context {known_as!r} already; delete it from hub.contexts first")
-        self.contexts[known_as] = context = Context(known_as, self)
+        self.contexts[known_as] = context = Context(known_as, lambda: self.transcript)
         return context
 
     @property
     def transcript(self) -> Transcript:
         """What happened so far."""
-        known = [f"{member.name}.{tool}" for member in self._members.values() for tool in member.tools or ()]
-        return Transcript((e.freeze() for e in self._journal.entries), is_known=self._is_known, known=known)
+        entries = (entry.freeze() for entry in self._journal.entries)
+        return Transcript(entries, is_known=self._members.may_be_called, known=self._members.sites)
 
     # Life
 
@@ -278,7 +252,7 @@ class Hub:
     async def aclose(self) -> None:
         """Leave every client, the last one connected first; servers can be connected again afterwards."""
         errors: list[BaseException] = []
-        for member in reversed(self._members.values()):
+        for member in reversed(list(self._members)):
             connection, member.connection = member.connection, None
             if connection is not None:
                 try:
@@ -315,7 +289,7 @@ class Hub:
         timeout: float | None,
         on_progress: ProgressCallback | None,
     ) -> CallResult:
-        member, tool = self._resolve(name)
+        member, tool = self._members.resolve(name)
         self.clock.start()
         if member.tools is not None and tool not in member.tools:
             error = UnknownNameError("tool", name, (f"{member.name}.{known}" for known in member.tools))
@@ -348,96 +322,35 @@ class Hub:
 
     async def _call_through_client(
         self,
-        member: _Member,
+        member: Member,
         tool: str,
         arguments: Mapping[str, Any],
         context_id: str | None,
         timeout: float | None,
         on_progress: ProgressCallback | None,
     ) -> RawResult:
-        from pytest_mcpflow.wire import current_context_id, current_entry
+        from pytest_mcpflow.wire import announced_entry
 
-        client = await self.client(member.name)
-        with _set(current_context_id, context_id), _set(current_entry, None):
-            try:
+        params = {"name": tool, "arguments": arguments}
+        entry = self._journal.open(member.name, "tools/call", params, context_id=context_id)
+        try:
+            client = await self.client(member.name)
+            with _set(announced_entry, entry):
                 await client.call_tool(
                     tool, dict(arguments), read_timeout_seconds=timeout, progress_callback=on_progress
                 )
-            except Exception as error:
-                entry = current_entry.get()
-                if entry is not None and entry.until is None:
-                    self._journal.fail(entry, error)
-                cause = None if entry is None else entry.crash or entry.unanswered
-                cause = cause or self._promises.miss_behind(error)
-                if cause is not None:
-                    raise cause from None
-                raise
-            entry = current_entry.get()
-        assert entry is not None
+        except asyncio.CancelledError:
+            self._journal.cancel(entry)
+            raise
+        except Exception as error:
+            if entry.until is None:
+                self._journal.fail(entry, error)
+            cause = entry.crash or entry.unanswered or self._promises.miss_behind(error)
+            if cause is not None:
+                raise cause from None
+            raise
         assert entry.result is not None
         return cast("RawResult", from_json(entry.result))
-
-    def _resolve(self, name: str) -> tuple[_Member, str]:
-        servers = [server for server in self._members if name.startswith(f"{server}.")]
-        if not servers:
-            known = [f"{m.name}.{tool}" for m in self._members.values() for tool in m.tools or ("...",)]
-            kind = "server of tool" if "." in name else "tool"
-            raise UnknownNameError(
-                kind,
-                name,
-                known,
-                advice="A call reads `server.tool`; servers are added with hub.serve() or hub.use()",
-            )
-        server = max(servers, key=len)
-        return self._members[server], name[len(server) + 1 :]
-
-    def _member(self, name: str) -> _Member:
-        if name not in self._members:
-            raise UnknownNameError(
-                "server", name, self._members, advice="Add it with hub.serve() or hub.use()"
-            )
-        return self._members[name]
-
-    def _add(self, name: str, make_source: Callable[[], Source]) -> _Member:
-        if name in self._members:
-            raise HubError(
-                f"there is a server {name!r} already; give this one a name of its own: name='{name}-2'"
-            )
-        self._members[name] = member = _Member(name, make_source)
-        return member
-
-    def _fake_source(self, member: _Member, fake: Fake) -> Source:
-        from pytest_mcpflow.served import FakeSource
-
-        return FakeSource(fake, member.name, way=self.way, era=self.era, ledger=self._note)
-
-    def _outside_source(self, name: str, target: Any, limit: float) -> Source:
-        from mcp.server import MCPServer, Server
-
-        from pytest_mcpflow.served import OutsideSource, ServerSource
-
-        if isinstance(target, Server | MCPServer):
-            return ServerSource(cast("Server[Any]", target), way=self.way, era=self.era)
-        return OutsideSource(target, name, mode=self._outside_mode, limit=limit)
-
-    def _transport_source(self, name: str, transport: Any, mode: str) -> Source:
-        from pytest_mcpflow.served import OutsideSource
-
-        return OutsideSource(transport, name, mode=mode, limit=60.0)
-
-    @property
-    def _outside_mode(self) -> str:
-        return "legacy" if self.era is Era.HANDSHAKE else "auto"
-
-    def _refuse_outside(self, name: str, target: Any) -> None:
-        from pytest_mcpflow.served import refuse_outside
-
-        refuse_outside(name, target)
-
-    def _client_factory(self, member: _Member) -> Any:
-        from pytest_mcpflow.served import client_factory
-
-        return client_factory(member.name, self._journal, self._desk, ours=member.fake is not None)
 
     def _note(self, key: str | None, spec: ToolSpec, result: RawResult | BaseException) -> None:
         entry = self._journal.find(key)
@@ -455,20 +368,6 @@ class Hub:
             for pattern, callback in self._effects:
                 if matches(pattern, interaction.site):
                     callback(interaction)
-
-    def _is_known(self, pattern: str) -> bool:
-        open_ended = any(m.tools is None for m in self._members.values())
-        sites = (f"{m.name}.{tool}" for m in self._members.values() for tool in m.tools or ())
-        if any(matches(pattern, site) for site in sites):
-            return True
-        server = pattern.rpartition(".")[0]
-        return open_ended and (
-            not server
-            or any(
-                (m.tools is None and matches(pattern, f"{m.name}.*")) or m.name == server
-                for m in self._members.values()
-            )
-        )
 
 
 @contextmanager

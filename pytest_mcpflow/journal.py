@@ -95,6 +95,8 @@ class Journal:
 
     def fail(self, entry: Entry, error: BaseException) -> None:
         """There was no answer."""
+        if entry.until is not None:
+            return
         entry.until = self._clock.now()
         code = getattr(error, "code", None)
         message = str(error) or type(error).__name__
@@ -102,6 +104,8 @@ class Journal:
 
     def cancel(self, entry: Entry) -> None:
         """The workflow gave up."""
+        if entry.until is not None:
+            return
         entry.until = self._clock.now()
         entry.outcome = Cancelled()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from pytest_mcpflow.outcome import Answered, Refused, shown_arguments, shown_value
 from pytest_mcpflow.transcript import Interaction, matches
@@ -71,6 +71,7 @@ def refused(words: str = "", *, by: str | None = None) -> CallMatcher:
 
 
 def _has(actual: object, wanted: Mapping[str, Any]) -> bool:
-    return isinstance(actual, Mapping) and all(
-        name in actual and actual[name] == wanted[name] for name in wanted
-    )
+    if not isinstance(actual, Mapping):
+        return False
+    values = cast("Mapping[str, Any]", actual)
+    return all(name in values and bool(values[name] == wanted[name]) for name in wanted)

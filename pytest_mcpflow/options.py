@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
 from pytest_mcpflow.ways import Era, Way
 
-__all__ = ["MarkerOptions", "add_options", "eras_asked", "marker_options", "ways_asked"]
+__all__ = [
+    "MarkerOptions",
+    "add_options",
+    "asked",
+    "eras_asked",
+    "marker_options",
+    "seed_asked",
+    "ways_asked",
+]
 
 MARKER = (
     "mcpflow(transport=None, protocol=None, virtual_time=True, starts_at=None, calls_expected=True): "
@@ -116,9 +125,19 @@ def add_options(parser: pytest.Parser) -> None:
 
 def ways_asked(config: pytest.Config) -> list[Way]:
     """The transports of the command line, each once."""
-    return [Way(value) for value in dict.fromkeys(config.getoption("--mcp-transport"))] or [Way.MEMORY]
+    return [Way(value) for value in dict.fromkeys(asked(config, "--mcp-transport"))] or [Way.MEMORY]
 
 
 def eras_asked(config: pytest.Config) -> list[Era]:
     """The protocol eras of the command line, each once."""
-    return [Era(value) for value in dict.fromkeys(config.getoption("--mcp-protocol"))] or [Era.STATELESS]
+    return [Era(value) for value in dict.fromkeys(asked(config, "--mcp-protocol"))] or [Era.STATELESS]
+
+
+def asked(config: pytest.Config, option: str) -> list[str]:
+    """The values of a repeatable option."""
+    return cast("list[str]", config.getoption(option))
+
+
+def seed_asked(config: pytest.Config) -> int:
+    """The seed of the run."""
+    return cast("int", config.getoption("--mcp-seed"))

@@ -86,10 +86,13 @@ def shown_arguments(arguments: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={_shown(value)}" for name, value in arguments.items())
 
 
-def shown_value(value: Any) -> str:
-    if isinstance(value, Mapping) and set(value) == {"result"}:
-        value = value["result"]
-    return shortened("{" + shown_arguments(value) + "}" if isinstance(value, Mapping) else _shown(value))
+def shown_value(value: object) -> str:
+    if isinstance(value, Mapping):
+        entries = cast("Mapping[str, object]", value)
+        if set(entries) == {"result"}:
+            return shown_value(entries["result"])
+        return shortened("{" + shown_arguments(entries) + "}")
+    return shortened(_shown(value))
 
 
 def shortened(text: str, width: int = WIDTH) -> str:
@@ -100,8 +103,13 @@ def shortened(text: str, width: int = WIDTH) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, str):
         return repr(value if len(value) <= 48 else f"{value[:45]}...")
-    if isinstance(value, list) and len(items := cast("list[object]", value)) > 3:
-        return f"[{_shown(items[0])}, ... {len(items)} items]"
-    if isinstance(value, Mapping) and len(entries := cast("Mapping[str, object]", value)) > 3:
-        return f"{{... {len(entries)} entries}}"
-    return shortened(repr(value), 60)
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        if len(items) > 3:
+            return f"[{_shown(items[0])}, ... {len(items)} items]"
+    elif isinstance(value, Mapping):
+        entries = cast("Mapping[str, object]", value)
+        if len(entries) > 3:
+            return f"{{... {len(entries)} entries}}"
+    text: str = repr(value)  # pyright: ignore[reportUnknownArgumentType]  # anything has a repr
+    return shortened(text, 60)

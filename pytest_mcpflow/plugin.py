@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import pytest
 
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None, object, object]:
     if FIXTURE not in metafunc.fixturenames:
         return (yield)
     from pytest_mcpflow.async_tests import loops_for_pytest_asyncio, parametrize_ways

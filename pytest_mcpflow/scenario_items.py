@@ -11,7 +11,7 @@ import pytest
 from pytest_mcpflow.async_tests import pair_id, way_era_pairs
 from pytest_mcpflow.catalogue import Catalogue, builtin_scenarios, load_workflow, scenarios_in
 from pytest_mcpflow.errors import MCPFlowError, UnknownNameError
-from pytest_mcpflow.options import eras_asked, ways_asked
+from pytest_mcpflow.options import asked, eras_asked, seed_asked, ways_asked
 from pytest_mcpflow.report.failure import failure_block
 from pytest_mcpflow.scenario import Scenario
 from pytest_mcpflow.verdict import Judgement, Verdict, judge
@@ -34,14 +34,14 @@ class ScenarioItem(pytest.Item):
     def __init__(
         self, *, scenario: type[Scenario], way: Way, era: Era, workflow: str | None, **node: Any
     ) -> None:
-        super().__init__(**node)
+        super().__init__(**node)  # pyright: ignore[reportUnknownMemberType]  # pytest leaves it untyped
         self._scenario, self._way, self._era, self._workflow = scenario, way, era, workflow
         for tag in scenario.tags:
             self.extra_keyword_matches.add(tag)
 
     def runtest(self) -> None:
         scenario = self._scenario()
-        scenario.seed = self.config.getoption("--mcp-seed")
+        scenario.seed = seed_asked(self.config)
         reference = self._workflow
         workflow = None if reference is None else load_workflow(reference, search=search_path(self.config))
         judgement = judge(
@@ -80,7 +80,7 @@ class ScenarioPlugin:
         self._results: list[pytest.TestReport] = []
         try:
             catalogue = catalogue_of(config)
-            self._selected = catalogue.select(config.getoption("--mcp-scenario"))
+            self._selected = catalogue.select(asked(config, "--mcp-scenario"))
             self._workflows = _workflows(config, catalogue)
         except MCPFlowError as error:
             raise pytest.UsageError(str(error)) from error
@@ -122,7 +122,7 @@ class ScenarioPlugin:
         eras = eras_asked(self._config)
         for scenario in self._selected:
             for way, era in way_era_pairs(ways_asked(self._config), eras):
-                yield ScenarioItem.from_parent(
+                yield ScenarioItem.from_parent(  # pyright: ignore[reportUnknownMemberType]  # likewise
                     session,
                     name=f"{scenario.name}[{pair_id(way, era, eras)}]",
                     nodeid=f"{NODE_PREFIX}{scenario.name}[{pair_id(way, era, eras)}]",
@@ -155,7 +155,7 @@ def _workflows(config: pytest.Config, catalogue: Catalogue) -> dict[str, str]:
     """The workflows put in place of reference ones, by scenario; loaded once here, to fail before any test runs."""
     names = {scenario.name for scenario in catalogue}
     workflows: dict[str, str] = {}
-    for assignment in [*config.getini("mcp_workflows"), *config.getoption("--mcp-workflow")]:
+    for assignment in [*config.getini("mcp_workflows"), *asked(config, "--mcp-workflow")]:
         name, equals, reference = assignment.partition("=")
         if not equals:
             raise pytest.UsageError(f"workflow {assignment!r} is not of the form NAME=MODULE:CALLABLE")

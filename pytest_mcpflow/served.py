@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from mcp import Client, ClientSession, MCPError, StdioServerParameters
 from mcp.client import Transport
@@ -37,6 +37,7 @@ __all__ = [
     "Source",
     "client_factory",
     "refuse_outside",
+    "source_of",
 ]
 
 ClientFactory = Callable[[Transport, str], Client]
@@ -163,6 +164,21 @@ def client_factory(server: str, journal: Journal, desk: Desk, *, ours: bool) -> 
         )
 
     return make_client
+
+
+def source_of(
+    target: Server[Any] | MCPServer | StdioServerParameters | Transport | str,
+    name: str,
+    *,
+    way: Way,
+    era: Era,
+    limit: float,
+) -> Source:
+    """What stands behind a server that the test did not fake; one from outside is spoken to as it likes."""
+    if isinstance(target, Server | MCPServer):
+        return ServerSource(cast("Server[Any]", target), way=way, era=era)
+    mode = era.client_mode if era is Era.HANDSHAKE else "auto"
+    return OutsideSource(target, name, mode=mode, limit=limit)
 
 
 def refuse_outside(name: str, target: object) -> None:

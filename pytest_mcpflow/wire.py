@@ -22,10 +22,11 @@ from pytest_mcpflow.journal import Entry, Journal
 from pytest_mcpflow.server import INTERACTION_KEY
 from pytest_mcpflow.transcript import NOISE
 
-__all__ = ["current_context_id", "current_entry", "tap"]
+__all__ = ["announced_entry", "current_entry", "tap"]
 
-current_context_id: ContextVar[str | None] = ContextVar("current_context_id", default=None)
-"""The context that `hub.call_tool` was given, for the request it leads to."""
+announced_entry: ContextVar[Entry | None] = ContextVar("announced_entry", default=None)
+"""The interaction that `hub.call_tool` has opened, for the request it leads to: calls stand in the order in which they
+were made, whatever each had to wait for until its server was connected."""
 
 current_entry: ContextVar[Entry | None] = ContextVar("current_entry", default=None)
 """The interaction that the running task is in the middle of."""
@@ -63,8 +64,11 @@ class _Tap:
     ) -> dict[str, Any]:
         asked = params or {}
         entry = self._in_rounds.pop(asked.get("requestState") or "", None)
+        if entry is None and method == "tools/call":
+            entry = announced_entry.get()
+            announced_entry.set(None)
         if entry is None:
-            entry = self._journal.open(self._server, method, asked, context_id=current_context_id.get())
+            entry = self._journal.open(self._server, method, asked)
         if method not in NOISE:  # the SDK lists the tools by itself, after the call that the caller is in
             current_entry.set(entry)
         if self._ours and method == "tools/call":

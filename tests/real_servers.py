@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from mcp import StdioServerParameters
@@ -90,7 +91,7 @@ def _install_once(folder: Path, executable: Path, commands: Callable[[], list[li
                 _unavailable(f"{folder.name}: cannot be installed: {done.stderr.strip()[-200:]}")
 
 
-def _unavailable(reason: str) -> None:
+def _unavailable(reason: str) -> NoReturn:
     if os.environ.get("MCPFLOW_REQUIRE_REAL_SERVERS") == "1":
         pytest.fail(f"real server needed: {reason}", pytrace=False)
     pytest.skip(f"real server: {reason}")

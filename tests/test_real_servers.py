@@ -6,9 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import real_servers
 
 from pytest_mcpflow import Hub
-import real_servers
 
 pytestmark = pytest.mark.mcpflow(virtual_time=False)
 

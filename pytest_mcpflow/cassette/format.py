@@ -155,7 +155,7 @@ def _message(path: Path, number: int, frame: Mapping[str, Any]) -> tuple[int, Me
     session, sender, body = frame.get("session"), frame.get("from"), frame.get("message")
     if not isinstance(session, int) or sender not in ("client", "server") or not isinstance(body, dict):
         raise CassetteError(f"{path}:{number} is a message frame without session, from or message")
-    return session, Message(cast("Side", sender), cast("dict[str, Any]", body))
+    return session, Message(sender, cast("dict[str, Any]", body))
 
 
 class CassetteWriter:

@@ -93,7 +93,8 @@ class _Lines:
     """Bytes that go one way; whole lines are on the tape before their bytes are handed on."""
 
     def __init__(self, sender: Side, writer: CassetteWriter, target: int) -> None:
-        self._sender, self._writer, self._target = sender, writer, target
+        self._sender: Side = sender
+        self._writer, self._target = writer, target
         self._rest: list[bytes] = []
 
     def pass_on(self, data: bytes) -> None:

@@ -73,7 +73,7 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
         stall_limit: Real seconds to wait for a thread or for what is in transit, before giving up.
     """
 
-    def __new__(cls, **_: object) -> Self:
+    def __new__(cls, *, starts_at: datetime = EPOCH, stall_limit: float = 30.0) -> Self:  # noqa: ARG004 - as __init__
         check_seams()  # before there is a loop, which would have to be closed again
         return super().__new__(cls)
 

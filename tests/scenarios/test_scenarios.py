@@ -1,0 +1,110 @@
+"""Every scenario that ships: the same on every way and in both eras, and able to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any
+
+import mutants
+import pytest
+
+from pytest_mcpflow import Era, Hub, Way
+from pytest_mcpflow.catalogue import Catalogue, builtin_scenarios
+from pytest_mcpflow.scenario import invariants_of
+from pytest_mcpflow.verdict import Judgement, Verdict, judge
+
+SCENARIOS = {scenario.name: scenario for scenario in Catalogue(builtin_scenarios())}
+PAIRS = [
+    (Way.DIRECT, Era.STATELESS),
+    *((way, era) for way in (Way.MEMORY, Way.STDIO, Way.HTTP) for era in Era),
+]
+
+
+@cache
+def reference(name: str) -> Judgement:
+    """The run that the others are compared with."""
+    return judge(SCENARIOS[name](), way=Way.MEMORY, era=Era.STATELESS)
+
+
+def test_the_documented_workflows_are_there() -> None:
+    assert set(SCENARIOS) == {
+        "automated-disaster-recovery",
+        "conditional-pipeline",
+        "deployment-chain",
+        "disaster-recovery",
+        "emergency-hotfix",
+        "incident-response",
+    }
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(("way", "era"), PAIRS, ids=[f"{way}-{era}" for way, era in PAIRS])
+def test_a_scenario_passes_with_one_transcript_whatever_the_way(name: str, way: Way, era: Era) -> None:
+    judgement = judge(SCENARIOS[name](), way=way, era=era)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.broken
+    assert list(judgement.transcript) == list(reference(name).transcript)
+    assert judgement.changes == reference(name).changes
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_two_runs_are_equal_to_the_byte(name: str) -> None:
+    again = judge(SCENARIOS[name]())
+
+    assert str(again.transcript) == str(reference(name).transcript)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_another_seed_changes_ids_and_nothing_else(name: str) -> None:
+    other = SCENARIOS[name]()
+    other.seed = 7
+
+    judgement = judge(other)
+
+    assert judgement.verdict is Verdict.PASSED, judgement.broken
+    assert [each.site for each in judgement.transcript] == [each.site for each in reference(name).transcript]
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_every_invariant_says_its_rule(name: str) -> None:
+    rules = list(invariants_of(SCENARIOS[name]()))
+
+    assert len(rules) >= 2
+    assert all(rule.claim.endswith(".") for rule in rules)
+
+
+Mutant = Callable[[Hub], Awaitable[Any]]
+
+
+@pytest.mark.parametrize(
+    ("name", "mutant", "check"),
+    [pytest.param(*planted, id=f"{planted[0]}-{planted[1].__name__}") for planted in mutants.PLANTED],
+)
+def test_a_planted_wrong_workflow_is_caught_by_name(name: str, mutant: Mutant, check: str) -> None:
+    judgement = judge(SCENARIOS[name](), workflow=mutant)
+
+    assert check in [broken.check for broken in judgement.broken], judgement.broken
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_each_scenario_has_wrong_workflows_planted(name: str) -> None:
+    assert sum(planted[0] == name for planted in mutants.PLANTED) >= 2
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_workflow_that_does_nothing_fails(name: str) -> None:
+    async def nothing(hub: Hub) -> None:
+        """Calls no server."""
+
+    checks = {broken.check for broken in judge(SCENARIOS[name](), workflow=nothing).broken}
+
+    assert {"expect", "run"} <= checks
+
+
+def test_a_scenario_is_a_fresh_world_each_time() -> None:
+    for scenario in SCENARIOS.values():
+        first, second = scenario(), scenario()
+        assert first == second
+        judge(first)
+        assert first != second
