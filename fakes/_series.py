@@ -87,7 +87,10 @@ def _segment(sample: Sample, then: Sample, until: float) -> Segment:
 
 
 def holding_since(series: Sequence[Segment], *, comparison: Comparison, threshold: float) -> float | None:
-    """Since when (seconds) the comparison has held without a break up to the end of the series, if it holds there."""
+    """Since when (seconds) the comparison has held without a break up to the end of the series, if it holds there.
+
+    A line that arrives where the comparison does not hold breaks it, though the next sample may begin elsewhere.
+    """
     holds = _HOLDS[comparison]
     since: float | None = None
     for segment in reversed(series):
