@@ -54,7 +54,9 @@ def sdk_lowlevel_server() -> Server[Any]:
         return ListToolsResult(tools=[Tool(name="scale", input_schema={"type": "object"})])
 
     async def call_tool(_: Any, params: CallToolRequestParams) -> CallToolResult:
-        return CallToolResult(content=[TextContent(type="text", text="3")], structured_content={"replicas": 3})
+        return CallToolResult(
+            content=[TextContent(type="text", text="3")], structured_content={"replicas": 3}
+        )
 
     return Server("cluster", on_list_tools=list_tools, on_call_tool=call_tool)
 
@@ -105,9 +107,13 @@ async def _stdio() -> list[Measurement]:
             await hub.call_tool("cluster.scale", ARGUMENTS)
             starts.append((time.perf_counter() - began) * 1000)
             client = await hub.client("cluster")
-            calls += await median_of_calls(lambda client=client: client.call_tool("scale", ARGUMENTS), rounds=3)  # type: ignore[misc]
+            calls += await median_of_calls(
+                lambda client=client: client.call_tool("scale", ARGUMENTS), rounds=3
+            )  # type: ignore[misc]
     start, call = sorted(starts)[STARTS // 2], sorted(calls)[STARTS // 2]
     return [
-        Measurement("a fake over stdio, process start to first answer", start, "ms", "at most 60 ms", start <= 60),
+        Measurement(
+            "a fake over stdio, process start to first answer", start, "ms", "at most 60 ms", start <= 60
+        ),
         Measurement("a fake over stdio, per call", call, "us", "at most 350 us", call <= 350),
     ]

@@ -46,7 +46,9 @@ def best_of_processes(*commands: Sequence[str], runs: int = 10, cwd: Path | None
     return best
 
 
-async def median_of_calls(*calls: Callable[[], Awaitable[object]], rounds: int = 20, each: int = 100) -> list[float]:
+async def median_of_calls(
+    *calls: Callable[[], Awaitable[object]], rounds: int = 20, each: int = 100
+) -> list[float]:
     """The median time of each kind of call in microseconds, measured in turn in short rounds."""
     taken: list[list[float]] = [[] for _ in calls]
     for call in calls:

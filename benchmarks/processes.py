@@ -34,17 +34,24 @@ def _collecting() -> Iterator[Measurement]:
         baseline, installed = best_of_processes(without, pytest, cwd=Path(folder))
     extra = (installed - baseline) * 1000
     note = f"{installed * 1000:.0f} against {baseline * 1000:.0f} ms"
-    yield Measurement("pytest --collect-only of one empty test, plugin against none", extra, "ms", "at most +5 ms", extra <= 5, note)
+    what = "pytest --collect-only of one empty test, plugin against none"
+    yield Measurement(what, extra, "ms", "at most +5 ms", extra <= 5, note)
 
 
 def _importing() -> Iterator[Measurement]:
     check = "import sys, pytest_mcpflow; sys.exit('mcp' in sys.modules)"
     python, package = best_of_processes([sys.executable, "-c", "pass"], [sys.executable, "-c", check])
     taken = (package - python) * 1000
-    yield Measurement("import pytest_mcpflow, with no mcp in sys.modules", taken, "ms", "at most 30 ms", taken <= 30)
+    yield Measurement(
+        "import pytest_mcpflow, with no mcp in sys.modules", taken, "ms", "at most 30 ms", taken <= 30
+    )
 
 
 def _scenarios() -> Iterator[Measurement]:
     options = [option for name in SCENARIOS for option in ("--mcp-scenario", name)]
-    [taken] = best_of_processes([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options], runs=5)
-    yield Measurement("the six scenarios on memory, whole pytest process", taken, "s", "at most 3 s", taken <= 3)
+    [taken] = best_of_processes(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options], runs=5
+    )
+    yield Measurement(
+        "the six scenarios on memory, whole pytest process", taken, "s", "at most 3 s", taken <= 3
+    )

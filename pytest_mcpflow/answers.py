@@ -43,7 +43,7 @@ class Desk:
         answer = self.answerer(question)
         if inspect.isawaitable(answer):
             answer = await answer
-        given: object = answer  # whatever its annotation promises
+        given = cast("object", answer)  # whatever its annotation promises
         wanted = Mapping if isinstance(question, Elicitation) else str
         if given is not None and not isinstance(given, wanted):
             raise HubError(

@@ -37,10 +37,9 @@ async def test_a_workflow_runs_over_files_a_graph_a_repository_and_the_time(
 ) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    subprocess.run(["git", "init", "-q", "-b", "main", work], check=True)
-    identity = (("user.name", "Test"), ("user.email", "test@example.com"))
-    for name, value in identity:
-        subprocess.run(["git", "-C", work, "config", name, value], check=True)
+    git(work, "init", "-q", "-b", "main")
+    git(work, "config", "user.name", "Test")
+    git(work, "config", "user.email", "test@example.com")
     mcpflow.use(real_servers.filesystem(work), name="files")
     mcpflow.use(real_servers.memory(tmp_path / "graph.jsonl"), name="graph")
     mcpflow.use(real_servers.git(work), name="git")
@@ -55,11 +54,14 @@ async def test_a_workflow_runs_over_files_a_graph_a_repository_and_the_time(
     graph = await mcpflow.call_tool("graph.read_graph", {})
 
     assert (work / "note.txt").read_text(encoding="utf-8") == now["datetime"]
-    log = subprocess.run(
-        ["git", "-C", work, "log", "--format=%s"], capture_output=True, text=True, check=True
-    )
-    assert log.stdout == "Note the time\n"
+    assert git(work, "log", "--format=%s") == "Note the time\n"
     assert graph["entities"][0]["name"] == "note.txt"
     assert len(mcpflow.transcript) == 6
     assert mcpflow.transcript.before("git.git_add", "git.git_commit")
     assert len(await mcpflow.list_tools()) > 20
+
+
+def git(repository: Path, *arguments: str) -> str:
+    """Run git, and return what it printed."""
+    done = subprocess.run(["git", "-C", repository, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout

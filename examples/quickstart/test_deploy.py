@@ -11,7 +11,9 @@ def cluster(*, images: list[str]) -> Kubernetes:
     """A cluster that runs version 1 and can apply version 2."""
     return Kubernetes(
         manifests={"k8s/app.yaml": Manifest("app", "app:2")},
-        deployments={"production/app": Deployment("app", "production", 1, [Revision(1, "app:1", {}, 0.0, "apply")])},
+        deployments={
+            "production/app": Deployment("app", "production", 1, [Revision(1, "app:1", {}, 0.0, "apply")])
+        },
         images=images,
     )
 
