@@ -345,7 +345,7 @@ class Hub:
         except Exception as error:
             if entry.until is None:
                 self._journal.fail(entry, error)
-            cause = entry.crash or entry.unanswered or self._promises.miss_behind(error)
+            cause = entry.unanswered or entry.crash or self._promises.miss_behind(error)
             if cause is not None:
                 raise cause from None
             raise

@@ -96,4 +96,4 @@ class Members:
         open_ended = [member.name for member in self if member.tools is None]
         if not server:
             return bool(open_ended)
-        return server in self._by_name or any(matches(pattern, f"{name}.*") for name in open_ended)
+        return server in open_ended or any(matches(pattern, f"{name}.*") for name in open_ended)

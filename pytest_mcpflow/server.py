@@ -156,6 +156,8 @@ class _FakeServer:
                 result = await invoke(self.fake, spec, params.arguments or {}, call)
         except InputNeeded as needed:
             return needed.result
+        except MCPError:
+            raise  # the client refused a question, in its own words
         except Exception as crash:
             self.ledger(key, spec, crash)
             raise MCPError(INTERNAL_ERROR, describe_crash(crash)) from crash

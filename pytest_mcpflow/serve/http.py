@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
-from collections.abc import AsyncGenerator, AsyncIterator, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
@@ -17,12 +17,13 @@ import httpx2
 from mcp.client import Transport
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import Server
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from pytest_mcpflow.clock import Flow, background, ours, transit
+from pytest_mcpflow.clock import Flow, background, foreground, ours, transit
 
 __all__ = ["http_transport", "listening"]
 
@@ -39,6 +40,8 @@ def http_transport(server: Server[Any]) -> Transport:
 async def _connected(server: Server[Any]) -> AsyncGenerator[Any]:
     exchanges: dict[str, _Exchange] = {}
     async with AsyncExitStack() as stack:
+        server.middleware.insert(0, _tools_in_foreground)
+        stack.callback(server.middleware.remove, _tools_in_foreground)
         app = server.streamable_http_app()
         await stack.enter_async_context(server.session_manager.run())
         url = await stack.enter_async_context(listening(_CountingApp(app, exchanges)))
@@ -46,6 +49,12 @@ async def _connected(server: Server[Any]) -> AsyncGenerator[Any]:
         # No time limits of the HTTP client's own: a hanging tool is the workflow's to notice, on every way alike.
         client = await stack.enter_async_context(httpx2.AsyncClient(transport=wire, timeout=None))
         yield await stack.enter_async_context(streamable_http_client(f"{url}/mcp", http_client=client))
+
+
+async def _tools_in_foreground(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """What a tool waits for is something to wait for, unlike the pings of the HTTP server around it."""
+    with foreground():
+        return await call_next(ctx)
 
 
 @asynccontextmanager
@@ -78,8 +87,8 @@ async def listening(app: ASGIApp) -> AsyncGenerator[str]:
 class _Exchange:
     """One request and its response while they are on their way."""
 
-    def __init__(self, flow: Flow) -> None:
-        self.flow = flow
+    def __init__(self, flow: Flow, on_arrival: Callable[[], None] = lambda: None) -> None:
+        self.flow, self._on_arrival = flow, on_arrival
         self.arrived = False
         self.answered = False
 
@@ -88,11 +97,15 @@ class _Exchange:
         if not self.arrived:
             self.arrived = True
             self.flow.received()
+            self._on_arrival()
 
     def abort(self) -> None:
         """The client gave up; the application has still to hear of it."""
         self.flow.close()
-        if self.arrived and not self.answered:
+        if not self.arrived:
+            self.arrived = True
+            self._on_arrival()
+        elif not self.answered:
             self.flow.sent()
 
 
@@ -100,13 +113,15 @@ class _CountingTransport(httpx2.AsyncBaseTransport):
     def __init__(self, exchanges: MutableMapping[str, _Exchange], name: str) -> None:
         self._inner, self._exchanges, self._name = httpx2.AsyncHTTPTransport(), exchanges, name
         self._numbers = itertools.count(1)
+        # Requests arrive in the order in which they were made, although each has a connection of its own.
+        self._turn = asyncio.Lock()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         number = str(next(self._numbers))
         request.headers[HEADER] = number
-        exchange = self._exchanges[number] = _Exchange(
-            transit().flow(f"HTTP {request.method} to {self._name}")
-        )
+        await self._turn.acquire()
+        flow = transit().flow(f"HTTP {request.method} to {self._name}")
+        exchange = self._exchanges[number] = _Exchange(flow, self._turn.release)
         exchange.flow.sent()
         try:
             with ours(), background():  # a request is sent in the context of whoever caused it

@@ -12,6 +12,8 @@ from mcp.client import Transport
 from mcp.server import Server
 from mcp.shared.message import SessionMessage
 
+from pytest_mcpflow.clock import foreground
+
 __all__ = ["memory_transport"]
 
 
@@ -26,7 +28,8 @@ async def _connected(server: Server[Any]) -> AsyncGenerator[Any]:
     to_server, at_server = anyio.create_memory_object_stream[SessionMessage | Exception](math.inf)
     to_client, at_client = anyio.create_memory_object_stream[SessionMessage | Exception](math.inf)
     async with to_server, at_server, to_client, at_client, anyio.create_task_group() as tasks:
-        tasks.start_soon(server.run, at_server, to_client, server.create_initialization_options())
+        with foreground():  # what a tool waits for is something to wait for; there is no infrastructure here
+            tasks.start_soon(server.run, at_server, to_client, server.create_initialization_options())
         try:
             yield at_client, to_server
         finally:

@@ -20,7 +20,7 @@ from typing import Any, cast
 from mcp.client import Transport
 from mcp.server import Server
 
-from pytest_mcpflow.clock import Flow, transit
+from pytest_mcpflow.clock import Flow, foreground, transit
 from pytest_mcpflow.serve import relay
 from pytest_mcpflow.serve.lines import LINE_LIMIT, LineReader, LineWriter
 
@@ -65,7 +65,8 @@ async def _listening(server: Server[Any], there: Flow, back: Flow) -> AsyncGener
         sessions.add(cast("asyncio.Task[None]", asyncio.current_task()))
         try:
             options = server.create_initialization_options()
-            await server.run(LineReader(reader, there), LineWriter(writer, back), options)
+            with foreground():  # what a tool waits for is something to wait for
+                await server.run(LineReader(reader, there), LineWriter(writer, back), options)
         finally:
             there.close()
             back.close()
