@@ -1,4 +1,7 @@
-"""Calls that a lost answer does not mislead, for reference workflows that change production."""
+"""Calls that a lost answer does not mislead, for reference workflows that change production.
+
+What may be repeated is repeated, what may not is looked at, and telling people never stops the work.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,21 @@ from typing import Any
 
 from pytest_mcpflow import CallResult, Hub
 
-__all__ = ["Careful"]
+__all__ = ["Careful", "Desk"]
 
 
 class Careful:
-    """Tool calls with a time limit and a rule for the second attempt.
+    """Tool calls with a time limit and a rule for the next attempt.
 
     Args:
         hub: The servers.
         timeout: Seconds until a call without an answer counts as lost.
-        pauses: Seconds to wait before the second attempt, the third, ...
+        pauses: Seconds to wait after the first failed attempt, the second, ...; one attempt for each.
     """
 
-    def __init__(self, hub: Hub, *, timeout: float = 30.0, pauses: tuple[float, ...] = (1.0, 2.0)) -> None:
+    def __init__(
+        self, hub: Hub, *, timeout: float = 30.0, pauses: tuple[float, ...] = (1.0, 2.0, 4.0)
+    ) -> None:
         self._hub, self._timeout, self._pauses = hub, timeout, pauses
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> CallResult:
@@ -28,8 +33,8 @@ class Careful:
         return await self._hub.call_tool(tool, arguments, timeout=self._timeout)
 
     async def repeat(self, tool: str, arguments: Mapping[str, Any]) -> CallResult:
-        """Call until there is an answer, for what reads, or has the same effect however often it is done."""
-        for pause in self._pauses:
+        """Call until there is an answer: for what reads, or has the same effect however often it is done."""
+        for pause in self._pauses[:-1]:
             try:
                 return await self.call(tool, arguments)
             except Exception:
@@ -39,30 +44,85 @@ class Careful:
     async def once(
         self, tool: str, arguments: Mapping[str, Any], *, done: Callable[[], Awaitable[bool]]
     ) -> None:
-        """Do something once: after a failure, look first whether it was done, and only otherwise try again."""
-        for pause in self._pauses:
-            try:
-                await self.call(tool, arguments)
-                return
-            except Exception:
-                await asyncio.sleep(pause)
-                if await done():
-                    return
-        await self.call(tool, arguments)
-
-    async def shell(self, command: str, *, done: Callable[[], Awaitable[bool]] | None = None) -> str:
-        """Run a command line that must succeed, and return what it printed; with `done`, only once.
+        """Do something once: after a failure, look first whether it was done, and only otherwise try again.
 
         Raises:
-            RuntimeError: The command failed.
+            RuntimeError: The last answer said that it did not succeed. A call that fails raises its own error.
         """
-        arguments, output = {"command": command}, list[str]()
+        failure: Exception | None = None
+        for pause in self._pauses:
+            try:
+                answer = await self.call(tool, arguments)
+            except Exception as error:
+                failure = error
+            else:
+                if answer.get("success", True):
+                    return
+                failure = RuntimeError(f"{tool} did not succeed: {dict(answer)}")
+            await asyncio.sleep(pause)
+            if await done():
+                return
+        assert failure is not None
+        raise failure
 
-        async def run() -> bool:
-            ran = await self.call("desktop-commander.execute_command", arguments)
-            if not ran["success"]:
-                raise RuntimeError(f"{command} failed: {ran['stderr'] or ran['stdout']}")
-            output.append(ran["stdout"])
-            return True
 
-        raise NotImplementedError
+class Desk(Careful):
+    """What every response does from a desk: files, commits, alerts, notices.
+
+    `untold` has the messages of which nobody knows whether they reached anybody.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(hub)
+        self.untold: list[str] = []
+
+    async def read(self, path: str) -> str:
+        return str((await self.repeat("desktop-commander.read_file", {"path": path}))["result"])
+
+    async def write(self, path: str, content: str) -> None:
+        await self.repeat("desktop-commander.write_file", {"path": path, "content": content})
+
+    async def run(self, command: str) -> CallResult:
+        """Run what may be run again, such as tests; `success` is an exit code of 0."""
+        return await self.repeat("desktop-commander.execute_command", {"command": command})
+
+    async def switch_to_new_branch(self, branch: str) -> None:
+        await self._git(f"git checkout -b {branch}", "git branch", branch)
+
+    async def commit(self, message: str, *paths: str) -> None:
+        """Commit these files by name: `git add .` would take whatever lies about, secrets included."""
+        await self._git(f'git add {" ".join(paths)} && git commit -m "{message}"', "git log", message)
+
+    async def alert(self, message: str, metadata: Mapping[str, Any] | None = None) -> str | None:
+        """Alert whoever is on call; the alert's id, or `None` where nobody was reached."""
+        arguments = {"message": message, "severity": "critical", "metadata": dict(metadata or {})}
+        try:
+            # The key folds a repetition into the first, should only its answer have been lost.
+            receipt = await self.repeat(
+                "communication-hub.send_alert", {**arguments, "deduplication_key": message}
+            )
+        except Exception:
+            receipt = None
+        if receipt is None or not receipt["success"]:
+            self.untold.append(message)
+            return None
+        return str(receipt["alert_id"])
+
+    async def notify(self, message: str, *channels: str) -> None:
+        """Send a notice once."""
+
+        async def is_sent() -> bool:
+            sent = await self.repeat("communication-hub.list_messages", {"kind": "notification"})
+            return any(each["message"] == message and each["delivered_to"] for each in sent["result"])
+
+        notice = {"message": message, "channels": list(channels)}
+        try:
+            await self.once("communication-hub.send_notification", notice, done=is_sent)
+        except Exception:
+            self.untold.append(message)
+
+    async def _git(self, command: str, look: str, expected: str) -> None:
+        async def is_done() -> bool:
+            return expected in (await self.run(look))["stdout"]
+
+        await self.once("desktop-commander.execute_command", {"command": command}, done=is_done)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Mapping
 from enum import StrEnum
 from typing import Any
@@ -62,18 +63,20 @@ class FaultyHub(Hub):
         number, self._count = self._count, self._count + 1
         hit = number == self._nth or (self._pattern is not None and matches(self._pattern, name))
         if not hit:
-            return self._world.call_tool(name, arguments, context_id, timeout=timeout, on_progress=on_progress)
+            return self._world.call_tool(
+                name, arguments, context_id, timeout=timeout, on_progress=on_progress
+            )
         return self._fail(name, arguments, timeout)
 
-    async def _fail(self, name: str, arguments: Mapping[str, Any] | None, timeout: float | None) -> CallResult:
+    async def _fail(
+        self, name: str, arguments: Mapping[str, Any] | None, timeout: float | None
+    ) -> CallResult:
         server, _, tool = name.partition(".")
         if self._fault is Fault.REFUSE:
             raise ToolError(server, tool, "503 Service Unavailable")
         if self._fault is Fault.LOSE_REPLY:
-            try:
+            with contextlib.suppress(ToolError):  # a refusal is lost like any other answer
                 await self._world.call_tool(name, arguments)
-            except ToolError:
-                pass  # the refusal is lost like any other answer
         if timeout is None:
             await asyncio.Event().wait()  # a workflow without a time limit waits for ever
         await asyncio.sleep(timeout or 0)
