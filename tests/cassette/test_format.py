@@ -1,0 +1,159 @@
+"""The cassette format: what is written is read, and what is damaged is said."""
+
+from __future__ import annotations
+
+import json
+import stat
+import tempfile
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_mcpflow import CassetteError
+from pytest_mcpflow.cassette.format import CassetteWriter, read_cassette
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=8,
+)
+MESSAGES = st.lists(
+    st.tuples(st.sampled_from(["client", "server"]), st.dictionaries(TEXT, JSON, max_size=3)), max_size=8
+)
+
+
+def written(path: Path, messages: list[Any]) -> Path:
+    with CassetteWriter(path) as writer:
+        for sender, body in messages:
+            writer.message(sender, json.dumps(body).encode())
+        writer.end(0)
+    return path
+
+
+def read_back(path: Path) -> list[tuple[str, Any]]:
+    [session] = read_cassette(path).sessions
+    return [(message.sender, message.body) for message in session.messages]
+
+
+@given(MESSAGES)
+def test_what_is_written_is_read(messages: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder, "tape.jsonl"), messages)
+        assert read_back(path) == messages
+
+
+@given(MESSAGES, st.data())
+def test_a_kill_at_any_byte_loses_at_most_the_frame_being_written(
+    messages: list[Any], data: st.DataObject
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder, "tape.jsonl"), messages)
+        whole = path.read_bytes()
+        cut = data.draw(st.integers(whole.index(b"\n") + 1, len(whole)))
+        path.write_bytes(whole[:cut])
+        cassette = read_cassette(path)
+        kept = [(m.sender, m.body) for session in cassette.sessions for m in session.messages]
+        complete = [json.loads(line) for line in whole[:cut].split(b"\n")[:-1]]
+        assert kept == messages[: sum(frame["kind"] == "message" for frame in complete)]
+        assert cassette.torn == (not whole[:cut].endswith(b"\n"))
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "tape.jsonl")
+        path.write_bytes(data)
+        with pytest.raises(CassetteError, match=r"tape\.jsonl"):
+            read_cassette(path)
+
+
+HEADER = '{"format":1,"kind":"header","recorder":"pytest-mcpflow"}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "is empty; record it again"),
+        ("\n", ":1 is not JSON"),
+        ("hello\n", ":1 is not JSON"),
+        ("[]\n", ":1 is not a JSON object"),
+        ('{"kind":"message"}\n', ":1 is not the header of a cassette"),
+        (HEADER.replace("1", "99", 1), "has format 99, newer than 1"),
+        (HEADER + "{\n", ":2 is not JSON"),
+        (HEADER + '{"kind":"message"}\n', ":2 is a message frame without session"),
+        (HEADER + "[" * 100_000 + "\n", ":2 is not JSON"),
+    ],
+)
+def test_a_damaged_cassette_says_where(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "tape.jsonl"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(CassetteError) as caught:
+        read_cassette(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_cassette_and_a_folder_are_named(tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere.jsonl", tmp_path):
+        with pytest.raises(CassetteError, match="cannot be read"):
+            read_cassette(path)
+
+
+def test_unknown_kinds_of_frames_are_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "tape.jsonl"
+    path.write_text(
+        HEADER + '{"kind":"timing","session":1}\n{"kind":"session","session":1}\n', encoding="utf-8"
+    )
+    assert [len(session.messages) for session in read_cassette(path).sessions] == [0]
+
+
+def test_sessions_are_numbered_on_and_a_torn_line_is_dropped(tmp_path: Path) -> None:
+    path = written(tmp_path / "tape.jsonl", [("client", {"id": 1, "method": "ping"})])
+    path.write_bytes(path.read_bytes() + b'{"from":"cli')
+    written(path, [("client", {"id": 1, "method": "pong"})])
+    first, second = read_cassette(path).sessions
+    assert [each.messages[0].body["method"] for each in (first, second)] == ["ping", "pong"]
+
+
+def test_a_cassette_is_for_its_owner(tmp_path: Path) -> None:
+    path = written(tmp_path / "tape.jsonl", [])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_is_no_cassette_is_not_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes\n", encoding="utf-8")
+    with pytest.raises(CassetteError, match=r"notes\.txt:1 is not JSON"):
+        CassetteWriter(path)
+    assert path.read_text(encoding="utf-8") == "my notes\n"
+    with pytest.raises(CassetteError, match="cannot be written"):
+        CassetteWriter(tmp_path / "no" / "folder.jsonl")
+
+
+def test_recording_the_same_session_again_changes_no_line(tmp_path: Path) -> None:
+    messages = [("client", {"id": 1, "method": "ping"}), ("server", {"id": 1, "result": {}})]
+    first, second = (written(tmp_path / name, messages).read_bytes() for name in ("a.jsonl", "b.jsonl"))
+    assert first == second
+
+
+def many(path: str, word: str) -> None:
+    with CassetteWriter(Path(path)) as writer:
+        for number in range(50):
+            writer.message("client", json.dumps({"id": number, "method": word * 2000}).encode())
+
+
+def test_two_recorders_of_one_file_never_mix_lines(tmp_path: Path) -> None:
+    path = str(tmp_path / "tape.jsonl")
+    recorders = [get_context("spawn").Process(target=many, args=(path, word)) for word in ("a", "b")]
+    for recorder in recorders:
+        recorder.start()
+    for recorder in recorders:
+        recorder.join()
+    sessions = read_cassette(Path(path)).sessions
+    assert [len(session.messages) for session in sessions] == [50, 50]
+    assert all(len({message.body["method"] for message in session.messages}) == 1 for session in sessions)

@@ -1,0 +1,158 @@
+"""The recorder: bytes pass through, nothing is lost, and it ends as its server does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import real_servers
+from mcp import StdioServerParameters
+
+from pytest_mcpflow import CassetteError, Era, Hub
+from pytest_mcpflow.cassette.format import read_cassette
+
+ECHO = "import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(line)\n    sys.stdout.buffer.flush()\n"
+
+
+def recorder(tape: Path, *command: str) -> list[str]:
+    return [sys.executable, "-m", "pytest_mcpflow", "record", "-o", str(tape), "--", *command]
+
+
+def test_bytes_pass_through_untouched(tmp_path: Path) -> None:
+    sent = (
+        b'{"id": 1,  "method":"ping"}\n'
+        + b"not json \xff\n"
+        + b'"a string"\n'
+        + b"x" * 3_000_000
+        + b"\n"
+        + b"no end"
+    )
+    done = subprocess.run(
+        recorder(tmp_path / "t.jsonl", sys.executable, "-c", ECHO), input=sent, capture_output=True
+    )
+    assert (done.stdout, done.returncode, done.stderr) == (sent, 0, b"")
+    frames = [json.loads(line) for line in (tmp_path / "t.jsonl").read_bytes().splitlines()]
+    kinds = [(frame["kind"], frame.get("from")) for frame in frames]
+    assert kinds.count(("message", "client")) == kinds.count(("message", "server")) == 1
+    assert kinds.count(("noise", "client")) == kinds.count(("noise", "server")) == 4
+    assert frames[-1] == {"kind": "end", "exit_code": 0, "session": 1}
+
+
+@pytest.mark.parametrize(("code", "expected"), [("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", 137)])
+def test_the_exit_code_is_the_servers(tmp_path: Path, code: str, expected: int) -> None:
+    command = recorder(tmp_path / "t.jsonl", sys.executable, "-c", f"import os, sys; {code}")
+    assert subprocess.run(command, input=b"").returncode == expected
+
+
+def test_what_cannot_be_started_or_written_is_said(tmp_path: Path) -> None:
+    missing = subprocess.run(
+        recorder(tmp_path / "t.jsonl", "no-such-program"), capture_output=True, text=True
+    )
+    assert (missing.returncode, missing.stdout) == (127, "")
+    assert "cannot start 'no-such-program': No such file or directory" in missing.stderr
+    nowhere = recorder(tmp_path / "no" / "t.jsonl", sys.executable, "-c", "open('ran', 'w')")
+    unwritable = subprocess.run(nowhere, capture_output=True, text=True, cwd=tmp_path)
+    assert (unwritable.returncode, unwritable.stdout) == (2, "")
+    assert "cannot be written" in unwritable.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_go_to_the_server(tmp_path: Path, number: signal.Signals) -> None:
+    patient = (
+        "import signal, sys, time\n"
+        f"signal.signal({int(number)}, lambda *_: sys.exit(5))\n"
+        "print('ready', flush=True)\ntime.sleep(60)\n"
+    )
+    command = recorder(tmp_path / "t.jsonl", sys.executable, "-c", patient)
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert running.stdout is not None
+    assert running.stdout.readline() == b"ready\n"
+    running.send_signal(number)
+    running.communicate(timeout=20)
+    assert running.returncode == 5
+
+
+def test_a_killed_recorder_leaves_a_readable_tape_and_its_server_ends(tmp_path: Path) -> None:
+    tape = tmp_path / "t.jsonl"
+    announced = f"import os; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n{ECHO}"
+    command = recorder(tape, sys.executable, "-c", announced)
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert running.stdin is not None
+    assert running.stdout is not None
+    running.stdin.write(b'{"id":1,"method":"ping"}\n')
+    running.stdin.flush()
+    assert running.stdout.readline() == b'{"id":1,"method":"ping"}\n'
+    server = int((tmp_path / "pid").read_text())
+    running.kill()
+    running.communicate()
+    assert [len(session.messages) for session in read_cassette(tape).sessions] == [2]
+    for _ in range(200):
+        try:
+            os.kill(server, 0)
+        except ProcessLookupError:
+            break
+        if Path(f"/proc/{server}/stat").exists() and " Z " in Path(f"/proc/{server}/stat").read_text():
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the server outlived its recorder")
+
+
+def test_the_recorder_imports_no_sdk() -> None:
+    code = "import sys, pytest_mcpflow.cli, pytest_mcpflow.cassette.record as r; print(sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not [
+        name for name in ("'mcp'", "'pydantic'", "'anyio'", "'asyncio'", "'pytest'") if name in loaded
+    ]
+
+
+async def session(hub: Hub) -> list[object]:
+    """Something of everything that the reference server has."""
+    reports: list[object] = []
+
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        reports.append((progress, total))
+
+    echo = await hub.call_tool("everything.echo", {"message": "hello"})
+    arguments = {"duration": 0.2, "steps": 2}
+    work = await hub.call_tool("everything.trigger-long-running-operation", arguments, on_progress=note)
+    client = await hub.client("everything")
+    prompts = [each.name for each in (await client.list_prompts()).prompts]
+    again = await hub.call_tool("everything.echo", {"message": "hello"})
+    return [echo.text, work.text, reports, prompts, again.text, len(await hub.list_tools())]
+
+
+@pytest.mark.parametrize("era", list(Era))
+def test_a_real_server_is_recorded_and_answers_alike_from_the_tape(tmp_path: Path, era: Era) -> None:
+    tape = tmp_path / "everything.jsonl"
+    server = real_servers.everything()
+
+    async def record() -> list[object]:
+        async with Hub(era=era) as hub:
+            command = recorder(tape, server.command, *server.args)
+            hub.use(StdioServerParameters(command=command[0], args=command[1:]), name="everything")
+            return await session(hub)
+
+    async def replay() -> list[object]:
+        async with Hub() as hub:
+            hub.replay(tape, name="everything")
+            answers = await session(hub)
+            with pytest.raises(CassetteError, match="asked more often than it was recorded"):
+                await hub.call_tool("everything.echo", {"message": "hello"})
+            with pytest.raises(CassetteError, match="never recorded; recorded were: echo"):
+                await hub.call_tool("everything.echo", {"message": "hullo"})
+            with pytest.raises(CassetteError):
+                hub.verify()
+            return answers
+
+    live = asyncio.run(record())
+    assert live[0] == "Echo: hello"
+    assert Hub().run(replay()) == live

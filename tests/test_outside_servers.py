@@ -1,0 +1,161 @@
+"""Servers that do not come, do not talk, or do not stay: an error with cause and cure, and nothing left running."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from mcp import MCPError, StdioServerParameters
+from mcp.server import MCPServer
+
+from pytest_mcpflow import Hub, ServerStartError
+from pytest_mcpflow.serve.http import listening
+
+PRELUDE = "import json, sys, time, os\n"
+SERVER = (
+    PRELUDE
+    + """
+def say(message):
+    print(json.dumps({"jsonrpc": "2.0", **message}), flush=True)
+
+for line in sys.stdin:
+    request = json.loads(line)
+    if "id" not in request:
+        continue
+    match request["method"]:
+        case "initialize":
+            info = {"name": "little", "version": "1"}
+            result = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": info}
+            say({"id": request["id"], "result": result})
+        case "tools/list":
+            say({"id": request["id"], "result": {"tools": [{"name": "go", "inputSchema": {"type": "object"}}]}})
+        case "tools/call":
+            ACTION
+        case _:
+            say({"id": request["id"], "error": {"code": -32601, "message": "Method not found"}})
+"""
+)
+
+
+def program(source: str) -> StdioServerParameters:
+    return StdioServerParameters(command=sys.executable, args=["-c", source])
+
+
+async def failure(
+    target: StdioServerParameters | str, *, limit: float = 20.0, timeout: float = 20.0
+) -> Exception:
+    """The error of one call."""
+    async with Hub() as hub:
+        hub.use(target, name="far", connect_timeout=limit)
+        try:
+            await hub.call_tool("far.go", timeout=timeout)
+        except Exception as error:
+            return error
+        raise AssertionError("the call succeeded")
+
+
+def children() -> str:
+    return Path(f"/proc/self/task/{os.getpid()}/children").read_text() if sys.platform == "linux" else ""
+
+
+COMMANDS = {
+    "missing": (
+        StdioServerParameters(command="no-such-program-here"),
+        "`no-such-program-here` FileNotFoundError",
+    ),
+    "ends at once": (
+        program("import sys; sys.exit('bad configuration')"),
+        "its standard error ends: bad configuration",
+    ),
+    "is silent": (program("import time; time.sleep(60)"), "did not answer within 2 s"),
+    "prints garbage": (
+        program("import time; print('Server ready!', flush=True); time.sleep(60)"),
+        "it wrote what is not MCP",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_a_command_that_is_no_server_is_named_with_its_words(kind: str) -> None:
+    command, words = COMMANDS[kind]
+    before = children()
+    error = asyncio.run(failure(command, limit=2))
+    assert isinstance(error, ServerStartError)
+    assert words in str(error)
+    assert "server 'far'" in str(error)
+    assert "run the command by hand" in str(error)
+    assert children() == before
+
+
+def test_a_server_that_dies_in_a_call_breaks_the_call_at_once() -> None:
+    before, began = children(), time.monotonic()
+    error = asyncio.run(failure(program(SERVER.replace("ACTION", "os._exit(3)"))))
+    assert isinstance(error, MCPError)
+    assert "Connection closed" in str(error)
+    assert time.monotonic() - began < 15
+    assert children() == before
+
+
+@pytest.mark.parametrize(
+    "action", ["time.sleep(60)", "print('garbage', flush=True)"], ids=["silence", "garbage"]
+)
+def test_a_call_without_an_answer_ends_with_its_time_limit(action: str) -> None:
+    before = children()
+    error = asyncio.run(failure(program(SERVER.replace("ACTION", action)), timeout=0.5))
+    assert isinstance(error, MCPError)
+    assert "timed out" in str(error)
+    assert children() == before
+
+
+def test_an_address_where_nobody_listens_is_named() -> None:
+    error = asyncio.run(failure("http://127.0.0.1:9/mcp", limit=5))
+    assert isinstance(error, ServerStartError)
+    assert "http://127.0.0.1:9/mcp" in str(error)
+    assert "check the address" in str(error)
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[str]:
+    """The address of an SDK server on a socket of this machine."""
+    server = MCPServer("adder", log_level="WARNING")
+
+    @server.tool()
+    def add(first: int, second: int) -> int:
+        """Add."""
+        return first + second
+
+    app = server.streamable_http_app()
+    async with server.session_manager.run(), listening(app) as url:
+        yield f"{url}/mcp"
+
+
+def test_a_server_at_a_url_is_called_in_real_time() -> None:
+    async def main() -> object:
+        async with served() as url, Hub() as hub:
+            hub.use(url, name="adder")
+            result = await hub.call_tool("adder.add", {"first": 1, "second": 2})
+            assert [each.qualified_name for each in await hub.list_tools()] == ["adder.add"]
+            return result["result"]
+
+    assert asyncio.run(main()) == 3
+
+
+def test_two_clients_can_be_closed_in_any_order_with_the_test_failing() -> None:
+    async def main() -> None:
+        async with Hub() as hub:
+            hub.use(program(SERVER.replace("ACTION", "os._exit(3)")), name="one")
+            hub.use(program(SERVER.replace("ACTION", "os._exit(3)")), name="two")
+            await hub.client("one")
+            await hub.client("two")
+            raise ZeroDivisionError
+
+    before = children()
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(main())
+    assert children() == before
