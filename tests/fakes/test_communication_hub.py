@@ -181,6 +181,19 @@ def test_what_a_caller_does_with_its_metadata_afterwards_does_not_change_the_ale
     assert people.alerts[0].metadata == {"services": ["app"]}
 
 
+def test_what_a_caller_does_with_its_details_and_channels_afterwards_changes_no_message() -> None:
+    people, _ = hub()
+    details, channels = {"steps": ["build"]}, ["slack"]
+    people.broadcast_deployment("production", "app", "completed", details=details)
+    people.send_notification("done", channels)
+
+    details["steps"].append("test")
+    channels.append("fax")
+
+    assert people.broadcasts[0].details == {"steps": ["build"]}
+    assert people.notifications[0].channels == ["slack"]
+
+
 def test_an_unknown_escalation_policy_is_refused() -> None:
     people, _ = hub()
 
@@ -215,6 +228,18 @@ def test_a_deduplication_key_makes_a_repeated_alert_one_alert() -> None:
     assert (second.alert_id, first.repeated, second.repeated) == (first.alert_id, False, True)
     assert (second.success, second.delivered_to) == (True, ["slack", "pagerduty"])
     assert [alert.repeats for alert in people.alerts] == [1]
+
+
+def test_a_repeated_alert_is_not_delivered_again() -> None:
+    people, _ = hub()
+    people.channels["slack"].members = ["ana"]
+    first = people.send_alert("down", "high", deduplication_key="app")
+    people.take_down("slack")
+
+    second = people.send_alert("down", "high", deduplication_key="app")
+
+    assert (first.recipients, second.recipients) == (["on-call", "ana"], ["on-call"])
+    assert people.alerts[0].delivered_to == ["slack", "pagerduty"]
 
 
 def test_alerts_of_different_keys_are_different_alerts() -> None:
@@ -268,6 +293,16 @@ def test_whoever_has_the_shift_is_called() -> None:
         clock.advance(100)
 
     assert called == [["ana"], ["bo"], ["on-call"]]
+
+
+def test_a_later_shift_does_not_change_who_was_called() -> None:
+    people, clock = hub()
+    people.shifts = [Shift("ana", 0.0, 100.0), Shift("bo", 100.0, 200.0)]
+    alert_id = people.send_alert("down", "high").alert_id
+
+    clock.advance(100)
+
+    assert people.called(alert_id) == ["ana"]
 
 
 def test_the_next_one_is_called_until_somebody_acknowledges() -> None:

@@ -263,6 +263,27 @@ def test_a_silence_of_one_service_leaves_the_others_alone() -> None:
     assert monitoring.notified("on-call") == ["HighErrorRate/app"]
 
 
+def test_a_silence_of_one_alert_leaves_the_others_alone() -> None:
+    monitoring, clock = watching()
+    monitoring.record("app", "response_seconds", 2.3)
+    monitoring.setup_alerts("app", "production")
+    clock.advance(600)
+
+    monitoring.create_silence("HighErrorRate", "1h", "known", "ops")
+
+    assert monitoring.notified("on-call") == ["SlowResponses/app"]
+
+
+def test_only_the_receiver_of_a_rule_is_notified() -> None:
+    monitoring, clock = watching()
+    monitoring.receivers.append("night-shift")
+    monitoring.setup_alerts("app", "production", receiver="night-shift")
+    clock.advance(300)
+
+    assert monitoring.notified("on-call") == []
+    assert monitoring.notified("night-shift") == ["HighErrorRate/app"]
+
+
 def test_two_silences_have_two_ids() -> None:
     monitoring, _ = watching()
 
@@ -342,6 +363,13 @@ def test_the_health_of_the_system_follows_from_its_services(sick: list[str], exp
 
     assert (health.success, health.status) == (True, expected)
     assert [each.service for each in health.services if not each.healthy] == sick
+
+
+def test_a_service_at_its_limit_is_healthy() -> None:
+    monitoring, _ = watching()
+    monitoring.record("app", "error_rate", 0.05)
+
+    assert monitoring.get_system_health().status == "healthy"
 
 
 def test_the_health_names_what_is_wrong() -> None:
