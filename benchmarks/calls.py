@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from mcp import Client
@@ -107,9 +108,7 @@ async def _stdio() -> list[Measurement]:
             await hub.call_tool("cluster.scale", ARGUMENTS)
             starts.append((time.perf_counter() - began) * 1000)
             client = await hub.client("cluster")
-            calls += await median_of_calls(
-                lambda client=client: client.call_tool("scale", ARGUMENTS), rounds=3
-            )  # type: ignore[misc]
+            calls += await median_of_calls(partial(client.call_tool, "scale", ARGUMENTS), rounds=3)
     start, call = sorted(starts)[STARTS // 2], sorted(calls)[STARTS // 2]
     return [
         Measurement(

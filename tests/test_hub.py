@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from mcp import MCPError
@@ -413,13 +413,13 @@ def test_contexts_are_kept_apart_and_cleaned_up() -> None:
 def test_workflow_code_written_against_a_manager_runs_unchanged() -> None:
     async def audit(mcp_manager: Any, context_id: str) -> dict[str, Any]:
         collected: dict[str, Any] = {}
-        answers: Any = await asyncio.gather(
-            mcp_manager.call_tool("bank.look", {}, context_id),
-            mcp_manager.call_tool("bank.deposit", {"amount": 1}, context_id),
-        )
-        collected.update(answers[0])
-        if not answers[1].get("success", False):
-            collected["missing"] = "success" not in answers[1]
+        call: Any = mcp_manager.call_tool
+        pending = (call("bank.look", {}, context_id), call("bank.deposit", {"amount": 1}, context_id))
+        answers: list[Any] = await asyncio.gather(*pending)
+        look, deposit = cast("tuple[dict[str, Any], dict[str, Any]]", tuple(answers))
+        collected.update(look)
+        if not deposit.get("success", False):
+            collected["missing"] = "success" not in deposit
         try:
             await mcp_manager.call_tool("bank.deposit", {"amount": -1}, context_id)
         except Exception as error:

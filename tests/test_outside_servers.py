@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -121,7 +121,7 @@ def test_an_address_where_nobody_listens_is_named() -> None:
 
 
 @asynccontextmanager
-async def served() -> AsyncIterator[str]:
+async def served() -> AsyncGenerator[str]:
     """The address of an SDK server on a socket of this machine."""
     server = MCPServer("adder", log_level="WARNING")
 

@@ -136,7 +136,7 @@ def test_what_is_no_cassette_is_not_written_to(tmp_path: Path) -> None:
 
 
 def test_recording_the_same_session_again_changes_no_line(tmp_path: Path) -> None:
-    messages = [("client", {"id": 1, "method": "ping"}), ("server", {"id": 1, "result": {}})]
+    messages: list[Any] = [("client", {"id": 1, "method": "ping"}), ("server", {"id": 1, "result": {}})]
     first, second = (written(tmp_path / name, messages).read_bytes() for name in ("a.jsonl", "b.jsonl"))
     assert first == second
 
