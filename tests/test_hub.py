@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from mcp import MCPError
@@ -414,9 +414,11 @@ def test_workflow_code_written_against_a_manager_runs_unchanged() -> None:
     async def audit(mcp_manager: Any, context_id: str) -> dict[str, Any]:
         collected: dict[str, Any] = {}
         call: Any = mcp_manager.call_tool
-        pending = (call("bank.look", {}, context_id), call("bank.deposit", {"amount": 1}, context_id))
-        answers: list[Any] = await asyncio.gather(*pending)
-        look, deposit = cast("tuple[dict[str, Any], dict[str, Any]]", tuple(answers))
+        pending: list[Awaitable[dict[str, Any]]] = [
+            call("bank.look", {}, context_id),
+            call("bank.deposit", {"amount": 1}, context_id),
+        ]
+        look, deposit = await asyncio.gather(*pending)
         collected.update(look)
         if not deposit.get("success", False):
             collected["missing"] = "success" not in deposit
