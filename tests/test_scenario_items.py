@@ -158,7 +158,7 @@ def test_a_failure_is_one_block_that_says_all(
 
 def test_the_reproduction_reproduces(project: pytest.Pytester) -> None:
     first = with_workflow(project, "twice")
-    [command] = [line for line in first.outlines if line.startswith("reproduce: ")]
+    command = next(line for line in first.outlines if line.startswith("reproduce: "))
     again = ran(project, *shlex.split(command)[2:])
     again.assert_outcomes(failed=1)
     assert [line for line in again.outlines if line.startswith("broken:")] == [

@@ -1,0 +1,126 @@
+"""The fake desktop: a shell that touches nothing but its own files, and a repository."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_mcpflow import FakeError
+from pytest_mcpflow.fakes.desktop_commander import CommandResult, DesktopCommander, Script
+
+
+def sh(fake: DesktopCommander, command: str) -> str:
+    result = fake.execute_command(command)
+    assert result.success, result
+    return result.stdout
+
+
+def refused(fake: DesktopCommander, words: str, action: Callable[[], object]) -> None:
+    before = copy.deepcopy(fake)
+    with pytest.raises(FakeError, match=words):
+        action()
+    assert fake == before
+
+
+def test_folders_files_and_pipes() -> None:
+    fake = DesktopCommander(environment={"NAME": "world"})
+    sh(fake, "mkdir -p deploy/{config,logs,backup}")
+    assert sh(fake, "ls deploy") == "backup/\nconfig/\nlogs/\n"
+    sh(fake, "echo hello $NAME > a.txt && echo again >> a.txt")
+    assert fake.files == {"a.txt": "hello world\nagain\n"}
+    assert sh(fake, "cat a.txt | wc -l") == "2\n"
+    assert sh(fake, "grep again a.txt") == "again\n"
+    sh(fake, "cp a.txt b.txt; rm a.txt; touch c.txt")
+    assert sorted(fake.files) == ["b.txt", "c.txt"]
+    assert sh(fake, "echo $(date +%s)") == "1767225600\n"
+
+
+def test_conditions_of_the_shell() -> None:
+    fake = DesktopCommander(files={"here": ""})
+    assert sh(fake, "test -f here && echo yes || echo no") == "yes\n"
+    assert sh(fake, "test -f gone && echo yes || echo no") == "no\n"
+    assert fake.execute_command("test -f gone; echo after").stdout == "after\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "words"),
+    [
+        ("make coffee", 127, "make: not found"),
+        ("cat nowhere", 1, "No such file or directory"),
+        ("rm nowhere", 1, "No such file or directory"),
+        ("echo 'open", 2, "syntax error"),
+        ("git frobnicate", 128, "is not a git command"),
+        ("git checkout nowhere", 128, "did not match any file"),
+        ("git commit -m nothing", 128, "nothing to commit"),
+    ],
+)
+def test_commands_that_fail_say_so_with_their_code(command: str, code: int, words: str) -> None:
+    result = DesktopCommander().execute_command(command)
+    assert (result.success, result.exit_code) == (False, code)
+    assert words in result.stderr
+
+
+def test_scripts_stand_for_programs_and_need_what_they_need() -> None:
+    fake = DesktopCommander(
+        scripts=[
+            Script("npm test*", stdout="passed", requires={"src/a.ts": "fixed"}),
+            Script("npm run build", stdout="built", writes={"dist/a.js": "x"}),
+            Script("false", exit_code=3, stderr="no"),
+        ]
+    )
+    assert fake.execute_command("npm test -- a").exit_code == 1
+    fake.write_file("src/a.ts", "fixed")
+    assert sh(fake, "npm test") == "passed"
+    assert sh(fake, "npm run build && cat dist/a.js") == "builtx"
+    assert fake.execute_command("false") == CommandResult(False, 3, "", "no")
+    assert [(ran.command, ran.exit_code) for ran in fake.history][-1] == ("false", 3)
+
+
+def test_a_repository_keeps_branches_apart() -> None:
+    fake = DesktopCommander(files={"a": "1"})
+    sh(fake, 'git add . && git commit -m "First commit"')
+    sh(fake, "git checkout -b feature && echo 2 > a && git add a && git commit -m second")
+    assert sh(fake, "git log --oneline").count("\n") == 2
+    sh(fake, "git checkout main")
+    assert fake.files["a"] == "1"
+    assert sh(fake, "git branch") == "* main\n  feature\n"
+    sh(fake, "git push -u origin feature")
+    assert list(fake.repository.pushed) == ["feature"]
+    fake.write_file("a", "3")
+    assert " M a" in sh(fake, "git status")
+
+
+def test_files_are_refused_in_the_servers_words() -> None:
+    fake = DesktopCommander(files={"a": "x x", "b": ""}, folders=["folder"])
+    refused(fake, "ENOENT: no such file or directory, open 'c'", lambda: fake.read_file("c"))
+    refused(fake, "EISDIR", lambda: fake.write_file("folder", ""))
+    refused(fake, "EEXIST", lambda: fake.move_file("a", "b"))
+    refused(fake, "expected 1 occurrence .* found 2", lambda: fake.edit_block("a", "x", "y"))
+    refused(fake, "Command not allowed: sudo", lambda: fake.execute_command("sudo reboot"))
+
+
+def test_files_are_edited_moved_and_searched() -> None:
+    fake = DesktopCommander(files={"src/a.py": "one\ntwo\n", "docs/b": "two"})
+    fake.edit_block("src/a.py", "one", "1")
+    fake.write_file("src/a.py", "three\n", "append")
+    assert fake.read_file("./src/a.py") == "1\ntwo\nthree\n"
+    assert fake.search_code("src", "two") == ["src/a.py:2: two"]
+    fake.move_file("docs/b", "docs/c")
+    assert (fake.list_directory("docs"), fake.list_directory()) == (["c"], ["docs/", "src/"])
+    fake.create_directory("new")
+    assert "new/" in fake.list_directory()
+
+
+@given(st.text(max_size=40))
+def test_nothing_is_ever_executed_on_the_host(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    marker = Path(tmp_path_factory.getbasetemp(), "ran")
+    result = DesktopCommander().execute_command(
+        f'python3 -c \'open("{marker}", "w")\' ; touch {marker} ; {text}'
+    )
+    assert isinstance(result, CommandResult)
+    assert not marker.exists()

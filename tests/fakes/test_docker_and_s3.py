@@ -1,0 +1,99 @@
+"""The fake Docker engine and the fake storage: what they hold, and what they refuse."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+
+from pytest_mcpflow import Fake, FakeError
+from pytest_mcpflow.fakes.docker import Docker, Dockerfile, ScriptedCommand
+from pytest_mcpflow.fakes.s3_storage import S3Storage
+
+
+def refused(fake: Fake, words: str, action: Callable[[], object]) -> None:
+    before = copy.deepcopy(fake)
+    with pytest.raises(FakeError, match=words):
+        action()
+    assert fake == before
+
+
+def engine() -> Docker:
+    return Docker(
+        dockerfiles={
+            "Dockerfile": Dockerfile(["FROM python", "COPY . /app"]),
+            "Broken": Dockerfile(["FROM python", "RUN make"], fails_at="RUN make", error="2"),
+        },
+        commands=[ScriptedCommand("pytest *", "3 failed", 1), ScriptedCommand("true")],
+    )
+
+
+def test_a_build_makes_an_image_with_an_id_that_two_runs_share() -> None:
+    first, second = engine(), engine()
+    built = first.docker_build("Dockerfile", "app:1")
+    assert (built.success, built.image, built.exit_code) == (True, "app:1", 0)
+    assert built.image_id == second.docker_build("Dockerfile", "app:1").image_id
+    assert built.log.splitlines()[-1] == "Successfully tagged app:1"
+
+
+def test_a_step_that_fails_is_an_answer_and_leaves_no_image() -> None:
+    fake = engine()
+    built = fake.docker_build("Broken", "app:1")
+    assert (built.success, built.image, built.exit_code, fake.images) == (False, None, 1, {})
+    assert "returned a non-zero code: 2" in built.log
+    refused(fake, "no such file or directory", lambda: fake.docker_build("Nowhere", "app:1"))
+
+
+def test_a_container_ends_as_its_command_does() -> None:
+    fake = engine()
+    fake.docker_build("Dockerfile", "app:1")
+    ran = fake.docker_run("app:1", "pytest tests/")
+    assert (ran.success, ran.exit_code, ran.logs) == (False, 1, "3 failed")
+    assert fake.docker_logs(ran.container_id) == "3 failed"
+    running = fake.docker_run("app:1", detach=True)
+    assert [each.id for each in fake.docker_ps().containers] == [running.container_id]
+    assert len(fake.docker_ps(all=True).containers) == 2
+
+
+def test_what_docker_refuses_is_refused() -> None:
+    fake = engine()
+    refused(fake, "Unable to find image 'app:9' locally", lambda: fake.docker_run("app:9"))
+    fake.docker_build("Dockerfile", "app:1")
+    refused(fake, "executable file not found", lambda: fake.docker_run("app:1", "make coffee"))
+    running = fake.docker_run("app:1", detach=True).container_id
+    refused(fake, "container is running", lambda: fake.docker_rm(running))
+    refused(fake, "is using it", lambda: fake.docker_rmi("app:1"))
+    refused(fake, "No such container", lambda: fake.docker_stop("x"))
+    refused(fake, "No such image", lambda: fake.docker_rmi("x"))
+    refused(fake, "does not exist locally", lambda: fake.docker_push("x"))
+    fake.docker_stop(running)
+    fake.docker_rm(running)
+    fake.docker_push("app:1")
+    fake.docker_rmi("app:1")
+    assert (fake.containers, fake.images, list(fake.registry)) == ([], {}, ["app:1"])
+
+
+def test_each_backup_is_a_version_and_can_be_restored() -> None:
+    fake = S3Storage(sources={"production-data": "rows", "production/app": "app:1", "k8s/": "manifests"})
+    first = fake.emergency_backup("production-data", "high")
+    fake.sources["production-data"] = "more rows"
+    second = fake.emergency_backup("production-data", "high")
+    assert (first.key, second.key) == ("emergency/high/production-data",) * 2
+    assert [version.content for version in fake.objects[first.key]] == ["rows", "more rows"]
+    assert fake.restore_backup(first.backup_id) == "production-data"
+    assert fake.restored == {"production-data": "rows"}
+    assert fake.backup_deployment("production", "app").key == "deployments/production/app"
+    assert fake.backup_config("k8s/", "nightly").key == "config/nightly"
+    assert [each.versions for each in fake.list_objects("emergency/")] == [2]
+
+
+def test_objects_are_written_read_and_deleted() -> None:
+    fake = S3Storage()
+    stored = fake.put_object("a/b", "text")
+    assert (stored.size, stored.etag, stored.versions) == (4, "1cb251ec0d568de6a929b520c4aed8d1", 1)
+    assert fake.get_object("a/b") == "text"
+    fake.delete_object("a/b")
+    refused(fake, r"An error occurred \(404\)", lambda: fake.get_object("a/b"))
+    refused(fake, "Not Found: nothing", lambda: fake.emergency_backup("nothing"))
+    refused(fake, "NoSuchKey", lambda: fake.restore_backup("x"))

@@ -1,0 +1,100 @@
+"""The fake GitHub: branches, pull requests and the rules that guard a merge."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+
+from pytest_mcpflow import FakeError
+from pytest_mcpflow.fakes.github import FileChange, GitHub, Protection, repository
+
+REPO = ("shop", "api")
+
+
+def hosted() -> GitHub:
+    fake = GitHub(repositories={"shop/api": repository({"README.md": "hello"})})
+    fake.create_branch(*REPO, "fix")
+    fake.push_files(*REPO, "fix", [FileChange("a.py", "x = 1\n")], "Add a")
+    return fake
+
+
+def refused(fake: GitHub, words: str, action: Callable[[], object]) -> None:
+    before = copy.deepcopy(fake)
+    with pytest.raises(FakeError, match=words):
+        action()
+    assert fake == before
+
+
+def test_branches_have_trees_of_their_own() -> None:
+    fake = hosted()
+    assert fake.get_file_contents(*REPO, "a.py", "fix") == "x = 1\n"
+    refused(fake, "Not Found", lambda: fake.get_file_contents(*REPO, "a.py"))
+    assert [commit.message for commit in fake.list_commits(*REPO, "fix")] == ["Add a", "Initial commit"]
+    refused(fake, "Reference already exists", lambda: fake.create_branch(*REPO, "fix"))
+    refused(fake, "branch gone does not exist", lambda: fake.create_branch(*REPO, "new", "gone"))
+    refused(fake, "must not be empty", lambda: fake.push_files(*REPO, "fix", [], "nothing"))
+
+
+def test_there_is_one_open_pull_request_for_a_branch() -> None:
+    fake = hosted()
+    pull = fake.create_pull_request(*REPO, "Fix", "fix", "main", labels=["bug"], reviewers=["ada"])
+    assert (pull.number, pull.state, pull.html_url) == (1, "open", "https://github.example/shop/api/pull/1")
+    words = "A pull request already exists for shop:fix"
+    refused(fake, words, lambda: fake.create_pull_request(*REPO, "Again", "fix", "main"))
+    fake.create_branch(*REPO, "same")
+    refused(
+        fake,
+        "No commits between main and same",
+        lambda: fake.create_pull_request(*REPO, "No", "same", "main"),
+    )
+    assert [each.number for each in fake.list_pull_requests(*REPO, head="fix")] == [1]
+
+
+def test_a_merge_waits_for_checks_and_approvals() -> None:
+    fake = hosted()
+    fake.repositories["shop/api"].protection["main"] = Protection(["test"], 1)
+    fake.create_pull_request(*REPO, "Fix", "fix", "main")
+
+    def merge() -> object:
+        return fake.merge_pull_request(*REPO, 1)
+
+    refused(fake, 'Required status check "test" is expected', merge)
+    assert fake.get_pull_request_status(*REPO, 1).missing == ["test"]
+    fake.set_check(*REPO, 1, "test", "failure")
+    refused(fake, 'Required status check "test" is failure', merge)
+    assert fake.get_pull_request_status(*REPO, 1).state == "failure"
+    fake.set_check(*REPO, 1, "test", "success")
+    refused(fake, "approving review is required", merge)
+    fake.create_pull_request_review(*REPO, 1, "REQUEST_CHANGES", author="ada")
+    refused(fake, "Changes have been requested", merge)
+    fake.create_pull_request_review(*REPO, 1, "APPROVE", author="ada")
+    assert fake.get_pull_request(*REPO, 1).mergeable
+    assert fake.merge_pull_request(*REPO, 1).merged
+    assert fake.get_file_contents(*REPO, "a.py") == "x = 1\n"
+    refused(fake, "not mergeable", merge)
+
+
+def test_secrets_never_come_back() -> None:
+    fake = hosted()
+    fake.set_secret(*REPO, "TOKEN", "value-of-the-secret")
+    assert fake.list_secrets(*REPO) == ["TOKEN"]
+    assert "value-of-the-secret" not in repr(fake)
+
+
+def test_issues_share_numbers_with_pull_requests() -> None:
+    fake = hosted()
+    fake.create_pull_request(*REPO, "Fix", "fix", "main")
+    assert fake.create_issue(*REPO, "Broken", labels=["bug"]).number == 2
+    assert fake.add_issue_comment(*REPO, 2, "Yes").comments == ["Yes"]
+    refused(fake, "Not Found", lambda: fake.add_issue_comment(*REPO, 9, "No"))
+
+
+def test_repositories_are_created_and_protected() -> None:
+    fake = GitHub()
+    assert fake.create_repository("shop", "new") == "https://github.example/shop/new"
+    refused(fake, "name already exists on this account", lambda: fake.create_repository("shop", "new"))
+    fake.update_branch_protection("shop", "new", "main", ["lint", "test"])
+    assert fake.repositories["shop/new"].protection["main"] == Protection(["lint", "test"], 1)
+    refused(fake, "Not Found", lambda: fake.list_commits("shop", "gone"))
