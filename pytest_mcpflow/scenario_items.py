@@ -109,13 +109,13 @@ class ScenarioPlugin:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._results:
             return
-        terminalreporter.section("MCP scenarios")
+        terminalreporter.section("MCP scenarios, in virtual time")
         for report in sorted(self._results, key=lambda report: report.nodeid):
             facts = {name: str(value) for name, value in report.user_properties}
             name = report.nodeid.removeprefix(NODE_PREFIX)
             seconds = float(facts.get("mcp_seconds", 0))
-            run = f"calls {facts['mcp_calls']:>4}  virtual {seconds:>9,.1f} s" if facts else ""
-            line = f"{report.outcome.upper():<8}{name:<40}{run}".rstrip()
+            run = f"{facts['mcp_calls']:>4} calls {seconds:>10,.1f} s" if facts else ""
+            line = f"{report.outcome.upper():<8}{name:<45}{run}".rstrip()
             terminalreporter.write_line(line, green=report.passed, red=report.failed)
 
     def _items(self, session: pytest.Session) -> Iterator[ScenarioItem]:

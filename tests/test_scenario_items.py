@@ -95,7 +95,9 @@ def test_a_name_a_tag_or_a_glob_selects(project: pytest.Pytester, pattern: str) 
     project.makepyfile(test_other="def test_other(): assert 0")
     result = ran(project, f"--mcp-scenario={pattern}")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["*MCP scenarios*", "PASSED  restock?memory?*calls*1*virtual*10.0 s"])
+    result.stdout.fnmatch_lines(
+        ["*MCP scenarios, in virtual time*", "PASSED  restock?memory?*   1 calls       10.0 s"]
+    )
 
 
 def test_files_that_are_named_run_too(project: pytest.Pytester) -> None:
