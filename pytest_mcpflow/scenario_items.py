@@ -109,6 +109,7 @@ class ScenarioPlugin:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if not self._results:
             return
+        terminalreporter.ensure_newline()  # pytest is still at the line with the letters
         terminalreporter.section("MCP scenarios, in virtual time")
         for report in sorted(self._results, key=lambda report: report.nodeid):
             facts = {name: str(value) for name, value in report.user_properties}
