@@ -7,11 +7,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_mcpflow import CallResult, Hub
 
-__all__ = ["Careful", "Desk"]
+__all__ = ["Careful", "Desk", "together"]
+
+T = TypeVar("T")
+
+
+async def together(*steps: Awaitable[T]) -> list[T]:
+    """Take independent steps at the same time and wait for all, also where one fails.
+
+    Raises:
+        RuntimeError: Some failed; it names all their errors.
+    """
+    done = await asyncio.gather(*steps, return_exceptions=True)
+    failures = [f"{type(each).__name__}: {each}" for each in done if isinstance(each, BaseException)]
+    if failures:
+        raise RuntimeError("; ".join(failures))
+    return [each for each in done if not isinstance(each, BaseException)]
 
 
 class Careful:

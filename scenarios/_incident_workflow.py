@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_mcpflow import CallResult, Hub
-from pytest_mcpflow.scenarios._careful import Desk
+from pytest_mcpflow.scenarios._careful import Desk, together
 
 __all__ = ["IncidentReport", "Response"]
 
@@ -139,7 +139,7 @@ class Response:
 
     async def _find_cause(self) -> None:
         """What the logs complain of, found in the code."""
-        *logs, metrics = await asyncio.gather(
+        *logs, metrics = await together(
             *(
                 self._desk.repeat("droplet-executor.get_logs", {"host": HOST, "service": service})
                 for service in self._leaking
@@ -186,7 +186,7 @@ class Response:
     async def _open_pull_request(self, title: str, tested: str) -> None:
         branch = {**REPOSITORY, "branch": BRANCH}
         paths = (CODE, TEST, MONITORING)
-        contents = await asyncio.gather(*(self._desk.read(path) for path in paths))
+        contents = await together(*(self._desk.read(path) for path in paths))
         files = [{"path": path, "content": text} for path, text in zip(paths, contents, strict=True)]
         pull = {**REPOSITORY, "title": title, "head": BRANCH, "base": "main"}
         body = f"Cause: {self._report.root_cause}.\n\n{tested}\n"
@@ -260,7 +260,7 @@ class Response:
             f"Prevention: a regression test, and an alert above 80 % of the pool.\n"
         )
         runbook = (await self._desk.read(RUNBOOK)).removesuffix(ADVICE)
-        await asyncio.gather(self._desk.write(POST_MORTEM, text), self._desk.write(RUNBOOK, runbook + ADVICE))
+        await together(self._desk.write(POST_MORTEM, text), self._desk.write(RUNBOOK, runbook + ADVICE))
         await self._desk.commit("Write the post-mortem and extend the runbook", POST_MORTEM, RUNBOOK)
 
     async def _close(self) -> None:

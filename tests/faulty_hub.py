@@ -1,0 +1,110 @@
+"""A hub on which calls go wrong: what is left of a workflow's promises then.
+
+Only for worlds in process (`Way.DIRECT`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Mapping
+from enum import StrEnum
+from typing import Any
+
+from mcp import MCPError
+from mcp.types import REQUEST_TIMEOUT
+
+from pytest_mcpflow import CallResult, Hub, ToolError, Workflow
+from pytest_mcpflow.direct import ProgressCallback
+from pytest_mcpflow.transcript import matches
+
+__all__ = ["Fault", "under"]
+
+
+class Fault(StrEnum):
+    """What goes wrong with a call."""
+
+    REFUSE = "refuse"
+    """The server refuses and does nothing."""
+    LOSE_REQUEST = "lose_request"
+    """The server never hears of it; the workflow waits until its time limit."""
+    LOSE_REPLY = "lose_reply"
+    """The server does it; the workflow waits until its time limit."""
+    DELIVER_LATE = "deliver_late"
+    """The workflow waits until its time limit; the server does it `LATE` seconds after that."""
+
+
+LATE = 0.5
+"""Less than any pause before a second attempt, so that looking in between finds what was done."""
+
+
+def under(workflow: Workflow, faults: Mapping[int | str, Fault]) -> Workflow:
+    """The same workflow on a hub where calls go wrong: by their number from 0, or all of a tool by its pattern."""
+
+    async def run(hub: Hub) -> Any:
+        faulty = _FaultyHub(hub, faults)
+        try:
+            return await workflow(faulty)
+        finally:
+            await asyncio.gather(*faulty.late, return_exceptions=True)
+
+    return run
+
+
+class _FaultyHub(Hub):
+    def __init__(self, world: Hub, faults: Mapping[int | str, Fault]) -> None:
+        super().__init__()
+        self.clock = world.clock
+        self.late: list[asyncio.Task[None]] = []
+        self._world, self._faults, self._count = world, faults, 0
+        # What goes wrong belongs into the transcript, too, as the workflow sees it.
+        self._journal = world._journal  # pyright: ignore[reportPrivateUsage]
+
+    def call_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | None = None,
+        context_id: str | None = None,
+        *,
+        timeout: float | None = None,
+        on_progress: ProgressCallback | None = None,
+    ) -> Coroutine[Any, Any, CallResult]:
+        number, self._count = self._count, self._count + 1
+        for key, fault in self._faults.items():
+            if key == number or (isinstance(key, str) and matches(key, name)):
+                return self._fail(fault, name, arguments or {}, timeout)
+        return self._world.call_tool(name, arguments, context_id, timeout=timeout, on_progress=on_progress)
+
+    async def _fail(
+        self, fault: Fault, name: str, arguments: Mapping[str, Any], timeout: float | None
+    ) -> CallResult:
+        server, _, tool = name.partition(".")
+        entries = self._journal.entries
+        if fault is Fault.LOSE_REPLY:
+            number = len(entries)
+            with contextlib.suppress(ToolError):  # a refusal is lost like any other answer
+                await self._world.call_tool(name, arguments)
+            entry = entries[number]
+            entry.result = entry.until = None
+        else:
+            entry = self._journal.open(server, "tools/call", {"name": tool, "arguments": arguments})
+        if fault is Fault.REFUSE:
+            refusal = {"isError": True, "content": [{"type": "text", "text": "503 Service Unavailable"}]}
+            self._journal.close(entry, refusal)
+            raise ToolError(server, tool, "503 Service Unavailable")
+        if timeout is None:
+            await asyncio.Event().wait()  # a workflow without a time limit waits for ever
+        await asyncio.sleep(timeout or 0)
+        if fault is Fault.DELIVER_LATE:
+
+            async def deliver() -> None:
+                await asyncio.sleep(LATE)
+                number = len(entries)
+                with contextlib.suppress(ToolError):
+                    await self._world.call_tool(name, arguments)
+                entry.effect = entries.pop(number).effect
+
+            self.late.append(asyncio.create_task(deliver()))
+        error = MCPError(REQUEST_TIMEOUT, f"{name}: no answer within {timeout} s")
+        self._journal.fail(entry, error)
+        raise error
