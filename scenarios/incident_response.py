@@ -12,6 +12,7 @@ from pytest_mcpflow.fakes.desktop_commander import Commit, DesktopCommander, Rep
 from pytest_mcpflow.fakes.droplet_executor import Database, DropletExecutor, Host, LogLine, Release, Service
 from pytest_mcpflow.fakes.github import GitHub, Protection, repository
 from pytest_mcpflow.scenarios._incident_workflow import (
+    BRANCH,
     CODE,
     LEAK,
     MONITORING,
@@ -145,6 +146,7 @@ class IncidentResponse(Scenario):
     def _expect_code_and_documents(self, root_cause: str) -> None:
         tests = [ran.exit_code for ran in self.desktop.history if ran.command.startswith("npm test")]
         assert (tests[0], tests[-1]) == (1, 0)
+        assert self.desktop.repository.branch == BRANCH
         newest, fix, first = self.desktop.repository.log()
         assert {path for path in fix.files if fix.files[path] != first.files.get(path)} == {
             CODE,
@@ -157,7 +159,7 @@ class IncidentResponse(Scenario):
         }
         hosted = self.hosting.repositories["shop/api"]
         [pull] = hosted.pull_requests
-        assert (pull.base, pull.merged) == ("main", True)
+        assert (pull.head, pull.base, pull.merged) == (BRANCH, "main", True)
         assert all(fact in pull.body for fact in (root_cause, "Tests: 112 passed"))
         for path, fact in ((CODE, "client.release()"), (TEST, "healthCheck()"), (MONITORING, "> 0.8")):
             assert fact in hosted.branches["main"].files[path]
