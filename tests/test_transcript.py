@@ -58,7 +58,7 @@ def test_calls_are_found_by_server_and_tool() -> None:
     assert EVERYTHING.calls("cluster.apply") == [APPLY, AGAIN]
     assert EVERYTHING.calls("apply") == [APPLY, AGAIN]
     assert EVERYTHING.calls("*.s*") == [SCAN, ALERT]
-    assert EVERYTHING.by_server("cluster") == ALL[1:3]
+    assert EVERYTHING.by_server("cluster") == EVERYTHING[1:3]
     assert EVERYTHING.calls("nothing") == []
     assert EVERYTHING.failures() == [AGAIN]
 
