@@ -13,7 +13,8 @@ import pytest
 from pytest_mcpflow.clock import EPOCH, VirtualTimeLoop
 from pytest_mcpflow.errors import HubError
 from pytest_mcpflow.hub import Hub
-from pytest_mcpflow.options import eras_asked, marker_options, ways_asked
+from pytest_mcpflow.marker import marker_options
+from pytest_mcpflow.options import eras_asked, ways_asked
 from pytest_mcpflow.running import loop_factory, with_hub
 from pytest_mcpflow.ways import Era, Way
 

@@ -1,9 +1,7 @@
-"""What a user can set: command line, ini file, and the marker of one test."""
+"""What a user can set on the command line and in the ini file."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from datetime import UTC, datetime
 from typing import cast
 
 import pytest
@@ -11,11 +9,9 @@ import pytest
 from pytest_mcpflow.ways import Era, Way
 
 __all__ = [
-    "MarkerOptions",
     "add_options",
     "asked",
     "eras_asked",
-    "marker_options",
     "seed_asked",
     "ways_asked",
 ]
@@ -24,60 +20,6 @@ MARKER = (
     "mcpflow(transport=None, protocol=None, virtual_time=True, starts_at=None, calls_expected=True): "
     "how the mcpflow fixture of a test runs; see the reference, 'marker'"
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MarkerOptions:
-    """The keywords of `@pytest.mark.mcpflow(...)`.
-
-    Args:
-        transport: How calls reach fakes, in place of `--mcp-transport`: direct, memory, stdio or http.
-        protocol: The protocol era, in place of `--mcp-protocol`: 2026-07-28 or 2025-11-25.
-        virtual_time: Whether time is virtual; real servers need real time.
-        starts_at: The calendar time at which virtual time begins, ISO 8601; UTC where it has no time zone.
-        calls_expected: Whether a test that calls no server fails.
-    """
-
-    transport: str | None = None
-    protocol: str | None = None
-    virtual_time: bool = True
-    starts_at: str | None = None
-    calls_expected: bool = True
-
-    @property
-    def way(self) -> Way | None:
-        return None if self.transport is None else Way(self.transport)
-
-    @property
-    def era(self) -> Era | None:
-        return None if self.protocol is None else Era(self.protocol)
-
-    @property
-    def start(self) -> datetime | None:
-        if self.starts_at is None:
-            return None
-        start = datetime.fromisoformat(self.starts_at)
-        return start if start.tzinfo is not None else start.replace(tzinfo=UTC)
-
-
-def marker_options(node: pytest.Item) -> MarkerOptions:
-    """The options of a test, from the nearest marker.
-
-    Raises:
-        pytest.UsageError: The marker has a keyword or a value that does not exist.
-    """
-    marker = node.get_closest_marker("mcpflow")
-    if marker is None:
-        return MarkerOptions()
-    known = ", ".join(each.name for each in fields(MarkerOptions))
-    try:
-        if marker.args:
-            raise TypeError("it takes keywords only")
-        options = MarkerOptions(**marker.kwargs)
-        _ = options.way, options.era, options.start
-    except (TypeError, ValueError) as error:
-        raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.mcpflow: {error} (keywords: {known})") from None
-    return options
 
 
 def add_options(parser: pytest.Parser) -> None:

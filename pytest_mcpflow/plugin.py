@@ -57,7 +57,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         return (yield)
     from pytest_mcpflow.async_tests import anyio_in_virtual_time, guarded
     from pytest_mcpflow.errors import CassetteError, DeadlockError, HubError, VacuousTestError
-    from pytest_mcpflow.options import marker_options
+    from pytest_mcpflow.marker import marker_options
 
     test = item.obj
     is_async = inspect.iscoroutinefunction(test)
