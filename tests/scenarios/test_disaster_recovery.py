@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-import mutants_disaster_recovery as mutants
 import pytest
 from faulty_hub import Fault, under
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutants import disaster_recovery as mutants
 from tampering import omitting
 
 from pytest_mcpflow import Hub, Way

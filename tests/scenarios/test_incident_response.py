@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-import mutants_incident_response as mutants
 import pytest
 from faulty_hub import Fault, under
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutants import incident_response as mutants
 from tampering import Send, answer, omitting, tampered
 
 from pytest_mcpflow import CallResult, Hub, Way, Workflow
