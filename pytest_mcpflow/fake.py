@@ -163,6 +163,7 @@ class Fake:
     Args:
         seed: Decides ids that look random; two fakes of one seed issue the same ids.
         issued: How many ids of each kind were given out.
+        takes: Seconds that a tool takes before it does anything, by its name; the others answer at once.
     """
 
     service: ClassVar[str]
@@ -170,6 +171,7 @@ class Fake:
 
     seed: int = field(default=0, kw_only=True, repr=False, compare=False)
     issued: dict[str, int] = field(default_factory=dict[str, int], kw_only=True, repr=False, compare=False)
+    takes: dict[str, float] = field(default_factory=dict[str, float], kw_only=True, repr=False, compare=False)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -6,6 +6,7 @@ and unknown arguments are refused, before the method runs.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import inspect
 from collections.abc import Callable, Mapping
@@ -126,8 +127,14 @@ def contract_of(fake_type: type[Fake]) -> Contract:
     return contract
 
 
-async def invoke(fake: Fake, spec: ToolSpec, arguments: Mapping[str, Any], call: Call) -> RawResult:
-    """Run one tool call: validate, change state, describe the answer. Refusals become `isError` results."""
+async def invoke(
+    fake: Fake, spec: ToolSpec, arguments: Mapping[str, Any], call: Call, *, again: bool = False
+) -> RawResult:
+    """Run one tool call: validate, change state, describe the answer. Refusals become `isError` results.
+
+    Args:
+        again: It is the same call, run again with what was asked, so it does not take its time again.
+    """
     try:
         values = spec.parameters.adapter.validator.validate_json(to_json(arguments))
     except ValidationError as error:
@@ -136,6 +143,8 @@ async def invoke(fake: Fake, spec: ToolSpec, arguments: Mapping[str, Any], call:
         return refusal(f"Invalid arguments for {spec.name}: not JSON ({error})")
     if spec.parameters.call_parameter is not None:
         values[spec.parameters.call_parameter] = _Watched(call, fake, spec)
+    if spec.name in fake.takes and not again:
+        await asyncio.sleep(fake.takes[spec.name])
     try:
         value = spec.method(fake, **values)
         if inspect.isawaitable(value):

@@ -153,7 +153,8 @@ class _FakeServer:
         )
         try:
             with foreground():
-                result = await invoke(self.fake, spec, params.arguments or {}, call)
+                again = bool(params.input_responses)
+                result = await invoke(self.fake, spec, params.arguments or {}, call, again=again)
         except InputNeeded as needed:
             return needed.result
         except MCPError:
