@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pytest_mcpflow import CallResult, Hub
 
@@ -36,16 +36,22 @@ class Careful:
         hub: The servers.
         timeout: Seconds until a call without an answer counts as lost.
         pauses: Seconds to wait after the first failed attempt, the second, ...; one attempt for each.
+        context_id: The context of all calls.
     """
 
     def __init__(
-        self, hub: Hub, *, timeout: float = 30.0, pauses: tuple[float, ...] = (1.0, 2.0, 4.0)
+        self,
+        hub: Hub,
+        *,
+        timeout: float = 30.0,
+        pauses: tuple[float, ...] = (1.0, 2.0, 4.0),
+        context_id: str | None = None,
     ) -> None:
-        self._hub, self._timeout, self._pauses = hub, timeout, pauses
+        self._hub, self._timeout, self._pauses, self._context_id = hub, timeout, pauses, context_id
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> CallResult:
         """Call once, for what must not be repeated."""
-        return await self._hub.call_tool(tool, arguments, timeout=self._timeout)
+        return await self._hub.call_tool(tool, arguments, self._context_id, timeout=self._timeout)
 
     async def repeat(self, tool: str, arguments: Mapping[str, Any]) -> CallResult:
         """Call until there is an answer: for what reads, or has the same effect however often it is done."""
@@ -87,8 +93,8 @@ class Desk(Careful):
     `untold` has the messages of which nobody knows whether they reached anybody.
     """
 
-    def __init__(self, hub: Hub) -> None:
-        super().__init__(hub)
+    def __init__(self, hub: Hub, *, timeout: float = 30.0, context_id: str | None = None) -> None:
+        super().__init__(hub, timeout=timeout, context_id=context_id)
         self.untold: list[str] = []
 
     async def read(self, path: str) -> str:
@@ -108,9 +114,15 @@ class Desk(Careful):
         """Commit these files by name: `git add .` would take whatever lies about, secrets included."""
         await self._git(f'git add {" ".join(paths)} && git commit -m "{message}"', "git log", message)
 
-    async def alert(self, message: str, metadata: Mapping[str, Any] | None = None) -> str | None:
+    async def alert(
+        self,
+        message: str,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        severity: Literal["low", "medium", "high", "critical"] = "critical",
+    ) -> str | None:
         """Alert whoever is on call; the alert's id, or `None` where nobody was reached."""
-        arguments = {"message": message, "severity": "critical", "metadata": dict(metadata or {})}
+        arguments = {"message": message, "severity": severity, "metadata": dict(metadata or {})}
         try:
             # The key folds a repetition into the first, should only its answer have been lost.
             receipt = await self.repeat(
@@ -123,18 +135,46 @@ class Desk(Careful):
             return None
         return str(receipt["alert_id"])
 
-    async def notify(self, message: str, *channels: str) -> None:
-        """Send a notice once."""
+    async def notify(
+        self,
+        message: str,
+        *channels: str,
+        priority: Literal["low", "normal", "high", "critical"] = "normal",
+    ) -> None:
+        """Send a notice once; the text is what tells it from others."""
 
         async def is_sent() -> bool:
             sent = await self.repeat("communication-hub.list_messages", {"kind": "notification"})
             return any(each["message"] == message and each["delivered_to"] for each in sent["result"])
 
-        notice = {"message": message, "channels": list(channels)}
+        notice = {"message": message, "channels": list(channels), "priority": priority}
         try:
             await self.once("communication-hub.send_notification", notice, done=is_sent)
         except Exception:
             self.untold.append(message)
+
+    async def broadcast(
+        self,
+        environment: str,
+        service: str,
+        status: Literal["started", "completed", "failed", "rolled_back"],
+        *,
+        version: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell everybody of a deployment, once per environment, service and status."""
+        told = {"environment": environment, "service": service, "status": status}
+
+        async def is_sent() -> bool:
+            sent = await self.repeat("communication-hub.list_messages", {"kind": "deployment"})
+            return any(told.items() <= each.items() and each["delivered_to"] for each in sent["result"])
+
+        release = {} if version is None else {"version": version}
+        broadcast = {**told, **release, "details": dict(details or {})}
+        try:
+            await self.once("communication-hub.broadcast_deployment", broadcast, done=is_sent)
+        except Exception:
+            self.untold.append(f"{service} in {environment}: {status}")
 
     async def _git(self, command: str, look: str, expected: str) -> None:
         async def is_done() -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from mcp import MCPError
 from mcp.types import REQUEST_TIMEOUT
 
-from pytest_mcpflow import CallResult, Hub, ToolError, Workflow
+from pytest_mcpflow import CallResult, Context, Hub, ToolError, Workflow
 from pytest_mcpflow.direct import ProgressCallback
 from pytest_mcpflow.transcript import matches
 
@@ -54,7 +54,7 @@ def under(workflow: Workflow, faults: Mapping[int | str, Fault]) -> Workflow:
 class _FaultyHub(Hub):
     def __init__(self, world: Hub, faults: Mapping[int | str, Fault]) -> None:
         super().__init__()
-        self.clock = world.clock
+        self.clock, self.contexts = world.clock, world.contexts
         self.late: list[asyncio.Task[None]] = []
         self._world, self._faults, self._count = world, faults, 0
         # What goes wrong belongs into the transcript, too, as the workflow sees it.
@@ -72,29 +72,42 @@ class _FaultyHub(Hub):
         number, self._count = self._count, self._count + 1
         for key, fault in self._faults.items():
             if key == number or (isinstance(key, str) and matches(key, name)):
-                return self._fail(fault, name, arguments or {}, timeout)
+                return self._fail(fault, name, arguments or {}, context_id, timeout)
         return self._world.call_tool(name, arguments, context_id, timeout=timeout, on_progress=on_progress)
 
+    def create_context(self, context_id: str | None = None) -> Context:
+        return self._world.create_context(context_id)
+
     async def _fail(
-        self, fault: Fault, name: str, arguments: Mapping[str, Any], timeout: float | None
+        self,
+        fault: Fault,
+        name: str,
+        arguments: Mapping[str, Any],
+        context_id: str | None,
+        timeout: float | None,
     ) -> CallResult:
         server, _, tool = name.partition(".")
         entries = self._journal.entries
         if fault is Fault.LOSE_REPLY:
             number = len(entries)
             with contextlib.suppress(ToolError):  # a refusal is lost like any other answer
-                await self._world.call_tool(name, arguments)
+                await self._world.call_tool(name, arguments, context_id)
             entry = entries[number]
             entry.result = entry.until = None
         else:
-            entry = self._journal.open(server, "tools/call", {"name": tool, "arguments": arguments})
+            params = {"name": tool, "arguments": arguments}
+            entry = self._journal.open(server, "tools/call", params, context_id=context_id)
         if fault is Fault.REFUSE:
             refusal = {"isError": True, "content": [{"type": "text", "text": "503 Service Unavailable"}]}
             self._journal.close(entry, refusal)
             raise ToolError(server, tool, "503 Service Unavailable")
-        if timeout is None:
-            await asyncio.Event().wait()  # a workflow without a time limit waits for ever
-        await asyncio.sleep(timeout or 0)
+        try:
+            if timeout is None:
+                await asyncio.Event().wait()  # a workflow without a time limit waits for ever
+            await asyncio.sleep(timeout or 0)
+        except asyncio.CancelledError:
+            self._journal.cancel(entry)
+            raise
         if fault is Fault.DELIVER_LATE:
 
             async def deliver() -> None:
