@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
-from pytest_mcpflow import Answered, CallResult, Hub, Transcript, Workflow
+from pytest_mcpflow import Answered, CallResult, Context, Hub, Transcript, Workflow
 from pytest_mcpflow.direct import ProgressCallback
 
 __all__ = ["Send", "Tamper", "answer", "omitting", "tampered"]
@@ -47,7 +47,7 @@ def answer(values: Mapping[str, Any]) -> CallResult:
 class _TamperingHub(Hub):
     def __init__(self, world: Hub, tamper: Tamper) -> None:
         super().__init__()
-        self.clock = world.clock
+        self.clock, self.contexts = world.clock, world.contexts
         self._world, self._tamper = world, tamper
 
     def call_tool(
@@ -68,3 +68,6 @@ class _TamperingHub(Hub):
             return await self._tamper(name, dict(arguments or {}), send)
 
         return call()
+
+    def create_context(self, context_id: str | None = None) -> Context:
+        return self._world.create_context(context_id)
