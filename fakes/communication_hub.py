@@ -6,7 +6,8 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_mcpflow.fake import Fake, FakeError, tool
+from pytest_mcpflow.fake import FakeError, tool
+from pytest_mcpflow.fakes._approvals import Approval, Approvals
 from pytest_mcpflow.fakes._messages import (
     ON_CALL,
     Alert,
@@ -27,6 +28,7 @@ from pytest_mcpflow.fakes._messages import (
 __all__ = [
     "Alert",
     "AlertReceipt",
+    "Approval",
     "Broadcast",
     "Channel",
     "CommunicationHub",
@@ -50,7 +52,7 @@ def _policies() -> dict[str, EscalationPolicy]:
 
 
 @dataclass
-class CommunicationHub(Fake):
+class CommunicationHub(Approvals):
     """Tells people what is going on. Every call is a message: repeating one repeats the message."""
 
     channels: dict[str, Channel] = field(default_factory=_channels)
