@@ -1,86 +1,76 @@
-"""Runs of a scenario's workflow in which calls go wrong, and what is wrong with how such a run ended."""
+"""Every single fault of a scenario's reference workflow, and whether it would go unnoticed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from faulty_hub import Fault, under
 
-from pytest_mcpflow import DeadlockError, Hub, Scenario, Transcript, Workflow
-from pytest_mcpflow.scenario import world_of
+from pytest_mcpflow import DeadlockError, Hub, Scenario, Way, Workflow
 from pytest_mcpflow.verdict import Judgement, judge
-from pytest_mcpflow.ways import Way
 
-__all__ = ["Trial", "each_call", "each_tool", "reference", "trial"]
+__all__ = ["Faulted", "each_call_failing", "faulted", "reference", "silent_under"]
+
+S = TypeVar("S", bound=Scenario)
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One run: what went wrong in it, the world afterwards, the judgement, what the workflow returned."""
+class Faulted(Generic[S]):
+    """A run in which `what` went wrong; `result` is what the workflow returned, `None` where it raised."""
 
-    faults: Mapping[int | str, Fault]
-    scenario: Scenario
+    what: str
+    scenario: S
     judgement: Judgement
     result: Any
 
     @property
-    def recovered(self) -> bool:
-        """Whether everything came out as if nothing had gone wrong."""
-        return not self.judgement.broken
+    def is_as_documented(self) -> bool:
+        return self.judgement.broken == ()
 
     @property
-    def problems(self) -> list[str]:
-        """Broken rules, waiting for ever, and failures that nobody can see."""
+    def silence(self) -> str | None:
+        """Why nobody would notice, or `None` if the run recovered or failed loudly."""
         broken = [str(each) for each in self.judgement.broken if each.check not in ("expect", "workflow")]
+        if broken:
+            return f"{self.what}: breaks {'; '.join(broken)}"
         if isinstance(self.judgement.cause, DeadlockError):
-            broken.append("hangs for ever")
-        if not self.recovered and not self._is_said:
-            broken.append("the result does not say that it failed")
-        if not self.recovered and not self._is_heard:
-            broken.append("nobody was alerted")
-        return [f"{self.faults}: {each}" for each in broken]
-
-    @property
-    def _is_said(self) -> bool:
-        return self.judgement.cause is not None or getattr(self.result, "success", True) is False
-
-    @property
-    def _is_heard(self) -> bool:
-        people: Any = world_of(self.scenario)["communication-hub"]
-        alerts = self.judgement.transcript.calls("communication-hub.send_alert")
-        return bool(people.alerts) or (bool(alerts) and not any(each.ok for each in alerts))
-
-
-def trial(
-    scenario: type[Scenario], faults: Mapping[int | str, Fault], workflow: Workflow | None = None
-) -> Trial:
-    """Run a scenario's workflow, or another, with these faults."""
-    world, returned = scenario(), list[Any]()
-
-    async def watched(hub: Hub) -> Any:
-        returned.append(await (workflow or world.workflow)(hub))
-        return returned[0]
-
-    judgement = judge(world, way=Way.DIRECT, workflow=under(watched, faults))
-    return Trial(faults, world, judgement, returned[0] if returned else None)
+            return f"{self.what}: waits for ever, {self.judgement.cause}"
+        failed = self.judgement.cause is not None or getattr(self.result, "success", None) is not True
+        if not self.is_as_documented and not failed:
+            return f"{self.what}: says success, but {self.judgement.broken[0].why}"
+        return None
 
 
 @cache
-def reference(scenario: type[Scenario]) -> Transcript:
-    """What the workflow does when nothing goes wrong."""
-    return trial(scenario, {}).judgement.transcript
+def reference(scenario: type[Scenario]) -> Judgement:
+    """The run of the reference workflow when nothing fails."""
+    return judge(scenario(), way=Way.DIRECT)
 
 
-def each_call(scenario: type[Scenario], fault: Fault) -> Iterator[Trial]:
-    """A run for each call of the reference, in which that one goes wrong."""
-    for number in range(len(reference(scenario))):
-        yield trial(scenario, {number: fault})
+def faulted(scenario: S, faults: Mapping[int | str, Fault], workflow: Workflow | None = None) -> Faulted[S]:
+    """Run a workflow (the reference by default) with calls failing, by their number from 0 or by tool."""
+    returned: list[Any] = []
+
+    async def watched(hub: Hub) -> Any:
+        returned.append(await (workflow or scenario.workflow)(hub))
+        return returned[0]
+
+    judgement = judge(scenario, way=Way.DIRECT, workflow=under(watched, faults))
+    what = ", ".join(f"{key}={fault}" for key, fault in faults.items())
+    return Faulted(what, scenario, judgement, returned[0] if returned else None)
 
 
-def each_tool(scenario: type[Scenario], fault: Fault) -> Iterator[Trial]:
-    """A run for each tool of the reference, in which every call of that one goes wrong."""
-    for site in sorted(reference(scenario).counts()):
-        yield trial(scenario, {site: fault})
+def each_call_failing(scenario: type[S], fault: Fault) -> Iterator[tuple[str, Faulted[S]]]:
+    """The site and the run, for each call of the reference run failing alone."""
+    for number, call in enumerate(reference(scenario).transcript):
+        yield call.site, faulted(scenario(), {number: fault})
+
+
+def silent_under(scenario: type[Scenario], fault: Fault) -> list[str]:
+    """What goes unnoticed when any one call fails, and when any one tool never works."""
+    alone = [run for _, run in each_call_failing(scenario, fault)]
+    never = [faulted(scenario(), {site: fault}) for site in sorted(reference(scenario).transcript.counts())]
+    return [run.silence for run in (*alone, *never) if run.silence is not None]
