@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.command == "record":
         from pytest_mcpflow.cassette.record import record
 
-        return record(options.output, options.server)
+        return record(options.output, options.server, redactor=None)
     from pytest_mcpflow.scenario_list import list_scenarios
 
     return list_scenarios()

@@ -9,14 +9,18 @@ __all__ = [
     "ArgumentError",
     "CassetteError",
     "DeadlockError",
+    "DifferentArgumentsError",
+    "ExhaustedError",
     "FakeDefinitionError",
     "HubError",
     "MCPFlowError",
+    "NeverRecordedError",
     "ScenarioError",
     "ServerStartError",
     "ToolError",
     "UnansweredQuestionError",
     "UnknownNameError",
+    "UnusedRecordingError",
     "VacuousTestError",
     "VirtualTimeError",
 ]
@@ -98,6 +102,25 @@ class ScenarioError(MCPFlowError):
 
 class CassetteError(MCPFlowError):
     """A cassette is missing, broken, or has no answer to a request. The message names file, line and request."""
+
+
+class NeverRecordedError(CassetteError):
+    """A replayed server was asked what its cassette does not have. Record it, or correct the call."""
+
+
+class DifferentArgumentsError(NeverRecordedError):
+    """The same tool was recorded with other arguments; the message has a pointer to the difference.
+
+    Correct the call, record it, or leave that place out of the comparison: `hub.replay(..., ignore=("/arguments/now",))`.
+    """
+
+
+class ExhaustedError(CassetteError):
+    """A replayed tool was called more often than it was recorded. Record it again, or correct the workflow."""
+
+
+class UnusedRecordingError(CassetteError):
+    """A recorded tool call was never asked for. Correct the workflow, or pass `hub.replay(..., allow_unused=True)`."""
 
 
 def nearest(asked: str, known: Iterable[str], *, limit: int = 3) -> list[str]:

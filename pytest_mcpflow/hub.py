@@ -8,7 +8,7 @@ async with Hub() as hub:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mcp.client import Transport
     from mcp.server import MCPServer, Server
 
+    from pytest_mcpflow.cassette.matching import SameRequest
     from pytest_mcpflow.served import Source
 
 __all__ = ["Hub"]
@@ -123,22 +124,50 @@ class Hub:
             known_as, lambda: source_of(target, known_as, way=self.way, era=self.era, limit=connect_timeout)
         )
 
-    def replay(self, cassette: str | Path, *, name: str | None = None) -> None:
+    def replay(
+        self,
+        cassette: str | Path,
+        *,
+        name: str | None = None,
+        era: Era | None = None,
+        ignore: Sequence[str] = (),
+        ordered: bool = False,
+        same: SameRequest | None = None,
+        allow_unused: bool = False,
+        timing: bool = False,
+    ) -> None:
         """Add a server that answers from a cassette, in process.
 
+        A request is answered by what was recorded for the same method and parameters; each recorded tool call answers
+        one. There is no approximate answer.
+
+        Args:
+            cassette: The file.
+            name: The server's name in the hub, in place of what the server called itself.
+            era: The protocol era to speak, in place of the one of the recording.
+            ignore: JSON pointers into a request's parameters that do not count, such as `/arguments/now`.
+            ordered: Whether tools must be called in the order in which they were recorded.
+            same: Says whether recorded and live parameters of one tool ask the same, in place of the comparison.
+            allow_unused: Whether the test may pass with recorded tool calls that it never made.
+            timing: Whether answers take as long as they took, if the recording has times (`mcpflow record --timing`).
+
         Raises:
-            CassetteError: The file is missing or broken.
+            CassetteError: The file is missing or broken, or a pointer is malformed.
             HubError: There is a server of that name already.
         """
-        from pytest_mcpflow.cassette.format import read_cassette
+        from pytest_mcpflow.cassette.matching import Matching
+        from pytest_mcpflow.cassette.player import Player, Tape
         from pytest_mcpflow.cassette.replay import ReplayTransport
         from pytest_mcpflow.served import OutsideSource
 
-        tape = read_cassette(Path(cassette))
-        known_as = name or tape.server_name or Path(cassette).stem
-        transport = ReplayTransport(tape, server_name=known_as)
-        self._promises.replays.append(transport)
-        self._members.add(known_as, lambda: OutsideSource(transport, known_as, mode=tape.mode, limit=60.0))
+        path = Path(cassette)
+        tape = Tape.load(path, Matching(tuple(ignore), ordered, same))
+        known_as = name or tape.cassette.server_name or path.stem
+        player = Player(tape, known_as)
+        mode = (era or Era(tape.cassette.era)).client_mode
+        transport = ReplayTransport(player, timing=timing)
+        self._members.add(known_as, lambda: OutsideSource(transport, known_as, mode=mode, limit=60.0))
+        self._promises.replay(player, allow_unused=allow_unused)
 
     def answer_with(self, answerer: Answerer) -> None:
         """Let `answerer` answer what servers ask.

@@ -1,34 +1,65 @@
 """The cassette format: append-only JSON lines, described in docs/reference/cassette-format.md.
 
-Only the standard library is imported, since the recorder runs between a client and its server.
+Only the standard library is imported, since recorders and replaying servers start with every client.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, NamedTuple, NoReturn, cast
 
 from pytest_mcpflow.errors import CassetteError
 
-__all__ = ["FORMAT", "Cassette", "CassetteWriter", "Message", "Session", "read_cassette"]
+__all__ = [
+    "FORMAT",
+    "Cassette",
+    "Frame",
+    "Message",
+    "Session",
+    "Side",
+    "as_object",
+    "dump",
+    "is_rpc",
+    "read_cassette",
+    "read_frames",
+]
 
 FORMAT = 1
 Side = Literal["client", "server"]
-HEADER = {"format": FORMAT, "kind": "header", "recorder": "pytest-mcpflow"}
+SERVER_INFO = "io.modelcontextprotocol/serverInfo"
+DAMAGED = "the file was edited or damaged"
+
+
+class Frame(NamedTuple):
+    """One line of a cassette, decoded when it is asked for: a long tape is mostly never looked at."""
+
+    line: int
+    kind: str
+    session: int
+    raw: bytes
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        return cast("dict[str, Any]", json.loads(self.raw))
+
+    @property
+    def message(self) -> Message:
+        """What a frame of kind `message` holds."""
+        data = self.data
+        return Message(data["from"], data["message"], self.line)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A JSON-RPC message and who sent it."""
+    """A JSON-RPC message, who sent it, and on which line of the cassette it stands."""
 
     sender: Side
     body: Mapping[str, Any]
+    line: int = 0
 
     @property
     def is_request(self) -> bool:
@@ -39,36 +70,71 @@ class Message:
         return "method" not in self.body and "id" in self.body
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Session:
-    """The messages of one connection, in order; request ids are unique within it, not beyond."""
+    """What passed over one connection, in order; request ids are unique within it, not beyond."""
 
-    messages: tuple[Message, ...]
+    number: int
+    frames: list[Frame] = field(default_factory=list[Frame], repr=False)
 
     @property
-    def handshake(self) -> Mapping[str, Any]:
-        """The result of `initialize`, or of `server/discover`; empty where there was none."""
-        for opening in ("initialize", "server/discover"):
-            for request in self.messages:
-                if request.sender == "client" and request.body.get("method") == opening:
-                    answer = self.answer_to(request)
-                    if answer is not None and "result" in answer.body:
-                        return cast("Mapping[str, Any]", answer.body["result"])
-        return {}
+    def messages(self) -> list[Message]:
+        return [frame.message for frame in self.frames if frame.kind == "message"]
 
-    def answer_to(self, request: Message) -> Message | None:
-        """The response to a request, if it is on the tape."""
-        for message in self.messages:
-            if (
-                message.is_response
-                and message.sender != request.sender
-                and message.body["id"] == request.body["id"]
-            ):
-                return message
-        return None
+    @cached_property
+    def began(self) -> Mapping[str, Any]:
+        return self._first("session")
+
+    @cached_property
+    def opened(self) -> Mapping[str, Any]:
+        """The frame that says what the handshake came to; empty where there was none."""
+        return self._first("opened")
+
+    @property
+    def transport(self) -> str:
+        return str(self.began.get("transport", "stdio"))
+
+    @property
+    def command(self) -> list[str]:
+        """How the server was started or reached, without secrets."""
+        return [str(word) for word in self.began.get("command", ())]
+
+    @cached_property
+    def era(self) -> str:
+        """The protocol version that names the era: 2026-07-28, or 2025-11-25 for all with a handshake."""
+        if "era" in self.opened:
+            return str(self.opened["era"])
+        methods = {message.body.get("method") for message in self.messages}
+        return "2025-11-25" if "initialize" in methods else "2026-07-28"
+
+    @property
+    def protocol(self) -> str:
+        return str(self.opened.get("protocol", self.era))
+
+    @property
+    def server_name(self) -> str | None:
+        name = self._server.get("name")
+        return None if name is None else str(name)
+
+    @property
+    def server_version(self) -> str | None:
+        version = self._server.get("version")
+        return None if version is None else str(version)
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        return cast("Mapping[str, Any]", self.opened.get("capabilities", {}))
+
+    @property
+    def _server(self) -> Mapping[str, Any]:
+        return cast("Mapping[str, Any]", self.opened.get("server", {}))
+
+    def _first(self, kind: str) -> Mapping[str, Any]:
+        nothing: Mapping[str, Any] = {}
+        return next((frame.data for frame in self.frames if frame.kind == kind), nothing)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cassette:
     """A recording.
 
@@ -76,175 +142,192 @@ class Cassette:
         path: Where it was read from.
         sessions: Its sessions, in the order in which they began.
         torn: Whether the last line was cut off by a crash; it is left out.
+        redaction: The fingerprint of the rules that took out secrets; `None` if nothing was taken out.
     """
 
     path: Path
     sessions: tuple[Session, ...]
     torn: bool = False
+    redaction: str | None = None
 
     @property
     def server_name(self) -> str | None:
         """What the server called itself."""
-        for session in self.sessions:
-            handshake = session.handshake
-            info = handshake.get("serverInfo") or handshake.get("_meta", {}).get(
-                "io.modelcontextprotocol/serverInfo"
-            )
-            if isinstance(info, Mapping) and "name" in info:
-                return str(cast("Mapping[str, Any]", info)["name"])
-        return None
+        return next((each.server_name for each in self.sessions if each.server_name is not None), None)
 
     @property
-    def mode(self) -> str:
-        """The protocol mode of the SDK in which it was recorded: `legacy`, or a version."""
-        methods = {message.body.get("method") for session in self.sessions for message in session.messages}
-        return "legacy" if "initialize" in methods else "2026-07-28"
+    def era(self) -> str:
+        """The era of the first session."""
+        return self.sessions[0].era if self.sessions else "2026-07-28"
 
     def __str__(self) -> str:
         count = sum(len(session.messages) for session in self.sessions)
         return f"{self.path.name}: {self.server_name or 'a server'}, {len(self.sessions)} sessions, {count} messages"
 
 
-def read_cassette(path: Path) -> Cassette:
+def read_cassette(path: Path, visit: Callable[[Frame, Mapping[str, Any]], None] | None = None) -> Cassette:
     """Read a cassette.
+
+    Args:
+        path: The file.
+        visit: Is shown each frame with its content, which is decoded here anyway.
 
     Raises:
         CassetteError: It is missing, empty, no cassette, of a newer format, or broken; names file and line.
     """
+    data, torn = _load(path)
+    header: Mapping[str, Any] = {}
+    sessions: dict[int, Session] = {}
+    for frame, content in _frames(path, data):
+        if frame.line == 1:
+            header = content
+        if frame.session:
+            session = sessions.get(frame.session)
+            if session is None:
+                session = sessions[frame.session] = Session(frame.session)
+            session.frames.append(frame)
+            if visit is not None:
+                visit(frame, content)
+    redaction = header.get("redaction")
+    return Cassette(path, tuple(sessions.values()), torn, None if redaction is None else str(redaction))
+
+
+def read_frames(path: Path) -> tuple[list[Frame], bool]:
+    """All lines of a cassette, the header first, and whether a torn last line was left out.
+
+    Raises:
+        CassetteError: As `read_cassette`.
+    """
+    data, torn = _load(path)
+    return [frame for frame, _ in _frames(path, data)], torn
+
+
+def dump(frame: Mapping[str, Any]) -> bytes:
+    """The one way to write a frame: a line in which nothing depends on who wrote it."""
+    try:
+        return _encode(frame, ascii_only=False).encode() + b"\n"
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can say and UTF-8 cannot
+        return _encode(frame, ascii_only=True).encode() + b"\n"
+
+
+def _encode(frame: Mapping[str, Any], *, ascii_only: bool) -> str:
+    return json.dumps(frame, sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only)
+
+
+def as_object(value: object) -> Mapping[str, Any]:
+    """A JSON object; an empty one for whatever else a message holds in its place."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def is_rpc(body: object) -> bool:
+    """Whether it is a message of JSON-RPC 2.0, so that all who read a tape can rely on its parts."""
+    if not isinstance(body, dict):
+        return False
+    message = as_object(cast("object", body))
+    error = as_object(message.get("error"))
+    is_error = isinstance(error.get("code"), int) and isinstance(error.get("message"), str)
+    if "id" in message and not isinstance(message["id"], int | str):
+        return message["id"] is None and is_error
+    if "method" in message:
+        return isinstance(message["method"], str) and isinstance(message.get("params", {}), dict)
+    return "id" in message and (is_error or isinstance(message.get("result"), dict))
+
+
+def _load(path: Path) -> tuple[list[bytes], bool]:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise CassetteError(f"cassette {path} cannot be read: {error.strerror or error}") from error
     lines = data.split(b"\n")
     torn = lines.pop() != b""
-    frames = [_frame(path, number, line) for number, line in enumerate(lines, 1)]
-    if not frames:
+    if not lines:
         raise CassetteError(f"cassette {path} is empty; record it again")
-    header = frames[0]
-    if header.get("kind") != "header" or not isinstance(header.get("format"), int):
+    return lines, torn
+
+
+def _no_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+
+
+def _frames(path: Path, lines: list[bytes]) -> Iterator[tuple[Frame, Mapping[str, Any]]]:
+    decode = _DECODER.decode
+    for number, raw in enumerate(lines, 1):
+        try:
+            content = decode(raw.decode())
+        except (ValueError, RecursionError) as error:
+            raise CassetteError(f"{path}:{number} is not JSON ({error}); {DAMAGED}") from error
+        if not isinstance(content, dict):
+            raise CassetteError(f"{path}:{number} is not a JSON object; {DAMAGED}")
+        frame = cast("dict[str, Any]", content)
+        if number == 1:
+            _check_header(path, frame)
+            yield Frame(1, "header", 0, raw), frame
+            continue
+        kind, session = frame.get("kind"), frame.get("session")
+        check = _CHECKS.get(kind) if isinstance(kind, str) else None
+        if check is None or not isinstance(kind, str):
+            continue  # a kind that a later version writes
+        if type(session) is not int or session < 1:
+            raise CassetteError(f"{path}:{number} is a {kind} frame without a session; {DAMAGED}")
+        wrong = check(frame)
+        if wrong:
+            raise CassetteError(f"{path}:{number} is a {kind} frame {wrong}; {DAMAGED}")
+        yield Frame(number, kind, session, raw), frame
+
+
+def _check_header(path: Path, header: Mapping[str, Any]) -> None:
+    number = header.get("format")
+    if header.get("kind") != "header" or type(number) is not int:
+        begins = json.dumps({"format": FORMAT, "kind": "header"})
+        raise CassetteError(f"{path}:1 is not the header of a cassette, which begins like {begins}")
+    if number > FORMAT:
         raise CassetteError(
-            f"{path}:1 is not the header of a cassette; it should begin with {json.dumps(HEADER)}"
+            f"cassette {path} has format {number}, newer than {FORMAT}; update pytest-mcpflow"
         )
-    if header["format"] > FORMAT:
-        raise CassetteError(
-            f"cassette {path} has format {header['format']}, newer than {FORMAT}; update pytest-mcpflow"
-        )
-    sessions: dict[int, list[Message]] = {}
-    for number, frame in enumerate(frames[1:], 2):
-        if frame.get("kind") == "session" and isinstance(frame.get("session"), int):
-            sessions.setdefault(frame["session"], [])
-        elif frame.get("kind") == "message":
-            session, message = _message(path, number, frame)
-            sessions.setdefault(session, []).append(message)
-    return Cassette(path, tuple(Session(tuple(messages)) for messages in sessions.values()), torn)
 
 
-def _frame(path: Path, number: int, line: bytes) -> Mapping[str, Any]:
-    try:
-        frame = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise CassetteError(
-            f"{path}:{number} is not JSON ({error}); the file was edited or damaged"
-        ) from error
-    if not isinstance(frame, dict):
-        raise CassetteError(f"{path}:{number} is not a JSON object; the file was edited or damaged")
-    return cast("dict[str, Any]", frame)
+def _check_message(frame: Mapping[str, Any]) -> str:
+    if frame.get("from") not in ("client", "server"):
+        return "that does not say from whom"
+    return "" if is_rpc(frame.get("message")) else "whose message is not JSON-RPC"
 
 
-def _message(path: Path, number: int, frame: Mapping[str, Any]) -> tuple[int, Message]:
-    session, sender, body = frame.get("session"), frame.get("from"), frame.get("message")
-    if not isinstance(session, int) or sender not in ("client", "server") or not isinstance(body, dict):
-        raise CassetteError(f"{path}:{number} is a message frame without session, from or message")
-    return session, Message(sender, cast("dict[str, Any]", body))
+def _check_opened(frame: Mapping[str, Any]) -> str:
+    parts = (frame.get("server", {}), frame.get("capabilities", {}))
+    return (
+        "" if all(isinstance(part, dict) for part in parts) else "whose server or capabilities are no objects"
+    )
 
 
-class CassetteWriter:
-    """Appends one session to a cassette; a frame is on the disk when `write` returns.
-
-    A lock file beside the cassette is not needed: the cassette itself is locked while a frame is written, so
-    that recorders of one file never mix lines.
-
-    Raises:
-        CassetteError: The file cannot be written, or is something else than a cassette.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        except OSError as error:
-            raise CassetteError(f"cassette {path} cannot be written: {error.strerror or error}") from error
-        try:
-            with self._locked():
-                self._drop_torn_line()
-                if os.fstat(self._file).st_size == 0:
-                    self._append(HEADER)
-                    self._session = 1
-                else:
-                    self._session = 1 + len(read_cassette(path).sessions)
-                # A frame of its own, so that a session without messages has its number, too.
-                self._append({"kind": "session", "session": self._session})
-        except BaseException:
-            os.close(self._file)
-            raise
-
-    def message(self, sender: Side, line: bytes) -> None:
-        """Write a line that went from one side to the other."""
-        try:
-            body = json.loads(line)
-        except (ValueError, RecursionError):
-            body = None
-        frame: dict[str, Any] = {"from": sender, "session": self._session}
-        if isinstance(body, dict):
-            frame |= {"kind": "message", "message": body}
-        else:
-            frame |= {"kind": "noise", "text": line.decode(errors="replace").rstrip("\n")}
-        with self._locked():
-            self._append(frame)
-
-    def end(self, exit_code: int) -> None:
-        """Write how the server ended."""
-        with self._locked():
-            self._append({"exit_code": exit_code, "kind": "end", "session": self._session})
-
-    def close(self) -> None:
-        os.close(self._file)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _drop_torn_line(self) -> None:
-        """A recorder that was killed may have left half a line, which must not run into ours."""
-        size = os.fstat(self._file).st_size
-        data = os.pread(self._file, size, 0)
-        if data and not data.endswith(b"\n") and data.startswith(b'{"format":'):
-            os.ftruncate(self._file, data.rfind(b"\n") + 1)
-
-    def _append(self, frame: Mapping[str, Any]) -> None:
-        line = json.dumps(frame, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        data = line.encode("utf-8", errors="surrogatepass") + b"\n"
-        while data:
-            data = data[os.write(self._file, data) :]
-        os.fsync(self._file)
-
-    def _locked(self) -> _Lock:
-        return _Lock(self._file)
+def _check_session(frame: Mapping[str, Any]) -> str:
+    return "" if isinstance(frame.get("command", []), list) else "whose command is no list"
 
 
-class _Lock:
-    def __init__(self, file: int) -> None:
-        self._file = file
+def _check_http(frame: Mapping[str, Any]) -> str:
+    status, headers = frame.get("status"), frame.get("headers", {})
+    fits = type(status) is int and 100 <= status <= 599 and isinstance(headers, dict)
+    return "" if fits and isinstance(frame.get("body", ""), str) else "without a status, headers or a body"
 
-    def __enter__(self) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_EX)
 
-    def __exit__(self, *_: object) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_UN)
+def _check_timing(frame: Mapping[str, Any]) -> str:
+    fits = type(frame.get("ms")) in (int, float) and 0 <= cast("float", frame["ms"]) < float("inf")
+    return "" if fits else "without milliseconds"
+
+
+def _no_check(_: Mapping[str, Any]) -> str:
+    return ""
+
+
+_CHECKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "session": _check_session,
+    "opened": _check_opened,
+    "message": _check_message,
+    "http": _check_http,
+    "noise": _no_check,
+    "timing": _check_timing,
+    "end": _no_check,
+}
+"""What is wrong with a frame, by its kind; nothing, where the answer is empty."""

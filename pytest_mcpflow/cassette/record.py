@@ -14,7 +14,8 @@ import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from pytest_mcpflow.cassette.format import CassetteWriter, Side
+from pytest_mcpflow.cassette.format import Side
+from pytest_mcpflow.cassette.writer import CassetteWriter, Redacting, SessionWriter
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["record"]
@@ -23,18 +24,27 @@ CHUNK = 1 << 16
 NOT_FOUND, NOT_WRITABLE = 127, 2
 
 
-def record(cassette: Path, command: Sequence[str]) -> int:
+def record(
+    cassette: Path, command: Sequence[str], *, redactor: Redacting | None, timing: bool = False
+) -> int:
     """Run a server for the client on standard input and output, and record what passes.
+
+    Args:
+        cassette: The file to append a session to.
+        command: What starts the server.
+        redactor: Takes out secrets before anything is written; `None` writes what passed.
+        timing: Whether to note when each message came.
 
     Returns:
         The server's exit code, 128 + n for signal n; 127 if it cannot be started, 2 if nothing can be recorded.
     """
-    try:
-        writer = CassetteWriter(cassette)
-    except CassetteError as error:
-        print(f"mcpflow record: {error}", file=sys.stderr)
-        return NOT_WRITABLE
-    with writer:
+    with contextlib.ExitStack() as stack:
+        try:
+            writer = stack.enter_context(CassetteWriter(cassette, redactor=redactor, timing=timing))
+            session = writer.session(transport="stdio", command=command)
+        except CassetteError as error:
+            print(f"mcpflow record: {error}", file=sys.stderr)
+            return NOT_WRITABLE
         try:
             # The command is the user's, typed after `--`.
             server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)  # noqa: S603
@@ -42,9 +52,9 @@ def record(cassette: Path, command: Sequence[str]) -> int:
             print(f"mcpflow record: cannot start {command[0]!r}: {error.strerror or error}", file=sys.stderr)
             return NOT_FOUND
         with _signals_go_to(server):
-            _pump(server, writer)
+            by = _pump(server, session)
             code = server.wait()
-        writer.end(code)
+        session.end(by=by, exit_code=code)
     return 128 - code if code < 0 else code
 
 
@@ -66,11 +76,13 @@ def _signals_go_to(server: subprocess.Popen[bytes]) -> Generator[None]:
             server.wait()
 
 
-def _pump(server: subprocess.Popen[bytes], writer: CassetteWriter) -> None:
+def _pump(server: subprocess.Popen[bytes], session: SessionWriter) -> Side:
+    """Copy both directions until the server has said all it had to say; who ended it."""
     assert server.stdin is not None
     assert server.stdout is not None
-    to_server = _Lines("client", writer, server.stdin.fileno())
-    to_client = _Lines("server", writer, sys.stdout.fileno())
+    to_server = _Lines("client", session, server.stdin.fileno())
+    to_client = _Lines("server", session, sys.stdout.fileno())
+    ended_by: Side = "server"
     with selectors.DefaultSelector() as ready:
         ready.register(sys.stdin.fileno(), selectors.EVENT_READ, to_server)
         ready.register(server.stdout.fileno(), selectors.EVENT_READ, to_client)
@@ -82,34 +94,45 @@ def _pump(server: subprocess.Popen[bytes], writer: CassetteWriter) -> None:
                     lines.pass_on(data)
                 elif lines is to_client:
                     lines.finish()
-                    return  # the server has said all it had to say
+                    return ended_by
                 else:
+                    ended_by = "client"
                     lines.finish()
                     ready.unregister(key.fd)
                     server.stdin.close()
 
 
 class _Lines:
-    """Bytes that go one way; whole lines are on the tape before their bytes are handed on."""
+    """Bytes that go one way, and their copy.
 
-    def __init__(self, sender: Side, writer: CassetteWriter, target: int) -> None:
+    The server's lines are on the tape before they are handed on, so that whatever a client has got can be replayed.
+    The client's are handed on first: the tape is written while the server works.
+    """
+
+    def __init__(self, sender: Side, session: SessionWriter, target: int) -> None:
         self._sender: Side = sender
-        self._writer, self._target = writer, target
+        self._session, self._target = session, target
         self._rest: list[bytes] = []
 
     def pass_on(self, data: bytes) -> None:
+        if self._sender == "client":
+            self._hand_on(data)
         *lines, rest = data.split(b"\n")
         for line in lines:
-            self._writer.message(self._sender, b"".join([*self._rest, line]))
+            self._session.line(self._sender, b"".join([*self._rest, line]))
             self._rest = []
         if rest:
             self._rest.append(rest)
-        with contextlib.suppress(BrokenPipeError):  # who reads no more does not stop the other direction
-            while data:
-                data = data[os.write(self._target, data) :]
+        if self._sender == "server":
+            self._hand_on(data)
 
     def finish(self) -> None:
         """Write down a last line that had no end."""
         if self._rest:
-            self._writer.message(self._sender, b"".join(self._rest))
+            self._session.line(self._sender, b"".join(self._rest))
             self._rest = []
+
+    def _hand_on(self, data: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError):  # who reads no more does not stop the other direction
+            while data:
+                data = data[os.write(self._target, data) :]

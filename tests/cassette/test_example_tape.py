@@ -19,4 +19,4 @@ def test_the_beginning_that_the_reference_shows_is_the_beginning_of_the_tape() -
 def test_the_example_tape_says_whose_it_is() -> None:
     cassette = read_cassette(REPLAY / "tape.jsonl")
     assert str(cassette) == "tape.jsonl: mcp-servers/everything, 1 sessions, 15 messages"
-    assert (cassette.mode, cassette.torn) == ("legacy", False)
+    assert (cassette.era, cassette.torn) == ("2025-11-25", False)

@@ -42,7 +42,7 @@ def test_bytes_pass_through_untouched(tmp_path: Path) -> None:
     kinds = [(frame["kind"], frame.get("from")) for frame in frames]
     assert kinds.count(("message", "client")) == kinds.count(("message", "server")) == 1
     assert kinds.count(("noise", "client")) == kinds.count(("noise", "server")) == 4
-    assert frames[-1] == {"kind": "end", "exit_code": 0, "session": 1}
+    assert frames[-1] == {"by": "client", "kind": "end", "exit_code": 0, "session": 1}
 
 
 @pytest.mark.parametrize(("code", "expected"), [("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", 137)])

@@ -1,0 +1,338 @@
+"""What a client asked and all that came of it, whatever the era and however the messages of others lay in between.
+
+A request of the client, the notifications on the way, the server's questions with their answers, and the outcome are
+one operation, also where protocol 2026-07-28 needs several requests for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from pytest_mcpflow.cassette.format import Frame, Session, as_object
+
+__all__ = [
+    "Assembler",
+    "Disconnected",
+    "Failure",
+    "Http",
+    "Notice",
+    "Operation",
+    "Outcome",
+    "Questions",
+    "Result",
+    "Silence",
+    "Step",
+    "operations",
+]
+
+SUBSCRIPTION = "io.modelcontextprotocol/subscriptionId"
+LISTEN = "subscriptions/listen"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notification of the server. `at` is when it came, in milliseconds since the session began, if that is known."""
+
+    message: Mapping[str, Any]
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What the server asked at once, by the server's keys, and what the client answered: results or errors."""
+
+    requests: Mapping[str, Mapping[str, Any]]
+    answers: Mapping[str, Mapping[str, Any]]
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The server answered: `body` is the result object."""
+
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The server answered with a JSON-RPC error: code, message and perhaps data."""
+
+    error: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    """An HTTP answer that was no JSON-RPC."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The client gave up: it cancelled the request, or left, before there was an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The server went away before there was an answer."""
+
+
+Step: TypeAlias = Notice | Questions
+Outcome: TypeAlias = Result | Failure | Http | Silence | Disconnected
+
+_Role = Literal["request", "notice", "later", "ask", "reply", "rounds", "answer", "http"]
+
+
+class _Part(NamedTuple):
+    role: _Role
+    frame: Frame
+
+
+@dataclass(slots=True, eq=False)
+class Operation:
+    """A request of the client and what came of it. What it says is decoded when it is asked for.
+
+    Args:
+        session: The number of the session.
+        line: The line of the request.
+        method: What was asked, `tools/call` for a tool.
+        era: The protocol era it was recorded in.
+    """
+
+    session: int
+    line: int
+    method: str
+    era: str = ""
+    _parts: list[_Part] = field(default_factory=list[_Part], repr=False)
+    _times: dict[int, float] = field(default_factory=dict[int, float], repr=False)
+    _lost: Silence | Disconnected | None = None
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """As the first request had them."""
+        return as_object(self._parts[0].frame.message.body.get("params"))
+
+    @property
+    def name(self) -> str:
+        """The tool, prompt or resource that was asked for; empty where the method says it all."""
+        params = self.params
+        return str(params.get("name") or params.get("uri") or "")
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        return as_object(self.params.get("arguments"))
+
+    @property
+    def token(self) -> object:
+        """The progress token under which progress was recorded."""
+        return as_object(self.params.get("_meta")).get("progressToken")
+
+    @property
+    def at(self) -> float | None:
+        """When it was asked, in milliseconds since the session began, if that is known."""
+        return self._times.get(self.line)
+
+    @property
+    def answered_at(self) -> float | None:
+        """When the outcome came."""
+        ends = [part.frame.line for part in self._parts if part.role in ("answer", "http")]
+        return self._times.get(ends[-1]) if ends else None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the tape knows what became of it: not where a recorder was killed in the middle."""
+        return self._lost is not None or any(
+            part.role in ("answer", "http", "rounds") for part in self._parts
+        )
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether the client left a question of the server unanswered and never came back."""
+        return self._lost is None and self._parts[-1].role == "rounds"
+
+    @property
+    def steps(self) -> list[Step]:
+        """What happened before the outcome."""
+        return self._steps(after=False)
+
+    @property
+    def aftermath(self) -> list[Notice]:
+        """The notifications that came after the outcome and before anything else was asked."""
+        return [step for step in self._steps(after=True) if isinstance(step, Notice)]
+
+    @property
+    def outcome(self) -> Outcome:
+        for role, frame in reversed(self._parts):
+            if role == "answer":
+                body = frame.message.body
+                return (
+                    Failure(as_object(body["error"]))
+                    if "error" in body
+                    else Result(as_object(body["result"]))
+                )
+            if role == "http":
+                data = frame.data
+                headers = {name: str(value) for name, value in as_object(data.get("headers")).items()}
+                return Http(data["status"], headers, data.get("body", ""))
+        return self._lost or Silence()
+
+    def _steps(self, *, after: bool) -> list[Step]:
+        steps: list[Step] = []
+        replies = {
+            frame.message.body["id"]: frame.message.body for role, frame in self._parts if role == "reply"
+        }
+        responses = self._responses()
+        nothing: Mapping[str, Any] = {}
+        for role, frame in self._parts:
+            if after != (role == "later"):
+                continue
+            body = frame.message.body if frame.kind == "message" else as_object(None)
+            at = self._times.get(frame.line)
+            if role in ("notice", "later"):
+                steps.append(Notice(body, at))
+            elif role == "ask":
+                key = str(body["id"])
+                asked = {"method": body["method"], "params": as_object(body.get("params"))}
+                answer = replies.get(body["id"])
+                steps.append(Questions({key: asked}, {} if answer is None else {key: answer}, at))
+            elif role == "rounds":
+                requests = {
+                    key: as_object(request)
+                    for key, request in as_object(as_object(body.get("result")).get("inputRequests")).items()
+                }
+                given = next(responses, nothing)
+                answers = {key: {"result": given[key]} for key in requests if key in given}
+                steps.append(Questions(requests, answers, at))
+        return steps
+
+    def _responses(self) -> Iterator[Mapping[str, Any]]:
+        """What the client's second, third, ... request answered."""
+        for role, frame in self._parts[1:]:
+            if role == "request":
+                yield as_object(as_object(frame.message.body.get("params")).get("inputResponses"))
+
+
+class Assembler:
+    """Sorts the frames of one session into operations, in a single pass and without keeping what they say."""
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        self._open: dict[object, Operation] = {}
+        self._asked: dict[object, Operation] = {}
+        self._states: dict[object, Operation] = {}
+        self._tokens: dict[object, Operation] = {}
+        self._times: dict[int, float] = {}
+        self._last: Operation | None = None
+        self._line = 0
+
+    def add(self, frame: Frame, data: Mapping[str, Any]) -> Operation | None:
+        """Take the next frame; the operation that it begins, if it does."""
+        begun = None
+        if frame.kind == "message":
+            body = data["message"]
+            if data["from"] == "client":
+                begun = self._from_client(frame, body)
+            else:
+                self._from_server(frame, body)
+        elif frame.kind == "http":
+            self._end(data.get("request"), "http", frame)
+        elif frame.kind == "timing":
+            self._times[self._line] = data["ms"]
+        elif frame.kind == "end":
+            lost = Disconnected() if data.get("by") == "server" else Silence()
+            for operation in self._open.values():
+                operation._lost = lost  # pyright: ignore[reportPrivateUsage]
+            self._open.clear()
+        if frame.kind != "timing":
+            self._line = frame.line
+        return begun
+
+    def _from_client(self, frame: Frame, body: Mapping[str, Any]) -> Operation | None:
+        method, number = body.get("method"), body.get("id")
+        if method is None:
+            operation = self._asked.pop(number, None)
+            if operation is not None:
+                _add(operation, "reply", frame)
+            return None
+        params = as_object(body.get("params"))
+        if "id" not in body:
+            if method == "notifications/cancelled":
+                given_up = self._open.pop(_hashable(params.get("requestId")), None)
+                if given_up is not None:
+                    given_up._lost = Silence()  # pyright: ignore[reportPrivateUsage]
+            return None
+        state = params.get("requestState")
+        operation = self._states.pop(state, None) if isinstance(state, str) else None
+        begun = None
+        if operation is None or operation.method != method:
+            begun = operation = Operation(frame.session, frame.line, method, _times=self._times)
+            self.operations.append(operation)
+        _add(operation, "request", frame)
+        self._open[number] = operation
+        token = as_object(params.get("_meta")).get("progressToken")
+        if token is not None:
+            self._tokens[_hashable(token)] = operation
+        if method != LISTEN:
+            self._last = operation
+        return begun
+
+    def _from_server(self, frame: Frame, body: Mapping[str, Any]) -> None:
+        method = body.get("method")
+        if method is None:
+            result = as_object(body.get("result"))
+            if result.get("resultType") == "input_required":
+                operation = self._open.pop(body.get("id"), None)
+                if operation is not None:
+                    _add(operation, "rounds", frame)
+                    self._states[result.get("requestState")] = operation
+            else:
+                self._end(body.get("id"), "answer", frame)
+            return
+        if "id" in body:
+            operation = self._current()
+            if operation is not None:
+                _add(operation, "ask", frame)
+                self._asked[body["id"]] = operation
+            return
+        params = as_object(body.get("params"))
+        if method == "notifications/progress":
+            operation = self._tokens.get(_hashable(params.get("progressToken")))
+        elif method == "notifications/subscriptions/acknowledged":
+            operation = self._open.get(_hashable(as_object(params.get("_meta")).get(SUBSCRIPTION)))
+        else:
+            operation = self._current()
+        if operation is not None:
+            _add(operation, "notice" if operation in self._open.values() else "later", frame)
+
+    def _current(self) -> Operation | None:
+        """What an unaddressed message of the server most likely belongs to: the last thing asked."""
+        waiting = [operation for operation in self._open.values() if operation.method != LISTEN]
+        return waiting[-1] if waiting else self._last
+
+    def _end(self, number: object, role: _Role, frame: Frame) -> None:
+        operation = self._open.pop(_hashable(number), None)
+        if operation is not None:
+            _add(operation, role, frame)
+
+
+def _add(operation: Operation, role: _Role, frame: Frame) -> None:
+    operation._parts.append(_Part(role, frame))  # pyright: ignore[reportPrivateUsage]
+
+
+def _hashable(value: object) -> object:
+    """Ids and tokens are numbers or texts; what a hostile tape has in their place is nobody's."""
+    return value if isinstance(value, int | str) else None
+
+
+def operations(session: Session) -> list[Operation]:
+    """The operations of a session, in the order in which they were begun; those without an end included."""
+    assembler = Assembler()
+    for frame in session.frames:
+        assembler.add(frame, frame.data)
+    for operation in assembler.operations:
+        operation.era = session.era
+    return assembler.operations

@@ -1,0 +1,249 @@
+"""Writing a cassette: what passed is on the tape before it is handed on.
+
+Only the standard library is imported, since the recorder runs between a client and its server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self, cast
+
+from pytest_mcpflow.cassette.format import (
+    FORMAT,
+    SERVER_INFO,
+    Side,
+    as_object,
+    dump,
+    is_rpc,
+    read_cassette,
+    read_frames,
+)
+from pytest_mcpflow.errors import CassetteError
+
+__all__ = ["CassetteWriter", "Redacting", "SessionWriter"]
+
+TRACES = frozenset({"traceparent", "tracestate", "baggage"})
+KEPT_HEADERS = ("www-authenticate", "retry-after", "location", "content-type")
+
+
+class Redacting(Protocol):
+    """What takes secrets out; see `redact.Redactor`."""
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    def text(self, text: str) -> str: ...
+
+    def message(self, body: Mapping[str, Any], *, answers: str | None) -> Mapping[str, Any]: ...
+
+
+class CassetteWriter:
+    """Appends sessions to a cassette; whatever is written is in the file when the call returns.
+
+    The file is locked while a frame is written, so that recorders of one file never mix lines. A torn last line, left
+    by a recorder that was killed, is cut off.
+
+    Args:
+        path: The file, made with mode 0600 if it is not there.
+        redactor: Takes out secrets before anything is written; `None` writes what passed.
+        timing: Whether to note when each frame came.
+
+    Raises:
+        CassetteError: The file cannot be written, is something else than a cassette, or was redacted by other rules.
+    """
+
+    def __init__(self, path: Path, *, redactor: Redacting | None = None, timing: bool = False) -> None:
+        self.path, self.redactor, self.timing = path, redactor, timing
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError as error:
+            raise CassetteError(f"cassette {path} cannot be written: {error.strerror or error}") from error
+        try:
+            with self._locked():
+                self._begin()
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def session(self, *, transport: str, command: Sequence[str] = ()) -> SessionWriter:
+        """Begin a session.
+
+        Args:
+            transport: What carries it: stdio, http or memory.
+            command: How the server is started or reached.
+        """
+        words = [self.redacted(word) for word in command]
+        with self._locked():
+            frames, _ = read_frames(self.path)
+            number = 1 + max((frame.session for frame in frames), default=0)
+            # A frame of its own, so that a session without messages has its number, too.
+            self._append({"command": words, "kind": "session", "session": number, "transport": transport})
+        return SessionWriter(self, number)
+
+    def redacted(self, text: str) -> str:
+        """A text that is no message, without secrets."""
+        return text if self.redactor is None else self.redactor.text(text)
+
+    def write(self, *frames: Mapping[str, Any]) -> None:
+        """Append frames, in one piece."""
+        with self._locked():
+            self._append(*frames)
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _begin(self) -> None:
+        """Cut off a torn line, write the header of a new file, and check the one of an old file."""
+        rules = None if self.redactor is None else self.redactor.fingerprint
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            data = os.pread(self._file, size, 0)
+            whole = data[: data.rfind(b"\n") + 1]
+            if not data.startswith(b'{"format":'):
+                raise CassetteError(f"{self.path} is not a cassette; choose another file to record to")
+            os.ftruncate(self._file, len(whole))
+            size = len(whole)
+        if size == 0:
+            self._append(
+                {"format": FORMAT, "kind": "header", "recorder": "pytest-mcpflow", "redaction": rules}
+            )
+            return
+        recorded = read_cassette(self.path).redaction
+        if recorded != rules:
+            raise CassetteError(
+                f"cassette {self.path} was recorded under redaction rules {recorded}, and these are {rules}; "
+                "record all of it again into a new file"
+            )
+
+    def _append(self, *frames: Mapping[str, Any]) -> None:
+        data = b"".join(map(dump, frames))
+        while data:
+            data = data[os.write(self._file, data) :]
+
+    @contextlib.contextmanager
+    def _locked(self) -> Generator[None]:
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+
+class SessionWriter:
+    """Writes what passes over one connection."""
+
+    def __init__(self, writer: CassetteWriter, number: int) -> None:
+        self.number = number
+        self._writer = writer
+        self._began = time.monotonic()
+        self._asked: dict[tuple[Side, int | str], str] = {}
+        self._states: dict[str, str] = {}
+        self._opened = False
+
+    def line(self, sender: Side, line: bytes) -> None:
+        """Write a line that went from one side to the other: a message, a batch of them, or noise."""
+        try:
+            body: object = json.loads(line)
+        except (ValueError, RecursionError):
+            body = None
+        batch = cast("list[object]", body) if isinstance(body, list) else [body]
+        if batch and all(map(is_rpc, batch)):
+            for message in batch:
+                self.message(sender, cast("dict[str, Any]", message))
+        elif line.strip():
+            text = self._writer.redacted(line.decode(errors="replace").rstrip("\r\n"))
+            self._write({"from": sender, "kind": "noise", "text": text})
+
+    def message(self, sender: Side, body: Mapping[str, Any]) -> None:
+        """Write a JSON-RPC message."""
+        answers = self._answers(sender, body)
+        content = self._without_state(_without_traces(body))
+        if self._writer.redactor is not None:
+            content = self._writer.redactor.message(content, answers=answers)
+        frames: list[dict[str, Any]] = [{"from": sender, "kind": "message", "message": content}]
+        if not self._opened and answers in ("initialize", "server/discover") and "result" in content:
+            self._opened = True
+            frames.append(_opened(content["result"], has_handshake=answers == "initialize"))
+        self._write(*frames)
+
+    def http(self, *, request: int | str | None, status: int, headers: Mapping[str, str], body: str) -> None:
+        """Write an HTTP answer that was no JSON-RPC."""
+        lower = {name.lower(): value for name, value in headers.items()}
+        kept = {name: self._writer.redacted(lower[name]) for name in KEPT_HEADERS if name in lower}
+        text = self._writer.redacted(body)
+        self._write({"body": text, "headers": kept, "kind": "http", "request": request, "status": status})
+
+    def end(self, *, by: Side, exit_code: int | None = None) -> None:
+        """Write who ended the connection, and the exit code of a server that was a process."""
+        self._write({"by": by, "exit_code": exit_code, "kind": "end"})
+
+    def _write(self, *frames: dict[str, Any]) -> None:
+        for frame in frames:
+            frame["session"] = self.number
+        if self._writer.timing:
+            elapsed = round((time.monotonic() - self._began) * 1000)
+            frames += ({"kind": "timing", "ms": elapsed, "session": self.number},)
+        self._writer.write(*frames)
+
+    def _answers(self, sender: Side, body: Mapping[str, Any]) -> str | None:
+        """Remember what is asked, to know the method that an answer belongs to."""
+        if "id" not in body:
+            return None
+        if "method" in body:
+            self._asked[sender, body["id"]] = body["method"]
+            return None
+        other: Side = "client" if sender == "server" else "server"
+        return self._asked.pop((other, body["id"]), None)
+
+    def _without_state(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`requestState` is sealed anew in each process and of no use to anybody else: only which is which counts."""
+        part = "params" if "method" in body else "result"
+        content = as_object(body.get(part))
+        state = content.get("requestState")
+        if not isinstance(state, str):
+            return body
+        name = self._states.setdefault(state, f"state-{len(self._states) + 1}")
+        return {**body, part: {**content, "requestState": name}}
+
+
+def _without_traces(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    params = as_object(body.get("params"))
+    meta = as_object(params.get("_meta"))
+    if TRACES.isdisjoint(meta):
+        return body
+    kept = {name: value for name, value in meta.items() if name not in TRACES}
+    return {**body, "params": {**params, "_meta": kept}}
+
+
+def _opened(result: object, *, has_handshake: bool) -> dict[str, Any]:
+    said = as_object(result)
+    if has_handshake:
+        era, protocol, server = "2025-11-25", said.get("protocolVersion"), said.get("serverInfo")
+    else:
+        era = protocol = "2026-07-28"
+        server = as_object(said.get("_meta")).get(SERVER_INFO)
+    return {
+        "capabilities": as_object(said.get("capabilities")),
+        "era": era,
+        "kind": "opened",
+        "protocol": protocol if isinstance(protocol, str) else era,
+        "server": as_object(server),
+    }
