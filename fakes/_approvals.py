@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_mcpflow.fake import Call, Fake, FakeError, tool
+from pytest_mcpflow.fake import Call, Declined, Fake, FakeError, tool
 
 __all__ = ["Approval", "Approvals", "Decision"]
 
@@ -38,13 +38,16 @@ class Approvals(Fake):
     async def request_approval(self, question: str, approver: str, *, call: Call) -> Approval:
         """Ask a person whether something may be done, and wait for the decision.
 
-        Nobody is asked twice: a question that was decided is answered with its decision.
+        Nobody is asked twice: a question that was decided is answered with its decision. Not to answer is to say no.
         """
         if not question.strip():
             raise FakeError("no_text: the question is empty")
         decided = self._decided(question, approver)
         if decided is None:
-            decision = await call.elicit(question, Decision)
+            try:
+                decision = await call.elicit(question, Decision)
+            except Declined as no_answer:
+                decision = Decision(False, str(no_answer))
             # While the person thought, the same question may have been decided in another call.
             decided = self._decided(question, approver)
             if decided is None:

@@ -77,15 +77,23 @@ def test_another_approver_decides_anew() -> None:
     assert [each.approver for each in people.approvals] == ["qa", "lead"]
 
 
-@pytest.mark.parametrize(
-    ("answer", "question"), [(None, "Ship it?"), ({"approve": True, "reason": ""}, "  ")]
-)
-def test_a_declined_or_empty_question_decides_nothing(answer: Answer, question: str) -> None:
-    hub, people = served(answer)
+def test_not_to_answer_is_to_say_no() -> None:
+    hub, people = served(None)
 
     async def ask() -> None:
-        with pytest.raises(ToolError):
-            await hub.call_tool(ASK[0], {**ASK[1], "question": question})
+        assert not (await hub.call_tool(*ASK))["approved"]
+
+    hub.run(ask())
+
+    assert [each.approved for each in people.approvals] == [False]
+
+
+def test_an_empty_question_is_refused() -> None:
+    hub, people = served({"approve": True, "reason": ""})
+
+    async def ask() -> None:
+        with pytest.raises(ToolError, match="the question is empty"):
+            await hub.call_tool(ASK[0], {**ASK[1], "question": "  "})
 
     hub.run(ask())
 

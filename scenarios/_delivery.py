@@ -1,0 +1,157 @@
+"""How a change gets from a desktop to GitHub and on to hosts, whatever answers are lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from pytest_mcpflow import CallResult, Hub
+from pytest_mcpflow.scenarios._careful import Careful, Desk
+
+__all__ = ["Delivery", "StoppedError"]
+
+DECISION_SECONDS = 86_400.0
+"""How long a person may take to decide."""
+
+
+class StoppedError(RuntimeError):
+    """A gate said no."""
+
+
+class Delivery(Desk):
+    """The steps between an idea and production. Each may be repeated by a second run, none happens twice.
+
+    Args:
+        hub: The servers.
+        repository: `owner/name` on GitHub, the remote of the desktop's checkout.
+    """
+
+    def __init__(self, hub: Hub, repository: str) -> None:
+        super().__init__(hub)
+        owner, _, repo = repository.partition("/")
+        self.repository = {"owner": owner, "repo": repo}
+
+    async def loudly(self, task: str, steps: Awaitable[object]) -> str | None:
+        """Take steps; if they fail, or what was to be told reached nobody, alert and return why."""
+        try:
+            await steps
+            if self.untold:
+                raise StoppedError(f"people were not told: {'; '.join(self.untold)}")
+        except Exception as error:
+            await self.alert(f"{task}: {error}")
+            return str(error)
+        return None
+
+    async def must_run(self, command: str) -> str:
+        """Run what may be run again, and stop where it fails; what it printed."""
+        ran = await self.run(command)
+        if not ran["success"]:
+            raise StoppedError(f"{command}: {ran['stderr'] or ran['stdout']}")
+        return str(ran["stdout"])
+
+    async def ask(self, question: str, approver: str) -> None:
+        """Go on only if a person says so. A decision whose answer was lost is not asked for again."""
+        patient = Careful(self._hub, timeout=DECISION_SECONDS)
+        decided = await patient.repeat(
+            "communication-hub.request_approval", {"question": question, "approver": approver}
+        )
+        if not decided["approved"]:
+            raise StoppedError(f"{question} {approver} said no: {decided['reason']}")
+
+    async def edit(self, path: str, old: str, new: str) -> None:
+        """Replace a text that stands exactly once in a file."""
+
+        async def is_edited() -> bool:
+            return new in await self.read(path)
+
+        edit = {"file_path": path, "old_string": old, "new_string": new}
+        await self.once("desktop-commander.edit_block", edit, done=is_edited)
+
+    async def push(self, branch: str) -> None:
+        """Send the desktop's branch to GitHub; what is there already is not sent again."""
+        await self.must_run(f"git push -u origin {branch}")
+
+    async def propose(
+        self,
+        branch: str,
+        title: str,
+        body: str,
+        *,
+        base: str = "main",
+        labels: Sequence[str] = (),
+        reviewers: Sequence[str] = (),
+    ) -> int:
+        """Open the one pull request of a branch; its number."""
+        pull = {**self.repository, "title": title, "head": branch, "base": base, "body": body}
+        people = {"labels": list(labels), "reviewers": list(reviewers)}
+
+        async def is_open() -> bool:
+            return bool(await self._pulls(branch))
+
+        if not await is_open():
+            await self.once("github.create_pull_request", {**pull, **people}, done=is_open)
+        [opened] = await self._pulls(branch)
+        return int(opened["number"])
+
+    async def checks_pass(self, number: int) -> None:
+        """Wait until all checks of a pull request passed."""
+
+        async def passed() -> bool:
+            status = await self.github("get_pull_request_status", pull_number=number)
+            if status["state"] == "failure":
+                raise StoppedError(f"checks of pull request #{number} fail: {status['checks']}")
+            return bool(status["state"] == "success")
+
+        await self.until(passed, f"the checks of pull request #{number} pass")
+
+    async def merge(self, number: int) -> None:
+        """Merge a pull request once."""
+
+        async def is_merged() -> bool:
+            return bool((await self.github("get_pull_request", pull_number=number))["merged"])
+
+        pull = {**self.repository, "pull_number": number}
+        await self.once("github.merge_pull_request", pull, done=is_merged)
+
+    async def deploy(self, host: str, service: str, version: str, *, strategy: str = "rolling") -> CallResult:
+        """Deploy a version: the key makes a repeated request the same deployment."""
+        key = f"{host}/{service}@{version}"
+        request = {"host": host, "service": service, "version": version, "strategy": strategy}
+        return await self.repeat("droplet-executor.deploy", {**request, "idempotency_key": key})
+
+    async def service(self, host: str, service: str) -> dict[str, Any]:
+        """The health of one service on a host."""
+        health = await self.droplet("check_health", host=host)
+        return dict(health["services"][service])
+
+    async def until(
+        self,
+        holds: Callable[[], Awaitable[bool]],
+        what: str,
+        *,
+        patience: float = 600.0,
+        every: float = 10.0,
+    ) -> None:
+        """Look every so many seconds until something holds.
+
+        Raises:
+            StoppedError: It did not within `patience` seconds.
+        """
+        for _ in range(int(patience / every)):
+            if await holds():
+                return
+            await asyncio.sleep(every)
+        if not await holds():
+            raise StoppedError(f"waited {patience:g} s in vain until {what}")
+
+    async def github(self, tool: str, **arguments: str | int | bool | list[str] | None) -> CallResult:
+        """Call what reads the repository, or has the same effect however often it is done."""
+        return await self.repeat(f"github.{tool}", {**self.repository, **arguments})
+
+    async def droplet(self, tool: str, **arguments: str | int | bool) -> CallResult:
+        """Call what reads hosts, or has the same effect however often it is done."""
+        return await self.repeat(f"droplet-executor.{tool}", arguments)
+
+    async def _pulls(self, branch: str) -> list[dict[str, Any]]:
+        return list((await self.github("list_pull_requests", head=branch))["result"])

@@ -1,0 +1,92 @@
+"""What the worlds of several scenarios share: a checkout with its remote, and rules that hold for every task."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from pytest_mcpflow import Hub, Run, invariant
+from pytest_mcpflow.fakes.communication_hub import CommunicationHub
+from pytest_mcpflow.fakes.desktop_commander import Commit, DesktopCommander, Repository, Script
+from pytest_mcpflow.fakes.github import Branch, GitHub, repository
+from pytest_mcpflow.fakes.github import Commit as HostedCommit
+from pytest_mcpflow.fakes.github import Repository as HostedRepository
+
+__all__ = ["SECRET", "Guarded", "checkout", "connect_remote", "hosting", "outcomes", "succeeded"]
+
+SECRET = "placeholder-for-a-secret-of-the-desktop"  # noqa: S105 - what must not leave the desktop, not a password
+
+
+def checkout(files: Mapping[str, str], *scripts: Script) -> DesktopCommander:
+    """A desktop with a clone of `hosting(files)` and a file that no commit may contain."""
+    root = repository(dict(files)).branches["main"].sha
+    cloned = Repository(commits={root: Commit(root, "Initial commit", dict(files))}, branches={"main": root})
+    secrets = {".env": f"SECRET={SECRET}\n"}
+    return DesktopCommander(files={**files, **secrets}, scripts=list(scripts), repository=cloned)
+
+
+def hosting(name: str, files: Mapping[str, str]) -> GitHub:
+    """A GitHub with one repository, `owner/name`, in one commit."""
+    return GitHub(repositories={name: repository(dict(files))})
+
+
+def connect_remote(hub: Hub, desktop: DesktopCommander, hosted: HostedRepository) -> None:
+    """Let what is pushed from the desktop arrive on GitHub, with its history."""
+
+    def arrive() -> None:
+        local = desktop.repository
+        for branch, head in local.pushed.items():
+            there = {each.sha: each for known in hosted.branches.values() for each in known.commits}
+            history, at = list[HostedCommit](), cast("str | None", head)
+            while at is not None:
+                commit = local.commits[at]
+                history.insert(0, there.get(at) or HostedCommit(at, commit.message, hub.clock.now()))
+                at = commit.parent
+            hosted.branches[branch] = Branch(history, dict(local.commits[head].files))
+
+    hub.on_effect("desktop-commander.execute_command", lambda _: arrive())
+
+
+def outcomes(desktop: DesktopCommander, prefix: str) -> list[tuple[str, int]]:
+    """Commands that begin so, and how they ended; one that was repeated with the same end counts once."""
+    ran = [(each.command, each.exit_code) for each in desktop.history if each.command.startswith(prefix)]
+    return [key for key, _ in itertools.groupby(ran)]
+
+
+def succeeded(result: Any) -> bool:
+    """Whether what a workflow returned says that all went well."""
+    if isinstance(result, Mapping):
+        return cast("Mapping[str, Any]", result).get("success") is True
+    return getattr(result, "success", None) is True
+
+
+@dataclass
+class Guarded:
+    """What holds for every task, whatever it is: part of a scenario."""
+
+    desktop: DesktopCommander = field(default_factory=DesktopCommander)
+    hosting: GitHub = field(default_factory=GitHub)
+    people: CommunicationHub = field(default_factory=CommunicationHub)
+
+    @invariant
+    def a_failure_is_heard(self, run: Run) -> None:
+        """A workflow that does not say it succeeded has raised or alerted, unless alerts do not get through."""
+        if run.error is None and not succeeded(run.result):
+            alerts = run.calls("send_alert")
+            unreachable = bool(alerts) and not alerts[-1].ok
+            assert unreachable or self.people.alerts
+
+    @invariant
+    def the_secret_stays_on_the_desktop(self, run: Run) -> None:
+        """What `.env` holds is in no commit, call, message or report."""
+        calls = [f"{each.arguments} {each.outcome!r}" for each in run.transcript]
+        commits = [str(commit.files) for commit in self.desktop.repository.commits.values()]
+        branches = [
+            f"{branch.files} {repo.pull_requests} {repo.issues}"
+            for repo in self.hosting.repositories.values()
+            for branch in repo.branches.values()
+        ]
+        told = [*self.people.texts(), repr(run.result)]
+        assert [text for text in (*calls, *commits, *branches, *told) if SECRET in text] == []
