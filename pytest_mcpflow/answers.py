@@ -104,7 +104,10 @@ class Desk:
         from pytest_mcpflow.wire import current_entry
 
         key = (meta or {}).get(INTERACTION_KEY)
-        return self._journal.find(key) or current_entry.get() or self._journal.latest_open(server)
+        current = current_entry.get()
+        if current is not None and (current.server != server or current.until is not None):
+            current = None  # left over from the call after which this server was connected
+        return self._journal.find(key) or current or self._journal.latest_open(server)
 
     @staticmethod
     def _refused(entry: Entry | None, error: Exception) -> ErrorData:

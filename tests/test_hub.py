@@ -220,6 +220,16 @@ def test_questions_and_answers_are_in_the_transcript(way: Way, era: Era) -> None
 
 
 @every_way
+def test_a_question_belongs_to_its_call_though_another_server_was_called_before(way: Way, era: Era) -> None:
+    async def body(hub: Hub, bank: Bank) -> None:
+        await hub.call_tool("bank.look", {})
+        hub.serve(Bank(), name="other")
+        await hub.call_tool("other.transfer", {"amount": 1})
+
+    assert [len(each.asked) for each in within(way, era, body)] == [0, 2]
+
+
+@every_way
 def test_a_declined_question_refuses_and_changes_nothing(way: Way, era: Era) -> None:
     async def body(hub: Hub, bank: Bank) -> None:
         hub.answer_with(lambda _: None)
