@@ -16,6 +16,7 @@ from mcp.types import REQUEST_TIMEOUT
 
 from pytest_mcpflow import CallResult, Context, Hub, ToolError, Workflow
 from pytest_mcpflow.direct import ProgressCallback
+from pytest_mcpflow.journal import Entry
 from pytest_mcpflow.transcript import matches
 
 __all__ = ["Fault", "under"]
@@ -56,7 +57,7 @@ class _FaultyHub(Hub):
         super().__init__()
         self.clock, self.contexts = world.clock, world.contexts
         self.late: list[asyncio.Task[None]] = []
-        self._world, self._faults, self._count = world, faults, 0
+        self._world, self._faults, self._count, self._delivered = world, faults, 0, 0
         # What goes wrong belongs into the transcript, too, as the workflow sees it.
         self._journal = world._journal  # pyright: ignore[reportPrivateUsage]
 
@@ -89,11 +90,9 @@ class _FaultyHub(Hub):
         server, _, tool = name.partition(".")
         entries = self._journal.entries
         if fault is Fault.LOSE_REPLY:
-            number = len(entries)
-            with contextlib.suppress(ToolError):  # a refusal is lost like any other answer
-                await self._world.call_tool(name, arguments, context_id)
-            entry = entries[number]
+            entry = await self._deliver(name, arguments)  # a refusal is lost like any other answer
             entry.result = entry.until = None
+            entry.context_id = context_id
         else:
             params = {"name": tool, "arguments": arguments}
             entry = self._journal.open(server, "tools/call", params, context_id=context_id)
@@ -112,12 +111,19 @@ class _FaultyHub(Hub):
 
             async def deliver() -> None:
                 await asyncio.sleep(LATE)
-                number = len(entries)
-                with contextlib.suppress(ToolError):
-                    await self._world.call_tool(name, arguments)
-                entry.effect = entries.pop(number).effect
+                delivered = await self._deliver(name, arguments)
+                entries.remove(delivered)
+                entry.effect = delivered.effect
 
             self.late.append(asyncio.create_task(deliver()))
         error = MCPError(REQUEST_TIMEOUT, f"{name}: no answer within {timeout} s")
         self._journal.fail(entry, error)
         raise error
+
+    async def _deliver(self, name: str, arguments: Mapping[str, Any]) -> Entry:
+        """Call the world, and find the entry of this call among those that other calls make meanwhile."""
+        self._delivered += 1
+        mark = f"delivered behind the workflow's back: {self._delivered}"
+        with contextlib.suppress(ToolError):
+            await self._world.call_tool(name, arguments, mark)
+        return next(entry for entry in self._journal.entries if entry.context_id == mark)
