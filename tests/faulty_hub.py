@@ -88,10 +88,11 @@ class _FaultyHub(Hub):
         timeout: float | None,
     ) -> CallResult:
         server, _, tool = name.partition(".")
-        entries = self._journal.entries
+        entries, began = self._journal.entries, self.clock.now()
         if fault is Fault.LOSE_REPLY:
-            entry = await self._deliver(name, arguments)  # a refusal is lost like any other answer
-            entry.result = entry.until = None
+            # A refusal is lost like any other answer; a tool that takes longer than the limit does nothing.
+            entry = await self._deliver(name, arguments, timeout)
+            entry.result = entry.outcome = entry.until = None
             entry.context_id = context_id
         else:
             params = {"name": tool, "arguments": arguments}
@@ -103,7 +104,7 @@ class _FaultyHub(Hub):
         try:
             if timeout is None:
                 await asyncio.Event().wait()  # a workflow without a time limit waits for ever
-            await asyncio.sleep(timeout or 0)
+            await asyncio.sleep((timeout or 0) - (self.clock.now() - began))
         except asyncio.CancelledError:
             self._journal.cancel(entry)
             raise
@@ -120,10 +121,10 @@ class _FaultyHub(Hub):
         self._journal.fail(entry, error)
         raise error
 
-    async def _deliver(self, name: str, arguments: Mapping[str, Any]) -> Entry:
+    async def _deliver(self, name: str, arguments: Mapping[str, Any], timeout: float | None = None) -> Entry:
         """Call the world, and find the entry of this call among those that other calls make meanwhile."""
         self._delivered += 1
         mark = f"delivered behind the workflow's back: {self._delivered}"
-        with contextlib.suppress(ToolError):
-            await self._world.call_tool(name, arguments, mark)
+        with contextlib.suppress(ToolError, MCPError):
+            await self._world.call_tool(name, arguments, mark, timeout=timeout)
         return next(entry for entry in self._journal.entries if entry.context_id == mark)
