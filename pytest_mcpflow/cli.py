@@ -1,33 +1,33 @@
-"""The `mcpflow` command. Each subcommand imports what it needs when it runs."""
+"""The `mcpflow` command. Only the module of the subcommand that was asked for is imported."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 __all__ = ["main"]
+
+COMMANDS = {
+    "record": ("run an MCP server behind a recorder", "pytest_mcpflow.cassette.record"),
+    "scenarios": ("list the scenarios that pytest --mcp-scenario can select", "pytest_mcpflow.scenario_list"),
+    "serve": ("answer from a cassette, as a server for any client", "pytest_mcpflow.cassette.serve"),
+}
+"""What each subcommand does, and the module with its `add_arguments` and `run`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(prog="mcpflow", description="Fake, record and test MCP servers.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    recording = commands.add_parser(
-        "record", help="run an MCP server that speaks stdio, and record the session"
-    )
-    recording.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="the cassette to append to"
-    )
-    recording.add_argument(
-        "server", nargs="+", metavar="-- SERVER [ARG ...]", help="the command that starts the server"
-    )
-    commands.add_parser("scenarios", help="list the scenarios that pytest --mcp-scenario can select")
-    options = parser.parse_args(argv)
-    if options.command == "record":
-        from pytest_mcpflow.cassette.record import record
-
-        return record(options.output, options.server, redactor=None)
-    from pytest_mcpflow.scenario_list import list_scenarios
-
-    return list_scenarios()
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    parsers = {name: subparsers.add_parser(name, help=does) for name, (does, _) in COMMANDS.items()}
+    module = None
+    if arguments and arguments[0] in COMMANDS:
+        module = importlib.import_module(COMMANDS[arguments[0]][1])
+        module.add_arguments(parsers[arguments[0]])
+    options = parser.parse_args(arguments)
+    assert module is not None
+    code: int = module.run(options)
+    return code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import textwrap
 from collections.abc import Iterator
@@ -11,10 +12,14 @@ import pytest
 from pytest_mcpflow.errors import MCPFlowError
 from pytest_mcpflow.scenario import Scenario, summary_of, world_of
 
-__all__ = ["list_scenarios"]
+__all__ = ["add_arguments", "run"]
 
 
-def list_scenarios() -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command takes none."""
+
+
+def run(options: argparse.Namespace) -> int:
     """Print the scenarios with tags, servers and task; the exit code is pytest's."""
     return int(pytest.main(["-qq", "--assert=plain"], plugins=[_Lister()]))
 

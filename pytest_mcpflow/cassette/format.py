@@ -104,8 +104,15 @@ class Session:
         """The protocol version that names the era: 2026-07-28, or 2025-11-25 for all with a handshake."""
         if "era" in self.opened:
             return str(self.opened["era"])
-        methods = {message.body.get("method") for message in self.messages}
-        return "2025-11-25" if "initialize" in methods else "2026-07-28"
+        for message in (frame.message for frame in self.frames if frame.kind == "message"):
+            if (
+                message.sender == "client"
+                and message.is_request
+                and message.body["method"] != "server/discover"
+            ):
+                meta = as_object(as_object(message.body.get("params")).get("_meta"))
+                return "2026-07-28" if "io.modelcontextprotocol/protocolVersion" in meta else "2025-11-25"
+        return "2026-07-28"
 
     @property
     def protocol(self) -> str:
@@ -202,16 +209,16 @@ def read_frames(path: Path) -> tuple[list[Frame], bool]:
     return [frame for frame, _ in _frames(path, data)], torn
 
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_encode_in_ascii = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
 def dump(frame: Mapping[str, Any]) -> bytes:
     """The one way to write a frame: a line in which nothing depends on who wrote it."""
     try:
-        return _encode(frame, ascii_only=False).encode() + b"\n"
+        return _encode(frame).encode() + b"\n"
     except UnicodeEncodeError:  # half a surrogate pair, which JSON can say and UTF-8 cannot
-        return _encode(frame, ascii_only=True).encode() + b"\n"
-
-
-def _encode(frame: Mapping[str, Any], *, ascii_only: bool) -> str:
-    return json.dumps(frame, sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only)
+        return _encode_in_ascii(frame).encode() + b"\n"
 
 
 def as_object(value: object) -> Mapping[str, Any]:
@@ -224,13 +231,15 @@ def is_rpc(body: object) -> bool:
     if not isinstance(body, dict):
         return False
     message = as_object(cast("object", body))
+    number = message.get("id")
+    if "method" in message:
+        fits = isinstance(message["method"], str) and isinstance(message.get("params", {}), dict)
+        return fits and ("id" not in message or isinstance(number, int | str))
+    if isinstance(message.get("result"), dict):
+        return isinstance(number, int | str)
     error = as_object(message.get("error"))
     is_error = isinstance(error.get("code"), int) and isinstance(error.get("message"), str)
-    if "id" in message and not isinstance(message["id"], int | str):
-        return message["id"] is None and is_error
-    if "method" in message:
-        return isinstance(message["method"], str) and isinstance(message.get("params", {}), dict)
-    return "id" in message and (is_error or isinstance(message.get("result"), dict))
+    return is_error and "id" in message and (number is None or isinstance(number, int | str))
 
 
 def _load(path: Path) -> tuple[list[bytes], bool]:
@@ -249,14 +258,22 @@ def _no_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
+_raw_decode = json.JSONDecoder(parse_constant=_no_constant).raw_decode
+
+
+def _decoded(line: bytes) -> object:
+    """As `json.loads`, which would look for white space and encodings that no cassette has."""
+    text = line.decode()
+    value, end = _raw_decode(text)
+    if end != len(text):
+        raise ValueError(f"extra data at character {end}")
+    return value
 
 
 def _frames(path: Path, lines: list[bytes]) -> Iterator[tuple[Frame, Mapping[str, Any]]]:
-    decode = _DECODER.decode
     for number, raw in enumerate(lines, 1):
         try:
-            content = decode(raw.decode())
+            content = _decoded(raw)
         except (ValueError, RecursionError) as error:
             raise CassetteError(f"{path}:{number} is not JSON ({error}); {DAMAGED}") from error
         if not isinstance(content, dict):

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, TypeAlias, cast
 
 from pytest_mcpflow.cassette.format import as_object
@@ -18,6 +19,8 @@ SameRequest: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 
 INSIGNIFICANT = frozenset({"_meta", "inputResponses", "requestState"})
 """Who asks, under which token and trace, and what a person answered in an earlier round."""
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +54,42 @@ class Matching:
             significant = copy.deepcopy(significant)
             for pointer in self.ignore:
                 _drop(significant, [_unescaped(part) for part in pointer.split("/")[1:]])
-        return method + json.dumps(significant, sort_keys=True, separators=(",", ":"))
+        return method + _encode(significant)
 
 
 def first_difference(recorded: object, live: object, pointer: str = "") -> tuple[str, object, object] | None:
     """Where two JSON values differ first: a JSON pointer and both values there; `None` if they are equal."""
-    if isinstance(recorded, dict) and isinstance(live, dict):
-        left, right = as_object(cast("object", recorded)), as_object(cast("object", live))
-        for name in sorted({*left, *right}):
-            here = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
-            if name not in left or name not in right:
-                return here, left.get(name, _Absent()), right.get(name, _Absent())
-            found = first_difference(left[name], right[name], here)
-            if found is not None:
-                return found
-        return None
-    if isinstance(recorded, list) and isinstance(live, list):
-        first, second = cast("list[object]", recorded), cast("list[object]", live)
-        for index in range(max(len(first), len(second))):
-            if index >= len(first) or index >= len(second):
-                sides = [side[index] if index < len(side) else _Absent() for side in (first, second)]
-                return f"{pointer}/{index}", sides[0], sides[1]
-            found = first_difference(first[index], second[index], f"{pointer}/{index}")
-            if found is not None:
-                return found
-        return None
-    values = (cast("object", recorded), cast("object", live))
-    same = json.dumps(values[0], sort_keys=True) == json.dumps(values[1], sort_keys=True)
-    return None if same else (pointer, *values)
+    old, new = recorded, live
+    if isinstance(old, dict) and isinstance(new, dict):
+        return _first_in_objects(as_object(recorded), as_object(live), pointer)
+    if isinstance(old, list) and isinstance(new, list):
+        return _first_in_lists(cast("list[object]", recorded), cast("list[object]", live), pointer)
+    return None if _encode(recorded) == _encode(live) else (pointer, recorded, live)
+
+
+def _first_in_objects(
+    recorded: Mapping[str, object], live: Mapping[str, object], pointer: str
+) -> tuple[str, object, object] | None:
+    for name in sorted({*recorded, *live}):
+        here = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+        if name not in recorded or name not in live:
+            return here, recorded.get(name, _Absent()), live.get(name, _Absent())
+        found = first_difference(recorded[name], live[name], here)
+        if found is not None:
+            return found
+    return None
+
+
+def _first_in_lists(
+    recorded: list[object], live: list[object], pointer: str
+) -> tuple[str, object, object] | None:
+    for index, (was, now) in enumerate(zip_longest(recorded, live, fillvalue=_Absent())):
+        if isinstance(was, _Absent) or isinstance(now, _Absent):
+            return f"{pointer}/{index}", was, now
+        found = first_difference(was, now, f"{pointer}/{index}")
+        if found is not None:
+            return found
+    return None
 
 
 class _Absent:

@@ -6,8 +6,7 @@ A tool call has an effect that only its own recording shows, so that each record
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,7 +61,10 @@ class Tape:
         for session in cassette.sessions:
             for operation in assemblers[session.number].operations:
                 operation.era = session.era
-        return cls(cassette, matching, keyed)
+        cut_off = {key for key, found in keyed.items() if not all(each.is_complete for each in found)}
+        for key in cut_off:  # the recorder was killed before it knew what became of them
+            keyed[key] = [each for each in keyed[key] if each.is_complete]
+        return cls(cassette, matching, {key: found for key, found in keyed.items() if found})
 
     def of_method(self, *methods: str) -> list[Operation]:
         """All operations of some methods, in the order of the tape."""
@@ -87,12 +89,10 @@ class Player:
     misses: list[CassetteError] = field(default_factory=list[CassetteError])
 
     def __post_init__(self) -> None:
-        self._left: dict[str, deque[Operation]] = {}
-        for key, operations in self.tape.keyed.items():
-            complete = deque(each for each in operations if each.is_complete)
-            if complete:
-                self._left[key] = complete
-        self._spent: set[int] = set()
+        self._turns: dict[str, int] = {}
+        """How many recordings of a key were played already."""
+        self._played: set[int] = set()
+        """The lines of the tool calls that were played."""
         self._order = self.tape.of_method(CALL) if self.tape.matching.ordered else []
 
     def find(self, method: str, params: Mapping[str, Any]) -> Operation:
@@ -106,57 +106,60 @@ class Player:
         if self.redactor is not None:
             body = self.redactor.message({"method": method, "params": params, "id": 0}, answers=None)
             params = as_object(body["params"])
-        left = self._matching(method, params)
-        if not left:
-            error = self._miss(method, params, was_recorded=left is not None)
+        key = self._key(method, params)
+        recorded = self.tape.keyed.get(key, ())
+        turn = self._turns.get(key, 0)
+        if method != CALL and recorded:
+            turn = min(turn, len(recorded) - 1)
+        if turn >= len(recorded) or not self._is_due(recorded[turn]):
+            error = self._miss(method, params, recorded)
             self.misses.append(error)
             raise error
-        if method == CALL:
-            self._spent.add(id(left[0]))
-            return left.popleft()
-        return left.popleft() if len(left) > 1 else left[0]
+        self._turns[key] = turn + 1
+        self._played.add(recorded[turn].line)
+        return recorded[turn]
 
     def unused(self) -> list[str]:
         """The recorded tool calls that nobody asked for."""
-        calls = [each for left in self._left.values() for each in left if each.method == CALL]
-        return [_shown(each.method, each.params) for each in sorted(calls, key=lambda each: each.line)]
+        calls = self.tape.of_method(CALL)
+        return [_shown(each.method, each.params) for each in calls if each.line not in self._played]
 
-    def _matching(self, method: str, params: Mapping[str, Any]) -> deque[Operation] | None:
-        """What is left of the recordings of a request; `None` if there never was one."""
-        same = self.tape.matching.same
-        if same is None:
-            left = self._left.get(self.tape.matching.key(method, params))
-        else:
-            name = str(params.get("name") or params.get("uri") or "")
-            alike = (
-                group
-                for group in self._left.values()
-                if group
-                and group[0].method == method
-                and group[0].name == name
-                and same(group[0].params, params)
-            )
-            left = min(alike, key=lambda group: group[0].line, default=None)
-        if left and method == CALL and self._order:
-            due = next((each for each in self._order if id(each) not in self._spent), None)
-            return left if left[0] is due else None
-        return left
+    def _key(self, method: str, params: Mapping[str, Any]) -> str:
+        """Under which the recordings of a request are kept, which is the user's to say."""
+        matching = self.tape.matching
+        if matching.same is None:
+            return matching.key(method, params)
+        name = str(params.get("name") or params.get("uri") or "")
+        for key, (first, *_) in self.tape.keyed.items():
+            is_left = method != CALL or self._turns.get(key, 0) < len(self.tape.keyed[key])
+            if (
+                is_left
+                and (first.method, first.name) == (method, name)
+                and matching.same(first.params, params)
+            ):
+                return key
+        return ""
 
-    def _miss(self, method: str, params: Mapping[str, Any], *, was_recorded: bool) -> CassetteError:
+    def _is_due(self, operation: Operation) -> bool:
+        return operation.method != CALL or not self._order or operation is self._next_in_order()
+
+    def _next_in_order(self) -> Operation | None:
+        return next((each for each in self._order if each.line not in self._played), None)
+
+    def _miss(self, method: str, params: Mapping[str, Any], same: Sequence[Operation]) -> CassetteError:
         shown = _shown(method, params)
         begin = f"{self.tape.cassette.path.name} has no answer of {self.server}: {shown} was asked"
-        if was_recorded:
-            return ExhaustedError(
-                f"{begin} more often than it was recorded; record it again, or correct the call"
-            )
         cure = "record the session again, or correct the call"
+        due = self._next_in_order()
+        if any(each.line not in self._played for each in same) and due is not None:
+            return NeverRecordedError(
+                f"{begin} out of order: {_shown(due.method, due.params)} was recorded next; {cure}"
+            )
+        if same:
+            return ExhaustedError(f"{begin} more often than it was recorded; {cure}")
         recorded = self.tape.of_method(method)
         if not recorded:
             return NeverRecordedError(f"{begin}, but nothing of the kind was recorded; {cure}")
-        if self._order and self.tape.matching.key(method, params) in self._left:
-            due = next((each for each in self._order if id(each) not in self._spent), None)
-            turn = "nothing" if due is None else _shown(due.method, due.params)
-            return NeverRecordedError(f"{begin} out of order: {turn} was recorded next; {cure}")
         known = list(dict.fromkeys(_shown(each.method, each.params) for each in recorded))
         others = ", ".join(nearest(shown, known))
         same_tool = [each for each in recorded if each.name == params.get("name")] if method == CALL else []

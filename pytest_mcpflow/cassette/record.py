@@ -5,6 +5,7 @@ Only the standard library is imported, so that the server starts as fast as with
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 import selectors
@@ -18,10 +19,26 @@ from pytest_mcpflow.cassette.format import Side
 from pytest_mcpflow.cassette.writer import CassetteWriter, Redacting, SessionWriter
 from pytest_mcpflow.errors import CassetteError
 
-__all__ = ["record"]
+__all__ = ["add_arguments", "record", "run"]
 
 CHUNK = 1 << 16
 NOT_FOUND, NOT_WRITABLE = 127, 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe the command."""
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="FILE", help="the cassette to append to"
+    )
+    parser.add_argument("--timing", action="store_true", help="note when each message came")
+    parser.add_argument(
+        "server", nargs="+", metavar="-- SERVER [ARG ...]", help="the command that starts the server"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Record what the options say; see `record` for the exit code."""
+    return record(options.output, options.server, redactor=None, timing=options.timing)
 
 
 def record(

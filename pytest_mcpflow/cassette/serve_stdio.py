@@ -1,0 +1,98 @@
+"""A recorded server as a program that speaks stdio, for clients in any language.
+
+Only the standard library is imported, so that it answers a few milliseconds after it was started.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import json
+import os
+import select
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+
+from pytest_mcpflow.cassette.format import is_rpc
+from pytest_mcpflow.cassette.player import Player
+from pytest_mcpflow.cassette.speaker import Out, Speaker
+
+__all__ = ["serve_stdio"]
+
+CHUNK = 1 << 16
+PARSE_ERROR, INVALID_REQUEST = -32700, -32600
+
+
+def serve_stdio(player: Player, *, timing: bool = False, stdin: int = 0, stdout: int = 1) -> None:
+    """Answer the client on standard input and output until it leaves.
+
+    Args:
+        player: What was recorded.
+        timing: Whether messages come when they came while recording.
+        stdin: The descriptor to read from.
+        stdout: The descriptor to write to.
+    """
+    _Conversation(player, timing, stdin, stdout).run()
+
+
+class _Conversation:
+    def __init__(self, player: Player, timing: bool, stdin: int, stdout: int) -> None:
+        self._speaker = Speaker(player)
+        self._timing, self._stdin, self._stdout = timing, stdin, stdout
+        self._later: list[tuple[float, int, Out]] = []
+        self._ranks = itertools.count()
+
+    def run(self) -> None:
+        rest = b""
+        while self._wait():
+            data = os.read(self._stdin, CHUNK)
+            if not data:
+                return
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                if line.strip() and not self._send(self._answers(line)):
+                    return
+
+    def _wait(self) -> bool:
+        """Wait for input, and send meanwhile what is due; whether the server is still there."""
+        while self._later:
+            due = self._later[0][0] - time.monotonic()
+            if due <= 0:
+                if not self._write([heapq.heappop(self._later)[2]]):
+                    return False
+            elif select.select([self._stdin], [], [], due)[0]:
+                return True
+        return True
+
+    def _answers(self, line: bytes) -> list[Out]:
+        try:
+            body: object = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            return [_error(PARSE_ERROR, f"not JSON: {error}")]
+        batch = cast("list[object]", body) if isinstance(body, list) else [body]
+        if not batch or not all(map(is_rpc, batch)):
+            return [_error(INVALID_REQUEST, "not a message of JSON-RPC 2.0")]
+        return [out for message in batch for out in self._speaker.receive(cast("dict[str, Any]", message))]
+
+    def _send(self, outs: list[Out]) -> bool:
+        if not self._timing:
+            return self._write(outs)
+        now = time.monotonic()
+        for out in outs:
+            heapq.heappush(self._later, (now + out.after, next(self._ranks), out))
+        return True
+
+    def _write(self, outs: list[Out]) -> bool:
+        data = b"".join(_line(out.message) for out in outs if out.message is not None)
+        while data:
+            data = data[os.write(self._stdout, data) :]
+        return not any(out.hangs_up for out in outs)
+
+
+def _line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+
+
+def _error(code: int, text: str) -> Out:
+    return Out({"jsonrpc": "2.0", "id": None, "error": {"code": code, "message": text}})
