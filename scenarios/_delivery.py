@@ -50,14 +50,15 @@ class Delivery(Desk):
             raise StoppedError(f"{command}: {ran['stderr'] or ran['stdout']}")
         return str(ran["stdout"])
 
-    async def ask(self, question: str, approver: str) -> None:
-        """Go on only if a person says so. A decision whose answer was lost is not asked for again."""
+    async def ask(self, question: str, approver: str) -> str:
+        """Go on only if a person says so; the reason given. Who decided is not bothered again by a repetition."""
         patient = Careful(self._hub, timeout=DECISION_SECONDS)
         decided = await patient.repeat(
             "communication-hub.request_approval", {"question": question, "approver": approver}
         )
         if not decided["approved"]:
             raise StoppedError(f"{question} {approver} said no: {decided['reason']}")
+        return str(decided["reason"])
 
     async def edit(self, path: str, old: str, new: str) -> None:
         """Replace a text that stands exactly once in a file."""
