@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_mcpflow import CallResult
+from pytest_mcpflow import Answered, CallResult, Run
 from pytest_mcpflow.fakes.context7 import Context7, Example, Library, Section
 from pytest_mcpflow.scenarios._careful import Careful
 
-__all__ = ["COPIED", "documentation_server", "real_answer"]
+__all__ = ["COPIED", "documentation_server", "real_answer", "really_said"]
 
 FASTAPI, HTTPX = "https://fastapi.tiangolo.com", "https://www.python-httpx.org"
 COPIED = "2025-12-31T22:00:00Z"
@@ -33,6 +33,16 @@ async def real_answer(careful: Careful, tool: str, arguments: Mapping[str, Any])
     if answer["source"] == "mock":
         raise RuntimeError(f"{tool} has nothing real: {answer['warning']}")
     return answer
+
+
+def really_said(run: Run, tool: str, library: str) -> list[dict[str, Any]]:
+    """What the documentation server answered to a tool's questions about a library, inventions excepted."""
+    answers = [
+        each.outcome.value
+        for each in run.calls(tool)
+        if isinstance(each.outcome, Answered) and each.arguments["library"] == library
+    ]
+    return [answer for answer in answers if answer["source"] != "mock"]
 
 
 def documentation_server(**takes: float) -> Context7:
