@@ -8,7 +8,7 @@ from typing import Literal
 
 from pytest_mcpflow.fake import Fake, FakeError, tool
 
-__all__ = ["Applied", "Deployment", "Kubernetes", "Manifest", "Pod", "Resource", "Revision"]
+__all__ = ["Applied", "Deployment", "Kubernetes", "Manifest", "Outage", "Pod", "Resource", "Revision"]
 
 Phase = Literal["Pending", "Running", "CrashLoopBackOff", "ImagePullBackOff"]
 ResourceType = Literal["pods", "deployments"]
@@ -100,6 +100,14 @@ class Rollout:
 
 
 @dataclass
+class Outage:
+    """Nothing answers from `starts_at` until `ends_at` (seconds on the fake's clock)."""
+
+    starts_at: float
+    ends_at: float
+
+
+@dataclass
 class Kubernetes(Fake):
     """A cluster, and the manifests that its users can apply by path."""
 
@@ -112,6 +120,7 @@ class Kubernetes(Fake):
     startup_seconds: float = 5.0
     """How long a pod takes to become ready."""
     unreachable: bool = False
+    outages: list[Outage] = field(default_factory=list[Outage])
 
     @tool(idempotent=True)
     def kubectl_apply(self, manifest_path: str, namespace: str = "default") -> Applied:
@@ -267,7 +276,8 @@ class Kubernetes(Fake):
         return self.deployments[f"{namespace}/{name}"]
 
     def _reach(self) -> None:
-        if self.unreachable:
+        now = self.clock.now()
+        if self.unreachable or any(each.starts_at <= now < each.ends_at for each in self.outages):
             raise FakeError(
                 "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?"
             )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_mcpflow import FakeError, ManualClock, ToolError, run
-from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Manifest, Revision
+from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Manifest, Outage, Revision
 from pytest_mcpflow.hub import Hub
 
 
@@ -137,3 +137,15 @@ def test_waiting_ends_when_the_pods_are_ready() -> None:
 def test_waiting_ends_at_its_limit() -> None:
     with pytest.raises(ToolError, match="timed out waiting for the condition"):
         wait_for_the_rollout(3)
+
+
+def test_an_outage_begins_and_ends_at_its_instants() -> None:
+    fake = cluster()
+    fake.outages.append(Outage(10.0, 20.0))
+
+    advance(fake, 9.5)
+    assert fake.kubectl_get("pods", "production").success
+    advance(fake, 0.5)
+    refused(fake, "was refused - did you specify the right host or port", lambda: fake.kubectl_get("pods"))
+    advance(fake, 10.0)
+    assert fake.kubectl_get("pods", "production").success
