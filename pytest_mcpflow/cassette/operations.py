@@ -13,6 +13,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from pytest_mcpflow.cassette.format import Frame, Session, as_object
 
 __all__ = [
+    "LISTEN",
+    "SUBSCRIPTION",
     "Assembler",
     "Disconnected",
     "Failure",
@@ -141,6 +143,17 @@ class Operation:
         """When the outcome came."""
         ends = [part.frame.line for part in self._parts if part.role in ("answer", "http")]
         return self._times.get(ends[-1]) if ends else None
+
+    @property
+    def lines(self) -> list[int]:
+        """The lines of all that belongs to it, in order."""
+        return [part.frame.line for part in self._parts]
+
+    @property
+    def last_line(self) -> int:
+        """The line of the outcome; where there is none, of the request."""
+        ends = [part.frame.line for part in self._parts if part.role in ("answer", "http")]
+        return ends[-1] if ends else self.line
 
     @property
     def is_complete(self) -> bool:
