@@ -57,7 +57,7 @@ class _FaultyHub(Hub):
         super().__init__()
         self.clock, self.contexts = world.clock, world.contexts
         self.late: list[asyncio.Task[None]] = []
-        self._world, self._faults, self._count, self._delivered = world, faults, 0, 0
+        self._world, self._wrong, self._count, self._delivered = world, faults, 0, 0
         # What goes wrong belongs into the transcript, too, as the workflow sees it.
         self._journal = world._journal  # pyright: ignore[reportPrivateUsage]
 
@@ -71,7 +71,7 @@ class _FaultyHub(Hub):
         on_progress: ProgressCallback | None = None,
     ) -> Coroutine[Any, Any, CallResult]:
         number, self._count = self._count, self._count + 1
-        for key, fault in self._faults.items():
+        for key, fault in self._wrong.items():
             if key == number or (isinstance(key, str) and matches(key, name)):
                 return self._fail(fault, name, arguments or {}, context_id, timeout)
         return self._world.call_tool(name, arguments, context_id, timeout=timeout, on_progress=on_progress)
