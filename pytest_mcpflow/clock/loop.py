@@ -109,7 +109,7 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        handle = super().call_at(when, callback, *args, context=context)
+        handle = super().call_at(self._timers.deadline(when), callback, *args, context=context)
         self._timers.add(handle, awaited=not in_background())
         return handle
 

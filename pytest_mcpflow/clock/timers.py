@@ -5,10 +5,31 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+from typing import Self
 
-__all__ = ["Timers"]
+__all__ = ["Deadline", "Timers"]
 
 _Item = tuple[float, int, asyncio.TimerHandle]
+
+
+class Deadline(float):
+    """An instant at which a timer is due; of equal ones the one made first is the lesser.
+
+    The heap of asyncio orders timers by their deadlines alone, and so fires those of one instant in an order that
+    depends on all other timers, also on those of the transport.
+    """
+
+    rank: int
+
+    def __new__(cls, when: float, rank: int) -> Self:
+        deadline = super().__new__(cls, when)
+        deadline.rank = rank
+        return deadline
+
+    def __lt__(self, other: float) -> bool:
+        if isinstance(other, Deadline) and float(self) == float(other):
+            return self.rank < other.rank
+        return super().__lt__(other)
 
 
 class Timers:
@@ -21,6 +42,10 @@ class Timers:
         self._all: list[_Item] = []
         self._awaited: list[_Item] = []
         self._ranks = itertools.count()
+
+    def deadline(self, when: float) -> Deadline:
+        """An instant, after all equal ones so far."""
+        return Deadline(when, next(self._ranks))
 
     def add(self, handle: asyncio.TimerHandle, *, awaited: bool) -> None:
         """Remember a timer; `awaited` if it is something to wait for."""

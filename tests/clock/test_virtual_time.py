@@ -41,6 +41,22 @@ def test_sleepers_wake_in_the_order_of_their_deadlines_at_the_exact_instants(del
     assert all(instant == delay for instant, delay in first)
 
 
+@given(st.integers(2, 30), st.lists(st.sampled_from([1.0, 2.0, 3.0, 5.0]), max_size=30))
+def test_timers_of_one_instant_fire_in_the_order_in_which_they_were_armed(
+    count: int, others: list[float]
+) -> None:
+    async def arm_all() -> list[int]:
+        loop, fired = asyncio.get_running_loop(), list[int]()
+        for number in range(count):
+            loop.call_at(4.0, fired.append, number)
+            for other in others[number::count]:
+                loop.call_at(other, str)
+        await asyncio.sleep(6.0)
+        return fired
+
+    assert run(arm_all()) == list(range(count))
+
+
 @given(DELAYS)
 def test_cancelled_timers_do_not_hold_time_up(delays: list[float]) -> None:
     async def cancel_all() -> float:
