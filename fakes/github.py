@@ -249,6 +249,13 @@ class GitHub(Fake):
         found.issues.append(Issue(number, title, body, labels=labels or []))
         return found.issues[-1]
 
+    @tool(reads=True)
+    def list_issues(
+        self, owner: str, repo: str, state: Literal["open", "closed", "all"] = "open"
+    ) -> list[Issue]:
+        """List issues, oldest first."""
+        return [each for each in self._repository(owner, repo).issues if state in ("all", each.state)]
+
     @tool(idempotent=False)
     def add_issue_comment(self, owner: str, repo: str, issue_number: int, body: str) -> Issue:
         """Comment on an issue."""

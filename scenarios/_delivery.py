@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from pytest_mcpflow import CallResult, Hub
+from pytest_mcpflow import CallResult, Hub, ToolError
 from pytest_mcpflow.scenarios._careful import Careful, Desk
 
 __all__ = ["Delivery", "StoppedError"]
@@ -94,6 +94,33 @@ class Delivery(Desk):
             await self.once("github.create_pull_request", {**pull, **people}, done=is_open)
         [opened] = await self._pulls(branch)
         return int(opened["number"])
+
+    async def branch_off(self, branch: str) -> None:
+        """Create a branch on GitHub, once."""
+
+        async def is_there() -> bool:
+            try:
+                await self.github("list_commits", sha=branch)
+            except ToolError:
+                return False
+            return True
+
+        await self.once("github.create_branch", {**self.repository, "branch": branch}, done=is_there)
+
+    async def open_issue(self, title: str, body: str, *labels: str) -> int:
+        """Open the one issue of a title; its number."""
+
+        async def found() -> list[int]:
+            issues = (await self.github("list_issues"))["result"]
+            return [issue["number"] for issue in issues if issue["title"] == title]
+
+        async def is_open() -> bool:
+            return bool(await found())
+
+        if not await is_open():
+            issue = {**self.repository, "title": title, "body": body, "labels": list(labels)}
+            await self.once("github.create_issue", issue, done=is_open)
+        return (await found())[0]
 
     async def checks_pass(self, number: int) -> None:
         """Wait until all checks of a pull request passed."""

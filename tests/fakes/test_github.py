@@ -98,3 +98,12 @@ def test_repositories_are_created_and_protected() -> None:
     fake.update_branch_protection("shop", "new", "main", ["lint", "test"])
     assert fake.repositories["shop/new"].protection["main"] == Protection(["lint", "test"], 1)
     refused(fake, "Not Found", lambda: fake.list_commits("shop", "gone"))
+
+
+def test_issues_are_listed_by_state() -> None:
+    fake = hosted()
+    fake.create_issue(*REPO, "Open")
+    fake.create_issue(*REPO, "Done").state = "closed"
+
+    assert [issue.title for issue in fake.list_issues(*REPO)] == ["Open"]
+    assert [issue.title for issue in fake.list_issues(*REPO, "all")] == ["Open", "Done"]
