@@ -14,7 +14,7 @@ from pytest_mcpflow.clock import EPOCH, VirtualTimeLoop
 from pytest_mcpflow.errors import HubError
 from pytest_mcpflow.hub import Hub
 from pytest_mcpflow.marker import marker_options
-from pytest_mcpflow.options import eras_asked, ways_asked
+from pytest_mcpflow.options import eras_asked, record_mode_asked, ways_asked
 from pytest_mcpflow.running import loop_factory, with_hub
 from pytest_mcpflow.ways import Era, Way
 
@@ -33,6 +33,8 @@ def hub_for(request: pytest.FixtureRequest) -> Hub:
         era=options.era or era,
         virtual_time=options.virtual_time,
         starts_at=options.start or EPOCH,
+        record=record_mode_asked(request.config, options.record_mode),
+        cassettes=request.path.parent,
     )
 
 

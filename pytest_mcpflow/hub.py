@@ -18,18 +18,20 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from pydantic_core import from_json
 
 from pytest_mcpflow.answers import Desk
+from pytest_mcpflow.cassette.modes import RecordMode
 from pytest_mcpflow.clock import EPOCH
 from pytest_mcpflow.context import Context, HubTool
 from pytest_mcpflow.direct import ProgressCallback, call_directly
-from pytest_mcpflow.errors import ArgumentError, HubError, ToolError, UnknownNameError
+from pytest_mcpflow.effects import Effects
+from pytest_mcpflow.errors import ArgumentError, CassetteError, HubError, ToolError, UnknownNameError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.hub_clock import HubClock
-from pytest_mcpflow.journal import Entry, Journal
+from pytest_mcpflow.journal import Journal
 from pytest_mcpflow.members import Member, Members
 from pytest_mcpflow.question import Answerer
 from pytest_mcpflow.result import CallResult, text_of
-from pytest_mcpflow.schema import RawResult, ToolSpec, contract_of
-from pytest_mcpflow.transcript import Interaction, Transcript, matches
+from pytest_mcpflow.schema import RawResult, contract_of
+from pytest_mcpflow.transcript import Interaction, Transcript
 from pytest_mcpflow.vacuity import Promises
 from pytest_mcpflow.ways import Era, Way
 
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
     from mcp.server import MCPServer, Server
 
     from pytest_mcpflow.cassette.matching import SameRequest
+    from pytest_mcpflow.faults.injector import Injector
+    from pytest_mcpflow.faults.plan import Fault, FaultPlan
     from pytest_mcpflow.served import Source
 
 __all__ = ["Hub"]
@@ -55,6 +59,8 @@ class Hub:
         era: The protocol era spoken with servers that speak both.
         virtual_time: Whether time must be virtual (`True`), must be real (`False`), or is what the loop has (`None`).
         starts_at: The calendar time at which virtual time begins.
+        record: When servers that have a cassette are recorded, and when the cassette answers in their place.
+        cassettes: The folder in which relative names of cassettes are looked for; by default the current one.
     """
 
     def __init__(
@@ -64,15 +70,19 @@ class Hub:
         era: Era = Era.STATELESS,
         virtual_time: bool | None = None,
         starts_at: datetime = EPOCH,
+        record: RecordMode = RecordMode.NONE,
+        cassettes: Path | None = None,
     ) -> None:
-        self.way, self.era = way, era
+        self.way, self.era, self.record = way, era, record
+        self._cassettes = cassettes or Path()
         self.clock = HubClock(virtual_time, starts_at=starts_at)
         self.contexts: dict[str, Context] = {}
         self._members = Members()
         self._journal = Journal(self.clock)
         self._desk = Desk(self._journal)
         self._promises = Promises()
-        self._effects: list[tuple[str, Callable[[Interaction], None]]] = []
+        self._effects = Effects(self._journal)
+        self._injector: Injector | None = None
 
     # Servers in
 
@@ -88,7 +98,7 @@ class Hub:
         def source() -> Source:
             from pytest_mcpflow.served import FakeSource
 
-            return FakeSource(fake, member.name, way=self.way, era=self.era, ledger=self._note)
+            return FakeSource(fake, member.name, way=self.way, era=self.era, ledger=self._effects.note)
 
         member = self._members.add(name or fake.service, source)
         member.fake, member.tools = fake, contract.tools
@@ -100,6 +110,7 @@ class Hub:
         target: Server[Any] | MCPServer | StdioServerParameters | Transport | str,
         *,
         name: str | None = None,
+        cassette: str | Path | None = None,
         connect_timeout: float = 60.0,
     ) -> None:
         """Add a server nobody here wrote: a URL, a command to start, an SDK server object, or any transport.
@@ -107,22 +118,33 @@ class Hub:
         Args:
             target: The server.
             name: Its name in the hub; needed unless it is a server object, which has one.
+            cassette: Where it is recorded to and replayed from, as `--mcp-record` says: by default it is replayed.
             connect_timeout: Real seconds until it must have answered for the first time.
 
         Raises:
             HubError: There is a server of that name already, or no name.
-            VirtualTimeError: It is outside of this process, and the hub's time is virtual.
+            VirtualTimeError: It is outside of this process, has no cassette, and the hub's time is virtual.
+            CassetteError: The cassette is missing or broken.
         """
         known_as = name or getattr(target, "name", None)
         if not isinstance(known_as, str):
             raise HubError(f"hub.use({target!r}) needs a name=, the first half of `server.tool` in calls")
-        from pytest_mcpflow.served import refuse_outside, source_of
+        from pytest_mcpflow.served import recorded_source, refuse_outside, source_of
 
-        if self.clock.virtual_time:
+        path = None if cassette is None else self._cassettes / cassette
+        if path is not None and self.record.replays(path):
+            self._replay_in_place(path, known_as)
+            return
+        if path is None and self.clock.virtual_time:
             refuse_outside(known_as, target)
-        self._members.add(
-            known_as, lambda: source_of(target, known_as, way=self.way, era=self.era, limit=connect_timeout)
-        )
+        if path is not None and self.record is RecordMode.REWRITE:
+            path.unlink(missing_ok=True)
+
+        def source() -> Source:
+            live = source_of(target, known_as, way=self.way, era=self.era, limit=connect_timeout)
+            return live if path is None else recorded_source(live, target, path)
+
+        self._members.add(known_as, source)
 
     def replay(
         self,
@@ -160,7 +182,7 @@ class Hub:
         from pytest_mcpflow.cassette.replay import ReplayTransport
         from pytest_mcpflow.served import OutsideSource
 
-        path = Path(cassette)
+        path = self._cassettes / cassette
         tape = Tape.load(path, Matching(tuple(ignore), ordered, same))
         known_as = name or tape.cassette.server_name or path.stem
         player = Player(tape, known_as)
@@ -168,6 +190,14 @@ class Hub:
         transport = ReplayTransport(player, timing=timing)
         self._members.add(known_as, lambda: OutsideSource(transport, known_as, mode=mode, limit=60.0))
         self._promises.replay(player, allow_unused=allow_unused)
+
+    def _replay_in_place(self, cassette: Path, name: str) -> None:
+        if not cassette.exists():
+            raise CassetteError(
+                f"there is no cassette {cassette} of {name}; record it: pytest --mcp-record=once, "
+                "where the server can be reached"
+            )
+        self.replay(cassette, name=name)
 
     def answer_with(self, answerer: Answerer) -> None:
         """Let `answerer` answer what servers ask.
@@ -181,7 +211,46 @@ class Hub:
 
         This is how an effect crosses from one service to another: fakes do not know each other.
         """
-        self._effects.append((pattern, callback))
+        self._effects.tell(pattern, callback)
+
+    def fail(self, plan: FaultPlan | str, *, must_happen: bool = False) -> None:
+        """Let calls go wrong from here on: `hub.fail("kubernetes.kubectl_apply#2=refuse")`.
+
+        Args:
+            plan: Which calls, and how. A later plan adds to an earlier one.
+            must_happen: Whether the test fails if one of its faults never happened.
+
+        Raises:
+            FaultPlanError: The text is not a plan. Sites that do not exist are found at the first call.
+        """
+        if isinstance(plan, str):
+            from pytest_mcpflow.faults.plan import FaultPlan
+
+            plan = FaultPlan.parse(plan)
+        self._faults.add(plan, self._journal.entries, must_happen=must_happen)
+
+    def define_change(self, name: str, change: Callable[[], object]) -> None:
+        """Give a change of the world a name, for the fault `change(name)` to make."""
+        self._faults.changes[name] = change
+
+    @property
+    def faults_that_never_happened(self) -> tuple[Fault, ...]:
+        """The faults of the plans so far that concerned no call."""
+        return () if self._injector is None else tuple(self._injector.never_happened())
+
+    def check_faults(self) -> None:
+        """Look whether every site and change in the plans exists; done by itself at the first call.
+
+        Raises:
+            FaultPlanError: One does not.
+        """
+        if self._injector is not None:
+            self._injector.check()
+
+    async def settle(self, *, limit: float = 3600.0) -> None:
+        """Wait until late requests have arrived, at most `limit` seconds."""
+        if self._injector is not None:
+            await self._injector.settle(limit)
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -281,6 +350,8 @@ class Hub:
     async def aclose(self) -> None:
         """Leave every client, the last one connected first; servers can be connected again afterwards."""
         errors: list[BaseException] = []
+        if self._injector is not None:
+            await self._injector.close()
         for member in reversed(list(self._members)):
             connection, member.connection = member.connection, None
             if connection is not None:
@@ -306,6 +377,8 @@ class Hub:
             HubError: A fake crashed, even where the workflow went on.
             CassetteError: A recording was asked for what it does not have, or not for what it has.
         """
+        if self._injector is not None:
+            self._injector.verify()
         self._promises.verify(self._journal.entries, self.servers, calls_expected=calls_expected)
 
     # Inside
@@ -336,7 +409,7 @@ class Hub:
                 journal=self._journal,
                 entry=self._journal.open(member.name, "tools/call", params, context_id=context_id),
                 desk=self._desk,
-                ledger=self._took_effect,
+                ledger=self._effects.answered,
                 timeout=timeout,
                 on_progress=on_progress,
             )
@@ -373,7 +446,7 @@ class Hub:
             raise
         except Exception as error:
             if entry.until is None:
-                self._journal.fail(entry, error)
+                self._journal.fail(entry, entry.unanswered or error)
             cause = entry.unanswered or entry.crash or self._promises.miss_behind(error)
             if cause is not None:
                 raise cause from None
@@ -381,22 +454,13 @@ class Hub:
         assert entry.result is not None
         return cast("RawResult", from_json(entry.result))
 
-    def _note(self, key: str | None, spec: ToolSpec, result: RawResult | BaseException) -> None:
-        entry = self._journal.find(key)
-        if entry is None:
-            return
-        if isinstance(result, BaseException):
-            entry.crash = result
-        else:
-            self._took_effect(entry, spec, result)
+    @property
+    def _faults(self) -> Injector:
+        if self._injector is None:
+            from pytest_mcpflow.faults.injector import Injector
 
-    def _took_effect(self, entry: Entry, spec: ToolSpec, result: RawResult) -> None:
-        entry.effect = not spec.mark.reads and not result["isError"]
-        if entry.effect and self._effects:
-            interaction = entry.freeze()
-            for pattern, callback in self._effects:
-                if matches(pattern, interaction.site):
-                    callback(interaction)
+            self._injector = self._journal.faults = Injector(self.clock, self._members)
+        return self._injector
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from pytest_mcpflow.cassette.modes import RecordMode
 from pytest_mcpflow.ways import Era, Way
 
 __all__ = ["MarkerOptions", "marker_options"]
@@ -22,6 +23,7 @@ class MarkerOptions:
         virtual_time: Whether time is virtual; real servers need real time.
         starts_at: The calendar time at which virtual time begins, ISO 8601; UTC where it has no time zone.
         calls_expected: Whether a test that calls no server fails.
+        record: When servers with a cassette are recorded, unless the command line says: none, once, new, all, rewrite.
     """
 
     transport: str | None = None
@@ -29,6 +31,7 @@ class MarkerOptions:
     virtual_time: bool = True
     starts_at: str | None = None
     calls_expected: bool = True
+    record: str | None = None
 
     @property
     def way(self) -> Way | None:
@@ -37,6 +40,10 @@ class MarkerOptions:
     @property
     def era(self) -> Era | None:
         return None if self.protocol is None else Era(self.protocol)
+
+    @property
+    def record_mode(self) -> RecordMode | None:
+        return None if self.record is None else RecordMode(self.record)
 
     @property
     def start(self) -> datetime | None:
@@ -60,7 +67,7 @@ def marker_options(node: pytest.Item) -> MarkerOptions:
         if marker.args:
             raise TypeError("it takes keywords only")
         options = MarkerOptions(**marker.kwargs)
-        _ = options.way, options.era, options.start
+        _ = options.way, options.era, options.start, options.record_mode
     except (TypeError, ValueError) as error:
         raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.mcpflow: {error} (keywords: {known})") from None
     return options

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import cast
+import os
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from pytest_mcpflow.ways import Era, Way
 
+if TYPE_CHECKING:
+    from pytest_mcpflow.cassette.modes import RecordMode
+
 __all__ = [
     "add_options",
     "asked",
     "eras_asked",
+    "record_mode_asked",
     "seed_asked",
     "ways_asked",
 ]
 
 MARKER = (
-    "mcpflow(transport=None, protocol=None, virtual_time=True, starts_at=None, calls_expected=True): "
+    "mcpflow(transport=None, protocol=None, virtual_time=True, starts_at=None, calls_expected=True, "
+    "record=None): "
     "how the mcpflow fixture of a test runs; see the reference, 'marker'"
 )
+
+RECORD_MODES = ("none", "once", "new", "all", "rewrite")
+RECORD_VARIABLE = "MCPFLOW_RECORD"
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -59,6 +68,12 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="N",
         help="decides everything that is left to chance (default: 0)",
     )
+    group.addoption(
+        "--mcp-record",
+        choices=RECORD_MODES,
+        help="record servers that have a cassette, or replay them (default: none, which only replays)",
+    )
+    parser.addini("mcp_record", "when servers with a cassette are recorded: " + ", ".join(RECORD_MODES))
     parser.addini("mcp_scenarios", "files or folders with scenarios of your own", type="paths")
     parser.addini(
         "mcp_workflows", "workflows in place of reference ones, NAME=MODULE:CALLABLE a line", type="linelist"
@@ -83,3 +98,29 @@ def asked(config: pytest.Config, option: str) -> list[str]:
 def seed_asked(config: pytest.Config) -> int:
     """The seed of the run."""
     return cast("int", config.getoption("--mcp-seed"))
+
+
+def record_mode_asked(config: pytest.Config, marked: RecordMode | None) -> RecordMode:
+    """When servers with a cassette are recorded: the environment decides, else the command line, the marker, the ini.
+
+    Where `CI` is set, marker and ini do not count: what runs there must not record because somebody forgot to.
+
+    Args:
+        config: pytest's.
+        marked: What the test's marker says.
+
+    Raises:
+        pytest.UsageError: The environment or the ini file has something else than a mode.
+    """
+    from pytest_mcpflow.cassette.modes import RecordMode
+
+    asked_by = os.environ.get(RECORD_VARIABLE) or config.getoption("--mcp-record")
+    if not asked_by and not os.environ.get("CI"):
+        asked_by = marked or config.getini("mcp_record")
+    try:
+        return RecordMode(asked_by or "none")
+    except ValueError:
+        raise pytest.UsageError(
+            f"{asked_by!r} is no mode of recording ({RECORD_VARIABLE}, --mcp-record, mcp_record); "
+            f"there is: {', '.join(RECORD_MODES)}"
+        ) from None

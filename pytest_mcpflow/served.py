@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 from mcp import Client, ClientSession, MCPError, StdioServerParameters
 from mcp.client import Transport
 from mcp.client.session import IncomingMessage
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.server import MCPServer, Server
 
 from pytest_mcpflow.answers import Desk
@@ -33,9 +35,11 @@ __all__ = [
     "ClientFactory",
     "FakeSource",
     "OutsideSource",
+    "RecordedSource",
     "ServerSource",
     "Source",
     "client_factory",
+    "recorded_source",
     "refuse_outside",
     "source_of",
 ]
@@ -150,6 +154,38 @@ class OutsideSource(Source):
         return ServerStartError(f"{message}; {cure}")
 
 
+class RecordedSource(Source):
+    """A server whose every session is recorded.
+
+    Args:
+        source: The server.
+        path: The cassette to append to.
+        transport: What carries the messages: stdio, http or memory.
+        command: How the server is started or reached.
+    """
+
+    def __init__(self, source: Source, path: Path, *, transport: str, command: Sequence[str]) -> None:
+        self._source, self._path, self._transport, self._command = source, path, transport, command
+
+    def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
+        return self._connected(make_client)
+
+    @asynccontextmanager
+    async def _connected(self, make_client: ClientFactory) -> AsyncGenerator[Client]:
+        from pytest_mcpflow.cassette.tap import recorded
+        from pytest_mcpflow.cassette.writer import CassetteWriter
+
+        with CassetteWriter(self._path) as writer:
+            session = writer.session(transport=self._transport, command=self._command)
+
+            def make_recorded_client(transport: Transport | str, mode: str) -> Client:
+                carrier = streamable_http_client(transport) if isinstance(transport, str) else transport
+                return make_client(recorded(carrier, session), mode)
+
+            async with self._source.connect(make_recorded_client) as client:
+                yield client
+
+
 def client_factory(server: str, journal: Journal, desk: Desk, *, ours: bool) -> ClientFactory:
     """Makes clients whose requests are written down and whose questions are answered by the test."""
 
@@ -179,6 +215,19 @@ def source_of(
         return ServerSource(cast("Server[Any]", target), way=way, era=era)
     mode = era.client_mode if era is Era.HANDSHAKE else "auto"
     return OutsideSource(target, name, mode=mode, limit=limit)
+
+
+def recorded_source(
+    source: Source, target: Server[Any] | MCPServer | StdioServerParameters | Transport | str, path: Path
+) -> Source:
+    """The same server, recorded."""
+    match target:
+        case StdioServerParameters():
+            return RecordedSource(source, path, transport="stdio", command=[target.command, *target.args])
+        case str():
+            return RecordedSource(source, path, transport="http", command=[target])
+        case _:
+            return RecordedSource(source, path, transport="memory", command=[])
 
 
 def refuse_outside(name: str, target: object) -> None:
