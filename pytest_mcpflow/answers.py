@@ -35,12 +35,17 @@ class Desk:
             UnansweredQuestionError: The test named nobody who answers.
             HubError: The answer is not of the kind that was asked for.
         """
-        if self.answerer is None:
+        answerer: Answerer | None = self.answerer
+        if entry is not None:
+            if entry.abandoned:
+                raise ConnectionAbortedError(f"{question}; whoever made the call has given it up")
+            answerer = entry.answerer or answerer
+        if answerer is None:
             raise UnansweredQuestionError(
                 f"{question}; nobody answers: give the hub somebody with hub.answer_with(lambda question: ...), "
                 "or the scenario an `answer` method"
             )
-        answer = self.answerer(question)
+        answer = answerer(question)
         if inspect.isawaitable(answer):
             answer = await answer
         given = cast("object", answer)  # whatever its annotation promises
@@ -116,4 +121,4 @@ class Desk:
         if entry is not None:
             # So that the caller gets the error itself, and not its text by way of the server.
             entry.unanswered = error
-        return ErrorData(code=REFUSED, message=str(error))
+        return ErrorData(code=getattr(error, "code", REFUSED), message=str(error))

@@ -39,18 +39,37 @@ async def call_directly(
     timeout: float | None,
     on_progress: ProgressCallback | None,
 ) -> RawResult:
-    """Run a tool and close its entry; errors are those a client would get."""
-    try:
+    """Run a tool and close its entry; errors are those a client would get.
+
+    Raises:
+        RuntimeError: A fault made the answer break the tool's output schema, which a client notices.
+    """
+
+    async def send(others: Mapping[str, Any] | None, progress: ProgressCallback | None) -> RawResult:
         if spec.name in fake.withdrawn:
             raise _protocol_error(
                 INVALID_PARAMS, f"Unknown tool: {spec.name}; {nearest_phrase(spec.name, _offered(fake))}"
             )
-        call = _DirectCall(desk, entry, on_progress)
-        if timeout is None:
-            result = await invoke(fake, spec, arguments, call)
+        call = _DirectCall(desk, entry, progress)
+        try:
+            result = await invoke(fake, spec, arguments if others is None else others, call)
+        except Exception as error:
+            if entry.unanswered is None and not hasattr(error, "code"):
+                entry.crash = error
+            raise
+        ledger(entry, spec, result)
+        return result
+
+    faulted = None if journal.faults is None else journal.faults.about(entry)
+    try:
+        if faulted is not None:
+            async with asyncio.timeout(timeout):
+                result = await faulted.go_wrong(send, timeout=timeout, on_progress=on_progress)
+        elif timeout is None:
+            result = await send(None, on_progress)
         else:
             async with asyncio.timeout(timeout):
-                result = await invoke(fake, spec, arguments, call)
+                result = await send(None, on_progress)
     except asyncio.CancelledError:
         journal.cancel(entry)
         raise
@@ -62,11 +81,11 @@ async def call_directly(
         if entry.unanswered is not None or hasattr(error, "code"):
             journal.fail(entry, error)
         else:
-            entry.crash = error
             journal.fail(entry, _protocol_error(INTERNAL_ERROR, describe_crash(error)))
         raise
-    ledger(entry, spec, result)
     journal.close(entry, result)
+    if faulted is not None:
+        faulted.check(result)
     return result
 
 

@@ -12,6 +12,7 @@ __all__ = [
     "DifferentArgumentsError",
     "ExhaustedError",
     "FakeDefinitionError",
+    "FaultPlanError",
     "HubError",
     "MCPFlowError",
     "NeverRecordedError",
@@ -61,6 +62,13 @@ class ArgumentError(ToolError):
 
 class FakeDefinitionError(MCPFlowError, TypeError):
     """A fake cannot be served as written, for example a tool with an unannotated parameter. Correct the class."""
+
+
+class FaultPlanError(MCPFlowError):
+    """A plan of faults cannot be read, names what does not exist, or asked for a fault that never happened.
+
+    The message points at the place in the plan, and names what there is.
+    """
 
 
 class HubError(MCPFlowError):

@@ -169,6 +169,9 @@ class Fake:
     service: ClassVar[str]
     """The server name, by default the class name in kebab case (`S3Storage` is `s3-storage`)."""
 
+    service_error: ClassVar[str] = "500 Internal Server Error"
+    """What the service says when it fails inside; the fault `error` lets it."""
+
     seed: int = field(default=0, kw_only=True, repr=False, compare=False)
     issued: dict[str, int] = field(default_factory=dict[str, int], kw_only=True, repr=False, compare=False)
     takes: dict[str, float] = field(default_factory=dict[str, float], kw_only=True, repr=False, compare=False)

@@ -5,17 +5,32 @@ Everything is kept as JSON bytes: cheap to write, and nothing that a workflow ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic_core import from_json, to_json
 
 from pytest_mcpflow.clock import Clock
-from pytest_mcpflow.outcome import Answered, Asked, Cancelled, Failed, Outcome, Pending, Refused
+from pytest_mcpflow.outcome import Answered, Asked, Cancelled, Failed, Injected, Outcome, Pending, Refused
+from pytest_mcpflow.question import Answer, Question
 from pytest_mcpflow.transcript import Interaction
 
-__all__ = ["Entry", "Journal"]
+__all__ = ["Entry", "Faults", "GoingWrong", "Journal", "Progress", "Send"]
+
+
+class Progress(Protocol):
+    """Is told how far a call is."""
+
+    async def __call__(self, progress: float, total: float | None, message: str | None) -> None: ...
+
+
+class Send(Protocol):
+    """Sends a request on its way; the arguments are the caller's unless others are given."""
+
+    def __call__(
+        self, arguments: Mapping[str, Any] | None, on_progress: Progress | None, /
+    ) -> Awaitable[dict[str, Any]]: ...
 
 
 @dataclass(slots=True)
@@ -23,7 +38,9 @@ class Entry:
     """An interaction while it is being written.
 
     `key` names it on the wire. `crash` is what the fake raised and no service would say; `unanswered` is why a
-    question of the server got no answer. Either reaches the caller as itself.
+    question of the server got no answer. Either reaches the caller as itself. `fault` says what goes wrong with
+    it, and `answerer` answers questions in place of the test. A call is `abandoned` when its caller has given up,
+    and `is_sent` when the request is on its way.
     """
 
     key: str
@@ -40,6 +57,10 @@ class Entry:
     crash: BaseException | None = None
     unanswered: BaseException | None = None
     asked: list[Asked] = field(default_factory=list[Asked])
+    fault: Callable[[], Injected] | None = None
+    answerer: Callable[[Question], Awaitable[Answer]] | None = None
+    abandoned: bool = False
+    is_sent: bool = False
 
     def freeze(self) -> Interaction:
         return Interaction(
@@ -53,6 +74,7 @@ class Entry:
             method=self.method,
             context_id=self.context_id,
             asked=tuple(self.asked),
+            fault=None if self.fault is None else self.fault(),
         )
 
     def _outcome(self) -> Outcome:
@@ -61,12 +83,39 @@ class Entry:
         return self.outcome or Pending()
 
 
+class GoingWrong(Protocol):
+    """A call that goes wrong, for those who carry it."""
+
+    async def go_wrong(
+        self, send: Send, /, *, timeout: float | None, on_progress: Progress | None
+    ) -> dict[str, Any]:
+        """What the caller gets."""
+        ...
+
+    def check(self, result: Mapping[str, Any], /) -> None:
+        """Raise what a client raises of an answer that breaks its schema."""
+
+
+class Faults(Protocol):
+    """What makes calls go wrong, for those who carry them."""
+
+    def arm(self, entry: Entry, /) -> None:
+        """A tool is called."""
+
+    def about(self, entry: Entry, /) -> GoingWrong | None:
+        """The call as one that goes wrong, if it does."""
+
+    def took_effect(self, entry: Entry, /) -> None:
+        """A call has changed the world."""
+
+
 class Journal:
     """Opens and closes entries; an entry is closed once."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.entries: list[Entry] = []
+        self.faults: Faults | None = None
 
     def open(
         self, server: str, method: str, params: Mapping[str, Any], *, context_id: str | None = None
@@ -85,6 +134,8 @@ class Journal:
             arguments=to_json(params.get("arguments") or {}),
             context_id=context_id,
         )
+        if self.faults is not None and method == "tools/call":
+            self.faults.arm(entry)
         self.entries.append(entry)
         return entry
 
@@ -115,8 +166,10 @@ class Journal:
         return self.entries[number - 1] if 0 < number <= len(self.entries) else None
 
     def latest_open(self, server: str) -> Entry | None:
-        """The interaction with a server that began last and has no outcome yet."""
-        return next((e for e in reversed(self.entries) if e.server == server and e.until is None), None)
+        """The interaction with a server that began last and has no outcome yet, or was given up while it went on."""
+        latest = [each for each in reversed(self.entries) if each.server == server]
+        running = next((each for each in latest if each.until is None), None)
+        return running or next((each for each in latest if each.abandoned), None)
 
 
 def outcome_of(result: Mapping[str, Any]) -> Outcome:

@@ -11,6 +11,7 @@ __all__ = [
     "Asked",
     "Cancelled",
     "Failed",
+    "Injected",
     "Outcome",
     "Pending",
     "Refused",
@@ -80,6 +81,25 @@ class Asked:
 
     def __str__(self) -> str:
         return f"asked: {self.question} -> {'declined' if self.answer is None else shown_value(self.answer)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """What was made to go wrong with an interaction.
+
+    Args:
+        rule: The element of the plan.
+        effect: What is left of the effect, in words: `no effect`, `effect applied`, `effect applied late`; nothing
+            for a call that only reads.
+        seen: What the caller saw: `reply lost`.
+    """
+
+    rule: str
+    effect: str
+    seen: str
+
+    def __str__(self) -> str:
+        return f"{self.effect}, {self.seen}" if self.effect else self.seen
 
 
 def shown_arguments(arguments: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast, overload
 
 from pytest_mcpflow.errors import UnknownNameError
-from pytest_mcpflow.outcome import Answered, Asked, Outcome, Pending, shown_arguments
+from pytest_mcpflow.outcome import Answered, Asked, Injected, Outcome, Pending, shown_arguments
 
 __all__ = ["Interaction", "Latency", "Order", "Transcript"]
 
@@ -54,6 +54,7 @@ class Interaction:
         method: The protocol's method, `tools/call` for tools.
         context_id: The context the call was made in.
         asked: What the server asked meanwhile, and the answers.
+        fault: What was made to go wrong with it, if anything was.
     """
 
     at: float
@@ -66,6 +67,7 @@ class Interaction:
     method: str = "tools/call"
     context_id: str | None = None
     asked: tuple[Asked, ...] = ()
+    fault: Injected | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -83,7 +85,14 @@ class Interaction:
         return isinstance(self.outcome, Answered)
 
     def __str__(self) -> str:
-        return f"t={self.at:7.1f}  {self.call} -> {self.outcome}"
+        return f"t={self.at:7.1f}  {self.call} -> {self.ending}"
+
+    @property
+    def ending(self) -> str:
+        """How it ended, and what was made to go wrong."""
+        if self.fault is None:
+            return str(self.outcome)
+        return str(self.fault) if isinstance(self.outcome, Pending) else f"{self.fault}; {self.outcome}"
 
     @property
     def call(self) -> str:

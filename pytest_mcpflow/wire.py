@@ -10,19 +10,23 @@ import asyncio
 from collections.abc import Mapping
 from contextvars import ContextVar
 from importlib.metadata import version
-from typing import Any
+from typing import Any, cast
 
 import anyio
 from anyio.abc import TaskStatus
-from mcp import ClientSession
+from mcp import ClientSession, MCPError
 from mcp.shared.dispatcher import CallOptions, Dispatcher, OnNotify, OnNotifyIntercept, OnRequest
+from mcp_types import REQUEST_TIMEOUT
 
 from pytest_mcpflow.errors import HubError
-from pytest_mcpflow.journal import Entry, Journal
+from pytest_mcpflow.journal import Entry, GoingWrong, Journal, Progress
 from pytest_mcpflow.server import INTERACTION_KEY
 from pytest_mcpflow.transcript import NOISE
 
 __all__ = ["announced_entry", "current_entry", "tap"]
+
+_OURS = frozenset({"on_progress", "timeout"})
+"""What a call that goes wrong does not leave to the SDK."""
 
 announced_entry: ContextVar[Entry | None] = ContextVar("announced_entry", default=None)
 """The interaction that `hub.call_tool` has opened, for the request it leads to: calls stand in the order in which they
@@ -64,17 +68,25 @@ class _Tap:
     ) -> dict[str, Any]:
         asked = params or {}
         entry = self._in_rounds.pop(asked.get("requestState") or "", None)
-        if entry is None and method == "tools/call":
-            entry = announced_entry.get()
-            announced_entry.set(None)
+        announced = announced_entry.get()
+        if entry is None and method == "tools/call" and announced is not None and not announced.is_sent:
+            entry = announced
+            entry.is_sent = True
+        # The SDK asks for the list of tools in the middle of a call whose answer it has; no fault concerns that.
+        by_itself = method == "tools/list" and announced is not None and announced.server == self._server
         if entry is None:
             entry = self._journal.open(self._server, method, asked)
         if method not in NOISE:  # the SDK lists the tools by itself, after the call that the caller is in
             current_entry.set(entry)
         if self._ours and method == "tools/call":
             params = {**asked, "_meta": {**asked.get("_meta", {}), INTERACTION_KEY: entry.key}}
+        faults = self._journal.faults
+        faulted = None if faults is None or by_itself else faults.about(entry)
         try:
-            result = await self._inner.send_raw_request(method, params, opts)
+            if faulted is None:
+                result = await self._inner.send_raw_request(method, params, opts)
+            else:
+                result = await self._go_wrong(faulted, method, params or {}, opts)
         except asyncio.CancelledError:
             self._journal.cancel(entry)
             raise
@@ -86,6 +98,30 @@ class _Tap:
         else:
             self._journal.close(entry, result)
         return result
+
+    async def _go_wrong(
+        self, faulted: GoingWrong, method: str, params: Mapping[str, Any], opts: CallOptions | None
+    ) -> dict[str, Any]:
+        """The time limit is kept here, since a fault may keep the request from ever being sent."""
+        options = opts or CallOptions()
+        timeout = options.get("timeout")
+
+        async def send(arguments: Mapping[str, Any] | None, on_progress: Progress | None) -> dict[str, Any]:
+            sent = params if arguments is None else {**params, "arguments": arguments}
+            without_limit = {key: value for key, value in options.items() if key not in _OURS}
+            if on_progress is not None:
+                without_limit["on_progress"] = on_progress
+            return await self._inner.send_raw_request(method, sent, cast("CallOptions", without_limit))
+
+        limit = asyncio.timeout(timeout)
+        try:
+            async with limit:
+                result = await faulted.go_wrong(send, timeout=timeout, on_progress=options.get("on_progress"))
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise MCPError(REQUEST_TIMEOUT, f"Request {method!r} timed out") from None
+        return {"resultType": "complete", **result}  # what a fault made up has no tag, which 2026-07-28 demands
 
     async def notify(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None

@@ -1,0 +1,67 @@
+"""The kinds of faults that plans can name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from pytest_mcpflow.errors import FaultPlanError
+from pytest_mcpflow.faults import answers, broken, lost, refused, talking, world
+from pytest_mcpflow.faults.kind import FaultKind, arguments_of
+
+__all__ = ["KINDS", "kinds_with"]
+
+_SHIPPED: tuple[type[FaultKind], ...] = (
+    lost.LoseRequest,
+    lost.LoseReply,
+    lost.Late,
+    lost.Duplicate,
+    lost.Delay,
+    lost.Jitter,
+    lost.Timeout,
+    lost.Hang,
+    refused.Error,
+    refused.Refuse,
+    refused.RateLimit,
+    refused.AuthExpired,
+    broken.Disconnect,
+    broken.Crash,
+    broken.Restart,
+    broken.Outage,
+    answers.Stale,
+    answers.Partial,
+    answers.Malformed,
+    answers.SchemaDrift,
+    answers.ToolsChanged,
+    talking.Decline,
+    talking.Unanswered,
+    talking.ProgressStall,
+    talking.Reorder,
+    talking.CancelIgnored,
+    world.ClockJump,
+    world.Change,
+)
+
+KINDS: Mapping[str, type[FaultKind]] = MappingProxyType({kind.name: kind for kind in _SHIPPED})
+"""The kinds that ship, by name."""
+
+
+def kinds_with(more: Iterable[type[FaultKind]]) -> Mapping[str, type[FaultKind]]:
+    """The kinds that ship and these.
+
+    Raises:
+        FaultPlanError: Two have one name, or a plan's text could not give a kind its arguments.
+    """
+    kinds = dict(KINDS)
+    for kind in more:
+        if kind.name in kinds and kinds[kind.name] is not kind:
+            raise FaultPlanError(
+                f"two kinds of fault are named {kind.name!r}: {kinds[kind.name].__module__} has one, "
+                f"{kind.__module__} the other; give the second a `name` of its own"
+            )
+        try:
+            arguments_of(kind)
+        except TypeError as error:
+            raise FaultPlanError(str(error)) from error
+        kinds[kind.name] = kind
+    return MappingProxyType(kinds)

@@ -1,0 +1,218 @@
+"""Lets the calls of a hub go wrong as its plans say. The one place for it: between the transcript and the transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pytest_mcpflow.clock import Clock
+from pytest_mcpflow.errors import FaultPlanError, nearest_phrase
+from pytest_mcpflow.fake import Fake
+from pytest_mcpflow.faults.call import Answering, FaultedCall
+from pytest_mcpflow.faults.plan import Fault, FaultPlan
+from pytest_mcpflow.faults.text import pointing_at
+from pytest_mcpflow.journal import Entry
+from pytest_mcpflow.members import Member, Members
+from pytest_mcpflow.transcript import matches
+
+__all__ = ["Injector"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    fault: Fault
+    plan: FaultPlan
+    must_happen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Aftermath:
+    cause: FaultedCall
+    answering: Answering
+    tool: str | None
+    until: float | None
+
+    def concerns(self, entry: Entry, now: float) -> bool:
+        if entry.server != self.cause.server or (self.until is not None and now >= self.until):
+            return False
+        return self.tool is None or (entry.method == "tools/call" and entry.name == self.tool)
+
+
+class Injector:
+    """The faults of one hub.
+
+    `fired` counts how often each fault happened; `changes` are the changes of the world that plans can name.
+    """
+
+    def __init__(self, clock: Clock, members: Members) -> None:
+        self.clock = clock
+        self.fired: Counter[Fault] = Counter()
+        self.changes: dict[str, Callable[[], object]] = {}
+        self.beginnings: dict[str, Fake] = {}
+        self.earlier: dict[str, Fake] = {}
+        self._latest: dict[str, Fake] = {}
+        self._members = members
+        self._planned: list[_Planned] = []
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._armed: dict[str, FaultedCall] = {}
+        self._aftermaths: list[_Aftermath] = []
+        self._going_on: set[asyncio.Task[Any]] = set()
+        self._is_checked = False
+
+    def add(self, plan: FaultPlan, entries: Iterable[Entry], *, must_happen: bool) -> None:
+        """Follow a plan from here on; `entries` are the calls so far, which are counted."""
+        if not self._planned:
+            self._counts.update((each.server, each.name) for each in entries if each.method == "tools/call")
+        self._planned += [_Planned(fault, plan, must_happen) for fault in plan.faults]
+        self._is_checked = False
+
+    def check(self) -> None:
+        """Look whether everything in the plans can happen.
+
+        Raises:
+            FaultPlanError: A site or a change does not exist, or the fault cannot happen there.
+        """
+        for planned in self._planned:
+            objection = self._objection(planned.fault)
+            if objection is not None:
+                text = str(planned.plan)
+                raise pointing_at(text, text.index(str(planned.fault)), objection)
+        self._is_checked = True
+        if any(planned.fault.kind.remembers for planned in self._planned):
+            for member in self._members:
+                if member.fake is not None and member.name not in self.beginnings:
+                    self.beginnings[member.name] = self._latest[member.name] = deepcopy(member.fake)
+
+    def never_happened(self, *, demanded: bool = False) -> list[Fault]:
+        """The faults that never happened, all of them or those that were demanded to."""
+        return [
+            each.fault
+            for each in self._planned
+            if self.fired[each.fault] <= 0 and (each.must_happen or not demanded)
+        ]
+
+    def verify(self) -> None:
+        """Fail where a fault that had to happen did not.
+
+        Raises:
+            FaultPlanError: It did not, or the plan was wrong and the workflow went on.
+        """
+        if not self._is_checked:
+            self.check()
+        missing = self.never_happened(demanded=True)
+        if missing:
+            calls = {f"{server}.{tool}": count for (server, tool), count in self._counts.items()}
+            concerned = [
+                f"{name} was called {count} times" if count != 1 else f"{name} was called once"
+                for name, count in calls.items()
+                if matches(missing[0].site, name)
+            ]
+            told = ", ".join(concerned) or f"{missing[0].site} was never called"
+            raise FaultPlanError(f"never happened: {', '.join(map(str, missing))}; {told}")
+
+    # As calls pass
+
+    def arm(self, entry: Entry) -> None:
+        """A tool is called: find out whether the call goes wrong."""
+        if not self._is_checked:
+            self.check()
+        site = (entry.server, entry.name)
+        self._counts[site] += 1
+        number = self._counts[site]
+        for each in self._planned:
+            if each.fault.concerns(*site, number, at=entry.at, seed=each.plan.seed):
+                member = self._members.get(entry.server)
+                self._armed[entry.key] = FaultedCall(
+                    self, member, entry, each.fault, number=number, seed=each.plan.seed
+                )
+                return
+
+    def about(self, entry: Entry) -> FaultedCall | None:
+        """The call as one that goes wrong, if it does: by itself, or in the aftermath of another."""
+        for each in self._aftermaths:
+            if each.concerns(entry, self.clock.now()):
+                cause = each.cause
+                call = FaultedCall(
+                    self, self._members.get(entry.server), entry, cause.fault, number=cause.number, seed=0
+                )
+                call.answering = each.answering
+                self._armed[entry.key] = call
+                return call
+        return self._armed.get(entry.key)
+
+    def took_effect(self, entry: Entry) -> None:
+        """A call has changed the world."""
+        call = self._armed.get(entry.key)
+        if call is not None:
+            call.took_effect()
+        fake = self._members.get(entry.server).fake
+        if fake is not None and entry.server in self._latest:
+            self.earlier[entry.server] = self._latest[entry.server]
+            self._latest[entry.server] = deepcopy(fake)
+
+    def begin_aftermath(
+        self, cause: FaultedCall, answering: Answering, *, tool: str | None, until: float | None
+    ) -> None:
+        self._aftermaths.append(_Aftermath(cause, answering, tool, until))
+
+    # What goes on behind the caller's back
+
+    def keep(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
+        """Hold on to a task until it is done or the hub closes."""
+        self._going_on.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._going_on.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: whoever was concerned has heard of it
+
+    async def settle(self, limit: float) -> None:
+        """Wait for what is still on its way, at most `limit` seconds."""
+        while self._going_on and limit > 0:
+            before = self.clock.now()
+            await asyncio.wait(self._going_on, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+            limit -= max(self.clock.now() - before, 1e-3)
+
+    async def close(self) -> None:
+        """End what is still on its way."""
+        going_on = list(self._going_on)
+        for task in going_on:
+            task.cancel()
+        await asyncio.gather(*going_on, return_exceptions=True)
+
+    def _objection(self, fault: Fault) -> str | None:
+        if not self._members.may_be_called(fault.site):
+            known = nearest_phrase(fault.site, self._members.sites or self._members.names)
+            return f"no server of this hub has {fault.site!r}; {known}"
+        unknown = fault.kind.needs_change
+        if unknown is not None and unknown not in self.changes:
+            known = nearest_phrase(unknown, self.changes)
+            return (
+                f"no change of the world is called {unknown!r}; {known}. Define it with hub.define_change()"
+            )
+        objections = list(self._objections_of_tools(fault))
+        return objections[0] if objections and None not in objections else None
+
+    def _objections_of_tools(self, fault: Fault) -> Iterable[str | None]:
+        """What speaks against the fault at each tool that it names; `None` where nothing does."""
+        for member in self._members:
+            if member.tools is None:
+                if matches(fault.site, f"{member.name}.*") or self._names_tool_of(member, fault.site):
+                    yield None
+                continue
+            for tool, spec in member.tools.items():
+                if matches(fault.site, f"{member.name}.{tool}"):
+                    objection = fault.kind.objection(spec)
+                    yield None if objection is None else f"{fault.kind} at {member.name}.{tool}: {objection}"
+
+    @staticmethod
+    def _names_tool_of(member: Member, site: str) -> bool:
+        return "." not in site or site.startswith(f"{member.name}.")
