@@ -7,30 +7,27 @@ async with Hub() as hub:
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
-
-from pydantic_core import from_json
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pytest_mcpflow.answers import Desk
+from pytest_mcpflow.calls import Calls
 from pytest_mcpflow.cassette.modes import RecordMode
 from pytest_mcpflow.clock import EPOCH
 from pytest_mcpflow.context import Context, HubTool
-from pytest_mcpflow.direct import ProgressCallback, call_directly
+from pytest_mcpflow.direct import ProgressCallback
 from pytest_mcpflow.effects import Effects
-from pytest_mcpflow.errors import ArgumentError, CassetteError, HubError, ToolError, UnknownNameError
+from pytest_mcpflow.errors import CassetteError, HubError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.hub_clock import HubClock
 from pytest_mcpflow.journal import Journal
-from pytest_mcpflow.members import Member, Members
+from pytest_mcpflow.members import Members
 from pytest_mcpflow.question import Answerer
-from pytest_mcpflow.result import CallResult, text_of
-from pytest_mcpflow.schema import RawResult, contract_of
+from pytest_mcpflow.result import CallResult
+from pytest_mcpflow.schema import contract_of
 from pytest_mcpflow.transcript import Interaction, Transcript
 from pytest_mcpflow.vacuity import Promises
 from pytest_mcpflow.ways import Era, Way
@@ -42,7 +39,7 @@ if TYPE_CHECKING:
 
     from pytest_mcpflow.cassette.matching import SameRequest
     from pytest_mcpflow.faults.injector import Injector
-    from pytest_mcpflow.faults.plan import Fault, FaultPlan
+    from pytest_mcpflow.faults.plan import FaultPlan
     from pytest_mcpflow.served import Source
 
 __all__ = ["Hub"]
@@ -83,6 +80,11 @@ class Hub:
         self._promises = Promises()
         self._effects = Effects(self._journal)
         self._injector: Injector | None = None
+        self._calls = Calls(
+            *(way, self._members, self._journal, self._desk, self._effects, self._promises),
+            client=self.client,
+            start_clock=self.clock.start,
+        )
 
     # Servers in
 
@@ -227,30 +229,16 @@ class Hub:
             from pytest_mcpflow.faults.plan import FaultPlan
 
             plan = FaultPlan.parse(plan)
-        self._faults.add(plan, self._journal.entries, must_happen=must_happen)
-
-    def define_change(self, name: str, change: Callable[[], object]) -> None:
-        """Give a change of the world a name, for the fault `change(name)` to make."""
-        self._faults.changes[name] = change
+        self.faults.add(plan, self._journal.entries, must_happen=must_happen)
 
     @property
-    def faults_that_never_happened(self) -> tuple[Fault, ...]:
-        """The faults of the plans so far that concerned no call."""
-        return () if self._injector is None else tuple(self._injector.never_happened())
+    def faults(self) -> Injector:
+        """What goes wrong: changes that plans can name, what never happened, what is still on its way."""
+        if self._injector is None:
+            from pytest_mcpflow.faults.injector import Injector
 
-    def check_faults(self) -> None:
-        """Look whether every site and change in the plans exists; done by itself at the first call.
-
-        Raises:
-            FaultPlanError: One does not.
-        """
-        if self._injector is not None:
-            self._injector.check()
-
-    async def settle(self, *, limit: float = 3600.0) -> None:
-        """Wait until late requests have arrived, at most `limit` seconds."""
-        if self._injector is not None:
-            await self._injector.settle(limit)
+            self._injector = self._journal.faults = Injector(self.clock, self._members)
+        return self._injector
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -284,7 +272,9 @@ class Hub:
             ServerStartError: The server could not be reached.
             CassetteError: The server is a recording that has no answer to this call.
         """
-        return self._promises.track(name, self._call(name, arguments or {}, context_id, timeout, on_progress))
+        return self._promises.track(
+            name, self._calls.call(name, arguments or {}, context_id, timeout, on_progress)
+        )
 
     async def client(self, name: str) -> Client:
         """The connected client of one server, a real `mcp.Client`. The hub closes it.
@@ -380,93 +370,3 @@ class Hub:
         if self._injector is not None:
             self._injector.verify()
         self._promises.verify(self._journal.entries, self.servers, calls_expected=calls_expected)
-
-    # Inside
-
-    async def _call(
-        self,
-        name: str,
-        arguments: Mapping[str, Any],
-        context_id: str | None,
-        timeout: float | None,
-        on_progress: ProgressCallback | None,
-    ) -> CallResult:
-        member, tool = self._members.resolve(name)
-        self.clock.start()
-        if member.tools is not None and tool not in member.tools:
-            error = UnknownNameError("tool", name, (f"{member.name}.{known}" for known in member.tools))
-            params = {"name": tool, "arguments": arguments}
-            self._journal.fail(
-                self._journal.open(member.name, "tools/call", params, context_id=context_id), error
-            )
-            raise error
-        if self.way is Way.DIRECT and member.fake is not None and member.tools is not None:
-            params = {"name": tool, "arguments": arguments}
-            raw = await call_directly(
-                member.fake,
-                member.tools[tool],
-                arguments,
-                journal=self._journal,
-                entry=self._journal.open(member.name, "tools/call", params, context_id=context_id),
-                desk=self._desk,
-                ledger=self._effects.answered,
-                timeout=timeout,
-                on_progress=on_progress,
-            )
-        else:
-            raw = await self._call_through_client(member, tool, arguments, context_id, timeout, on_progress)
-        if raw.get("isError"):
-            text = text_of(raw)
-            raise (ArgumentError if text.startswith("Invalid arguments for ") else ToolError)(
-                member.name, tool, text
-            )
-        return CallResult(raw)
-
-    async def _call_through_client(
-        self,
-        member: Member,
-        tool: str,
-        arguments: Mapping[str, Any],
-        context_id: str | None,
-        timeout: float | None,
-        on_progress: ProgressCallback | None,
-    ) -> RawResult:
-        from pytest_mcpflow.wire import announced_entry
-
-        params = {"name": tool, "arguments": arguments}
-        entry = self._journal.open(member.name, "tools/call", params, context_id=context_id)
-        try:
-            client = await self.client(member.name)
-            with _set(announced_entry, entry):
-                await client.call_tool(
-                    tool, dict(arguments), read_timeout_seconds=timeout, progress_callback=on_progress
-                )
-        except asyncio.CancelledError:
-            self._journal.cancel(entry)
-            raise
-        except Exception as error:
-            if entry.until is None:
-                self._journal.fail(entry, entry.unanswered or error)
-            cause = entry.unanswered or entry.crash or self._promises.miss_behind(error)
-            if cause is not None:
-                raise cause from None
-            raise
-        assert entry.result is not None
-        return cast("RawResult", from_json(entry.result))
-
-    @property
-    def _faults(self) -> Injector:
-        if self._injector is None:
-            from pytest_mcpflow.faults.injector import Injector
-
-            self._injector = self._journal.faults = Injector(self.clock, self._members)
-        return self._injector
-
-
-@contextmanager
-def _set(variable: Any, value: Any) -> Generator[None]:
-    token = variable.set(value)
-    try:
-        yield
-    finally:
-        variable.reset(token)

@@ -46,6 +46,7 @@ LAYERS = (
     ("faults", "wire"),
     ("answers", "cassette"),
     ("direct", "served"),
+    ("calls",),
     ("hub",),
     ("scenario",),
     ("scenarios",),

@@ -1,0 +1,120 @@
+"""How a hub's tool call finds its way: to a fake's method, or through a client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic_core import from_json
+
+from pytest_mcpflow.answers import Desk
+from pytest_mcpflow.direct import ProgressCallback, call_directly
+from pytest_mcpflow.effects import Effects
+from pytest_mcpflow.errors import ArgumentError, ToolError, UnknownNameError
+from pytest_mcpflow.journal import Journal
+from pytest_mcpflow.members import Member, Members
+from pytest_mcpflow.result import CallResult, text_of
+from pytest_mcpflow.schema import RawResult
+from pytest_mcpflow.vacuity import Promises
+from pytest_mcpflow.ways import Way
+
+if TYPE_CHECKING:
+    from mcp import Client
+
+__all__ = ["Calls"]
+
+
+@dataclass(frozen=True, eq=False)
+class Calls:
+    """The tool calls of one hub, and all that has a part in them."""
+
+    way: Way
+    members: Members
+    journal: Journal
+    desk: Desk
+    effects: Effects
+    promises: Promises
+    client: Callable[[str], Awaitable[Client]]
+    start_clock: Callable[[], None]
+
+    async def call(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        context_id: str | None,
+        timeout: float | None,
+        on_progress: ProgressCallback | None,
+    ) -> CallResult:
+        """See `Hub.call_tool`."""
+        member, tool = self.members.resolve(name)
+        self.start_clock()
+        params = {"name": tool, "arguments": arguments}
+        if member.tools is not None and tool not in member.tools:
+            error = UnknownNameError("tool", name, (f"{member.name}.{known}" for known in member.tools))
+            entry = self.journal.open(member.name, "tools/call", params, context_id=context_id)
+            self.journal.fail(entry, error)
+            raise error
+        if self.way is Way.DIRECT and member.fake is not None and member.tools is not None:
+            raw = await call_directly(
+                member.fake,
+                member.tools[tool],
+                arguments,
+                journal=self.journal,
+                entry=self.journal.open(member.name, "tools/call", params, context_id=context_id),
+                desk=self.desk,
+                ledger=self.effects.answered,
+                timeout=timeout,
+                on_progress=on_progress,
+            )
+        else:
+            raw = await self._through_client(member, tool, arguments, context_id, timeout, on_progress)
+        if raw.get("isError"):
+            text = text_of(raw)
+            raise (ArgumentError if text.startswith("Invalid arguments for ") else ToolError)(
+                member.name, tool, text
+            )
+        return CallResult(raw)
+
+    async def _through_client(
+        self,
+        member: Member,
+        tool: str,
+        arguments: Mapping[str, Any],
+        context_id: str | None,
+        timeout: float | None,
+        on_progress: ProgressCallback | None,
+    ) -> RawResult:
+        from pytest_mcpflow.wire import announced_entry
+
+        params = {"name": tool, "arguments": arguments}
+        entry = self.journal.open(member.name, "tools/call", params, context_id=context_id)
+        try:
+            client = await self.client(member.name)
+            with _set(announced_entry, entry):
+                await client.call_tool(
+                    tool, dict(arguments), read_timeout_seconds=timeout, progress_callback=on_progress
+                )
+        except asyncio.CancelledError:
+            self.journal.cancel(entry)
+            raise
+        except Exception as error:
+            if entry.until is None:
+                self.journal.fail(entry, entry.unanswered or error)
+            cause = entry.unanswered or entry.crash or self.promises.miss_behind(error)
+            if cause is not None:
+                raise cause from None
+            raise
+        assert entry.result is not None
+        return cast("RawResult", from_json(entry.result))
+
+
+@contextmanager
+def _set(variable: Any, value: Any) -> Generator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
