@@ -24,7 +24,7 @@ from pytest_mcpflow.errors import CassetteError, HubError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.hub_clock import HubClock
 from pytest_mcpflow.journal import Journal
-from pytest_mcpflow.members import Members
+from pytest_mcpflow.members import Member, Members
 from pytest_mcpflow.question import Answerer
 from pytest_mcpflow.result import CallResult
 from pytest_mcpflow.schema import contract_of
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from pytest_mcpflow.cassette.matching import SameRequest
     from pytest_mcpflow.faults.injector import Injector
     from pytest_mcpflow.faults.plan import FaultPlan
-    from pytest_mcpflow.served import Source
+    from pytest_mcpflow.served import CassetteSource, Source
 
 __all__ = ["Hub"]
 
@@ -131,22 +131,38 @@ class Hub:
         known_as = name or getattr(target, "name", None)
         if not isinstance(known_as, str):
             raise HubError(f"hub.use({target!r}) needs a name=, the first half of `server.tool` in calls")
-        from pytest_mcpflow.served import recorded_source, refuse_outside, source_of
+        from pytest_mcpflow.served import (
+            CassetteSource,
+            StandIn,
+            recorded_source,
+            refuse_outside,
+            source_of,
+        )
 
-        path = None if cassette is None else self._cassettes / cassette
-        if path is not None and self.record.replays(path):
-            self._replay_in_place(path, known_as)
+        def live() -> Source:
+            return source_of(target, known_as, way=self.way, era=self.era, limit=connect_timeout)
+
+        if cassette is None:
+            if self.clock.virtual_time:
+                refuse_outside(known_as, target)
+            self._members.add(known_as, live)
             return
-        if path is None and self.clock.virtual_time:
-            refuse_outside(known_as, target)
-        if path is not None and self.record is RecordMode.REWRITE:
-            path.unlink(missing_ok=True)
-
-        def source() -> Source:
-            live = source_of(target, known_as, way=self.way, era=self.era, limit=connect_timeout)
-            return live if path is None else recorded_source(live, target, path)
-
-        self._members.add(known_as, source)
+        path = self._cassettes / cassette
+        if not self.record.replays(path):
+            if self.record is RecordMode.REWRITE:
+                path.unlink(missing_ok=True)
+            self._members.add(known_as, lambda: recorded_source(live(), target, path))
+            return
+        if not path.exists():
+            raise CassetteError(
+                f"there is no cassette {path} of {known_as}; record it where the server can be reached: "
+                "pytest --mcp-record=once"
+            )
+        source = CassetteSource(path, name=known_as)
+        member = self._replay(source, allow_unused=self.record is RecordMode.NEW)
+        if self.record is RecordMode.NEW:
+            recorded = recorded_source(live(), target, path)
+            member.stand_in = StandIn(known_as, recorded, self._desk, source.player.forgive)
 
     def replay(
         self,
@@ -180,26 +196,12 @@ class Hub:
             HubError: There is a server of that name already.
         """
         from pytest_mcpflow.cassette.matching import Matching
-        from pytest_mcpflow.cassette.player import Player, Tape
-        from pytest_mcpflow.cassette.replay import ReplayTransport
-        from pytest_mcpflow.served import OutsideSource
+        from pytest_mcpflow.served import CassetteSource
 
+        matching = Matching(tuple(ignore), ordered, same)
         path = self._cassettes / cassette
-        tape = Tape.load(path, Matching(tuple(ignore), ordered, same))
-        known_as = name or tape.cassette.server_name or path.stem
-        player = Player(tape, known_as)
-        mode = (era or Era(tape.cassette.era)).client_mode
-        transport = ReplayTransport(player, timing=timing)
-        self._members.add(known_as, lambda: OutsideSource(transport, known_as, mode=mode, limit=60.0))
-        self._promises.replay(player, allow_unused=allow_unused)
-
-    def _replay_in_place(self, cassette: Path, name: str) -> None:
-        if not cassette.exists():
-            raise CassetteError(
-                f"there is no cassette {cassette} of {name}; record it: pytest --mcp-record=once, "
-                "where the server can be reached"
-            )
-        self.replay(cassette, name=name)
+        source = CassetteSource(path, name=name, era=era, matching=matching, timing=timing)
+        self._replay(source, allow_unused=allow_unused)
 
     def answer_with(self, answerer: Answerer) -> None:
         """Let `answerer` answer what servers ask.
@@ -290,7 +292,10 @@ class Hub:
         self.clock.start()
         if member.connection is None:
             source = member.source = member.source or member.make_source()
-            make_client = client_factory(name, self._journal, self._desk, ours=member.fake is not None)
+            is_ours = member.fake is not None
+            make_client = client_factory(
+                name, self._journal, self._desk, ours=is_ours, elsewhere=member.stand_in
+            )
             member.connection = Connection(name, lambda: source.connect(make_client))
         return await member.connection.client()
 
@@ -344,11 +349,12 @@ class Hub:
             await self._injector.close()
         for member in reversed(list(self._members)):
             connection, member.connection = member.connection, None
-            if connection is not None:
-                try:
-                    await connection.close()
-                except Exception as error:
-                    errors.append(error)
+            for each in (connection, member.stand_in):
+                if each is not None:
+                    try:
+                        await each.close()
+                    except Exception as error:
+                        errors.append(error)
         self.clock.stop()
         if errors:
             raise errors[0]
@@ -370,3 +376,10 @@ class Hub:
         if self._injector is not None:
             self._injector.verify()
         self._promises.verify(self._journal.entries, self.servers, calls_expected=calls_expected)
+
+    # Inside
+
+    def _replay(self, source: CassetteSource, *, allow_unused: bool) -> Member:
+        member = self._members.add(source.name, lambda: source)
+        self._promises.replay(source.player, allow_unused=allow_unused)
+        return member

@@ -13,14 +13,17 @@ from pytest_mcpflow.transcript import matches
 
 if TYPE_CHECKING:
     from pytest_mcpflow.connection import Connection
-    from pytest_mcpflow.served import Source
+    from pytest_mcpflow.served import Source, StandIn
 
 __all__ = ["Member", "Members"]
 
 
 @dataclass(slots=True)
 class Member:
-    """A server of a hub. `fake` and its `tools` are known where it is served here."""
+    """A server of a hub.
+
+    `fake` and its `tools` are known where it is served here; `stand_in` answers what the connected server has not got.
+    """
 
     name: str
     make_source: Callable[[], Source]
@@ -28,6 +31,7 @@ class Member:
     tools: Mapping[str, ToolSpec] | None = None
     source: Source | None = None
     connection: Connection | None = None
+    stand_in: StandIn | None = None
 
 
 class Members:

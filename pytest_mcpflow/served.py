@@ -19,7 +19,12 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server import MCPServer, Server
 
 from pytest_mcpflow.answers import Desk
-from pytest_mcpflow.connection import unwrapped
+from pytest_mcpflow.cassette.matching import Matching
+from pytest_mcpflow.cassette.player import Player, Tape
+from pytest_mcpflow.cassette.replay import ReplayTransport
+from pytest_mcpflow.cassette.tap import recorded
+from pytest_mcpflow.cassette.writer import CassetteWriter
+from pytest_mcpflow.connection import Connection, unwrapped
 from pytest_mcpflow.errors import ServerStartError, VirtualTimeError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.journal import Journal
@@ -29,15 +34,17 @@ from pytest_mcpflow.serve.memory import memory_transport
 from pytest_mcpflow.serve.stdio import stdio_transport
 from pytest_mcpflow.server import Ledger, serve_fake
 from pytest_mcpflow.ways import Era, Way
-from pytest_mcpflow.wire import tap
+from pytest_mcpflow.wire import Elsewhere, tap
 
 __all__ = [
+    "CassetteSource",
     "ClientFactory",
     "FakeSource",
     "OutsideSource",
     "RecordedSource",
     "ServerSource",
     "Source",
+    "StandIn",
     "client_factory",
     "recorded_source",
     "refuse_outside",
@@ -154,6 +161,36 @@ class OutsideSource(Source):
         return ServerStartError(f"{message}; {cure}")
 
 
+class CassetteSource(OutsideSource):
+    """A cassette in place of a server.
+
+    Args:
+        path: The cassette.
+        name: The server's name in the hub, in place of what the server called itself.
+        era: The protocol era to speak, in place of the one of the recording.
+        matching: By which rule a request finds its answer.
+        timing: Whether answers take as long as they took.
+
+    Raises:
+        CassetteError: The cassette is missing or broken.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        era: Era | None = None,
+        matching: Matching | None = None,
+        timing: bool = False,
+    ) -> None:
+        tape = Tape.load(path, matching)
+        self.name = name or tape.cassette.server_name or path.stem
+        self.player = Player(tape, self.name)
+        mode = (era or Era(tape.cassette.era)).client_mode
+        super().__init__(ReplayTransport(self.player, timing=timing), self.name, mode=mode, limit=60.0)
+
+
 class RecordedSource(Source):
     """A server whose every session is recorded.
 
@@ -172,9 +209,6 @@ class RecordedSource(Source):
 
     @asynccontextmanager
     async def _connected(self, make_client: ClientFactory) -> AsyncGenerator[Client]:
-        from pytest_mcpflow.cassette.tap import recorded
-        from pytest_mcpflow.cassette.writer import CassetteWriter
-
         with CassetteWriter(self._path) as writer:
             session = writer.session(transport=self._transport, command=self._command)
 
@@ -186,8 +220,37 @@ class RecordedSource(Source):
                 yield client
 
 
-def client_factory(server: str, journal: Journal, desk: Desk, *, ours: bool) -> ClientFactory:
-    """Makes clients whose requests are written down and whose questions are answered by the test."""
+class StandIn:
+    """The live server behind a cassette that has not everything; started when it is needed for the first time.
+
+    Args:
+        name: The server's name in the hub.
+        source: The server, recorded.
+        desk: Who answers what it asks.
+        forgive: Takes back that the cassette had no answer; whether that was what failed.
+    """
+
+    def __init__(self, name: str, source: Source, desk: Desk, forgive: Callable[[str], bool]) -> None:
+        make_client = client_factory(name, None, desk, ours=False)
+        self._connection = Connection(name, lambda: source.connect(make_client))
+        self._forgive = forgive
+
+    async def session_for(self, error: MCPError) -> ClientSession | None:
+        """The session that answers in place of one that failed with `error`, if that was for want of a recording."""
+        return (await self._connection.client()).session if self._forgive(str(error)) else None
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+def client_factory(
+    server: str, journal: Journal | None, desk: Desk, *, ours: bool, elsewhere: Elsewhere | None = None
+) -> ClientFactory:
+    """Makes clients whose requests are written down, if there is a journal, and whose questions the test answers."""
+
+    def connected(session: ClientSession) -> None:
+        if journal is not None:
+            tap(session, server, journal, ours=ours, elsewhere=elsewhere)
 
     def make_client(transport: Transport, mode: str) -> Client:
         return _HubClient(
@@ -196,7 +259,7 @@ def client_factory(server: str, journal: Journal, desk: Desk, *, ours: bool) -> 
             elicitation_callback=desk.elicitation_callback(server),
             sampling_callback=desk.sampling_callback(server),
             cache=None,  # an answer out of a cache would be a call that nobody sees
-            on_connected=lambda session: tap(session, server, journal, ours=ours),
+            on_connected=connected,
         )
 
     return make_client

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping
 from contextvars import ContextVar
 from importlib.metadata import version
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import anyio
 from anyio.abc import TaskStatus
@@ -23,7 +23,7 @@ from pytest_mcpflow.journal import Entry, GoingWrong, Journal, Progress
 from pytest_mcpflow.server import INTERACTION_KEY
 from pytest_mcpflow.transcript import NOISE
 
-__all__ = ["announced_entry", "current_entry", "tap"]
+__all__ = ["Elsewhere", "announced_entry", "current_entry", "tap"]
 
 _OURS = frozenset({"on_progress", "timeout"})
 """What a call that goes wrong does not leave to the SDK."""
@@ -36,7 +36,20 @@ current_entry: ContextVar[Entry | None] = ContextVar("current_entry", default=No
 """The interaction that the running task is in the middle of."""
 
 
-def tap(session: ClientSession, server: str, journal: Journal, *, ours: bool) -> None:
+class Elsewhere(Protocol):
+    """Knows another session that may answer where this one failed."""
+
+    async def session_for(self, error: MCPError) -> ClientSession | None: ...
+
+
+def tap(
+    session: ClientSession,
+    server: str,
+    journal: Journal,
+    *,
+    ours: bool,
+    elsewhere: Elsewhere | None = None,
+) -> None:
     """Write every request of `session` into the journal.
 
     Args:
@@ -44,23 +57,38 @@ def tap(session: ClientSession, server: str, journal: Journal, *, ours: bool) ->
         server: Its name in the hub.
         journal: Where to write.
         ours: Whether the server is a fake of this process, which is then told the number of the interaction.
+        elsewhere: Where to ask once more what failed here.
 
     Raises:
         HubError: The SDK has moved the seam.
     """
+    # The SDK has no public hook on a client's requests; the attribute is checked.
+    session._dispatcher = _Tap(  # pyright: ignore[reportPrivateUsage]
+        _dispatcher(session), server, journal, ours, elsewhere
+    )
+
+
+def _dispatcher(session: ClientSession) -> Dispatcher[Any]:
     inner: Any = getattr(session, "_dispatcher", None)
     if not callable(getattr(inner, "send_raw_request", None)):
         raise HubError(
             f"mcp {version('mcp')} has no ClientSession._dispatcher.send_raw_request any more, where pytest-mcpflow "
             "sees a client's requests; use a version of pytest-mcpflow made for this one"
         )
-    # The SDK has no public hook on a client's requests; the attribute is checked above.
-    session._dispatcher = _Tap(inner, server, journal, ours)  # pyright: ignore[reportPrivateUsage]
+    return cast("Dispatcher[Any]", inner)
 
 
 class _Tap:
-    def __init__(self, inner: Dispatcher[Any], server: str, journal: Journal, ours: bool) -> None:
+    def __init__(
+        self,
+        inner: Dispatcher[Any],
+        server: str,
+        journal: Journal,
+        ours: bool,
+        elsewhere: Elsewhere | None,
+    ) -> None:
         self._inner, self._server, self._journal, self._ours = inner, server, journal, ours
+        self._elsewhere = elsewhere
         self._in_rounds: dict[str, Entry] = {}
 
     async def send_raw_request(
@@ -84,7 +112,7 @@ class _Tap:
         faulted = None if faults is None or by_itself else faults.about(entry)
         try:
             if faulted is None:
-                result = await self._inner.send_raw_request(method, params, opts)
+                result = await self._request(method, params, opts)
             else:
                 result = await self._go_wrong(faulted, method, params or {}, opts)
         except asyncio.CancelledError:
@@ -121,7 +149,21 @@ class _Tap:
             if not limit.expired():
                 raise
             raise MCPError(REQUEST_TIMEOUT, f"Request {method!r} timed out") from None
-        return {"resultType": "complete", **result}  # what a fault made up has no tag, which 2026-07-28 demands
+        return {
+            "resultType": "complete",
+            **result,
+        }  # what a fault made up has no tag, which 2026-07-28 demands
+
+    async def _request(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None
+    ) -> dict[str, Any]:
+        try:
+            return await self._inner.send_raw_request(method, params, opts)
+        except MCPError as error:
+            other = None if self._elsewhere is None else await self._elsewhere.session_for(error)
+            if other is None:
+                raise
+        return await _dispatcher(other).send_raw_request(method, params, opts)
 
     async def notify(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None

@@ -119,6 +119,13 @@ class Player:
         self._played.add(recorded[turn].line)
         return recorded[turn]
 
+    def forgive(self, message: str) -> bool:
+        """Take back a miss, since somebody else answered; whether there was one."""
+        kept = [miss for miss in self.misses if str(miss) != message]
+        forgiven = len(kept) < len(self.misses)
+        self.misses[:] = kept
+        return forgiven
+
     def unused(self) -> list[str]:
         """The recorded tool calls that nobody asked for."""
         calls = self.tape.of_method(CALL)
