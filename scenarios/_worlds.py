@@ -7,14 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from pytest_mcpflow import Hub, Run, invariant
+from pytest_mcpflow import Answered, Hub, Run, invariant
 from pytest_mcpflow.fakes.communication_hub import CommunicationHub
 from pytest_mcpflow.fakes.desktop_commander import Commit, DesktopCommander, Repository, Script
 from pytest_mcpflow.fakes.github import Branch, GitHub, repository
 from pytest_mcpflow.fakes.github import Commit as HostedCommit
 from pytest_mcpflow.fakes.github import Repository as HostedRepository
 
-__all__ = ["SECRET", "Guarded", "Heard", "checkout", "connect_remote", "hosting", "outcomes", "succeeded"]
+__all__ = [
+    "SECRET",
+    "Guarded",
+    "Heard",
+    "checkout",
+    "connect_remote",
+    "hosting",
+    "outcomes",
+    "succeeded",
+    "tests_passed_before",
+]
 
 SECRET = "placeholder-for-a-secret-of-the-desktop"  # noqa: S105 - what must not leave the desktop, not a password
 
@@ -53,6 +63,17 @@ def outcomes(desktop: DesktopCommander, prefix: str) -> list[tuple[str, int]]:
     """Commands that begin so, and how they ended; one that was repeated with the same end counts once."""
     ran = [(each.command, each.exit_code) for each in desktop.history if each.command.startswith(prefix)]
     return [key for key, _ in itertools.groupby(ran)]
+
+
+def tests_passed_before(run: Run, tests: str, *then: str) -> bool:
+    """Whether the last test run that was seen before each of these calls passed; `tests` begins their commands."""
+    passed = False
+    for each in run.transcript:
+        if each.name == "execute_command" and str(each.arguments["command"]).startswith(tests):
+            passed = isinstance(each.outcome, Answered) and each.outcome.value["exit_code"] == 0
+        if each.name in then and not passed:
+            return False
+    return True
 
 
 def succeeded(result: Any) -> bool:

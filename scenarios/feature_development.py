@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answer, Answered, Hub, Interaction, Question, Run, Scenario, invariant
+from pytest_mcpflow import Answer, Hub, Interaction, Question, Run, Scenario, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.github import GitHub
 from pytest_mcpflow.scenarios._feature_workflow import (
@@ -20,7 +20,15 @@ from pytest_mcpflow.scenarios._feature_workflow import (
     Feature,
     FeatureReport,
 )
-from pytest_mcpflow.scenarios._worlds import Guarded, checkout, connect_remote, hosting, outcomes, succeeded
+from pytest_mcpflow.scenarios._worlds import (
+    Guarded,
+    checkout,
+    connect_remote,
+    hosting,
+    outcomes,
+    succeeded,
+    tests_passed_before,
+)
 
 __all__ = ["FeatureDevelopment", "FeatureReport"]
 
@@ -111,11 +119,7 @@ class FeatureDevelopment(Guarded, Scenario):
     @invariant
     def no_pull_request_while_tests_fail(self, run: Run) -> None:
         """A pull request is opened only if the last test run that was seen passed."""
-        passed = False
-        for each in run.transcript:
-            if each.name == "execute_command" and each.arguments["command"].startswith("npm test"):
-                passed = isinstance(each.outcome, Answered) and each.outcome.value["exit_code"] == 0
-            assert passed or each.name != "create_pull_request", each.call
+        assert tests_passed_before(run, "npm test", "create_pull_request")
 
     @invariant
     def what_is_proposed_was_tested(self, run: Run) -> None:
