@@ -14,7 +14,7 @@ from typing import Any
 from mcp import MCPError
 from mcp.types import REQUEST_TIMEOUT
 
-from pytest_mcpflow import CallResult, Context, Hub, ToolError, Workflow
+from pytest_mcpflow import CallResult, Context, Hub, ToolError, UnknownNameError, Workflow
 from pytest_mcpflow.direct import ProgressCallback
 from pytest_mcpflow.journal import Entry
 from pytest_mcpflow.transcript import matches
@@ -70,6 +70,8 @@ class _FaultyHub(Hub):
         timeout: float | None = None,
         on_progress: ProgressCallback | None = None,
     ) -> Coroutine[Any, Any, CallResult]:
+        if name.partition(".")[0] not in self._world.servers:
+            return self._world.call_tool(name, arguments, context_id)  # no call at all, and in no transcript
         number, self._count = self._count, self._count + 1
         for key, fault in self._wrong.items():
             if key == number or (isinstance(key, str) and matches(key, name)):
@@ -125,6 +127,6 @@ class _FaultyHub(Hub):
         """Call the world, and find the entry of this call among those that other calls make meanwhile."""
         self._delivered += 1
         mark = f"delivered behind the workflow's back: {self._delivered}"
-        with contextlib.suppress(ToolError, MCPError):
+        with contextlib.suppress(ToolError, MCPError, UnknownNameError):
             await self._world.call_tool(name, arguments, mark, timeout=timeout)
         return next(entry for entry in self._journal.entries if entry.context_id == mark)

@@ -1,0 +1,153 @@
+"""A board asks a cluster that is away for a while, and leaves it alone meanwhile."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+
+from pytest_mcpflow import Hub, Interaction, Run, Transcript, invariant
+from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Outage, Revision
+from pytest_mcpflow.scenarios._circuit_breaker_workflow import LOOKS, Board, watch
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
+
+__all__ = ["Board", "CircuitBreaker"]
+
+GET, STATUS, TOP = "kubernetes.kubectl_get", "kubernetes.kubectl_rollout_status", "kubernetes.kubectl_top"
+REST_SECONDS = 60.0
+
+
+def _cluster() -> Kubernetes:
+    running = [
+        Deployment("app", namespace, replicas, [Revision(1, "app:1.4", {}, -3600.0, "apply")])
+        for namespace, replicas in (("production", 3), ("staging", 1))
+    ]
+    return Kubernetes(
+        deployments={f"{each.namespace}/app": each for each in running},
+        # Away once for good and all, then three times for a moment.
+        outages=[Outage(60, 150), Outage(220, 225), Outage(260, 265), Outage(300, 305)],
+        takes={"kubectl_get": 0.5, "kubectl_rollout_status": 0.5},
+    )
+
+
+@dataclass
+class CircuitBreaker(CrossServer):
+    """Show how a cluster is, every 20 seconds for seven minutes, and spare it while it does not answer.
+
+    A tool that failed three times in a row, or half of at least five times, is left alone for 60 seconds; then one call
+    shows whether it answers again. Tools that the cluster does not have (`kubectl_top`) do not count as failures.
+    """
+
+    tags = ("resilience",)
+
+    cluster: Kubernetes = field(default_factory=_cluster)
+
+    async def workflow(self, hub: Hub) -> Board:
+        with context_of(hub, self.name) as context_id:
+            return await watch(hub, context_id)
+
+    def expect(self, run: Run) -> None:
+        began = {
+            site: [each.at for each in run.transcript if each.site == site] for site in (GET, STATUS, TOP)
+        }
+        # Three in a row at t=60; a probe that fails at 140, and at 220, and at 300; one that succeeds at 380.
+        assert began[GET] == sorted([*[0, 20, 40, 60, 400, 420] * 3, 140, 220, 300, 380])
+        # Three in a row at t=60 to 100; a probe at 180; then half of the calls from 200 to 300; a probe at 380.
+        assert began[STATUS] == [*range(0, 101, 20), *range(180, 301, 20), 380, 400, 420]
+        # What the cluster does not have is asked for every minute, and never counts.
+        assert began[TOP] == [*range(0, 421, 60)]
+        assert run.result.missing == (TOP, "grafana.get_dashboard")
+        get, status = "mcp_kubernetes_kubectl_get", "mcp_kubernetes_kubectl_rollout_status"
+        assert run.result.changes == (
+            *((60.5, get, "open"), (100.5, status, "open"), (180.5, status, "closed")),
+            *((300.5, status, "open"), (380.5, get, "closed"), (380.5, status, "closed")),
+        )
+        told: list[tuple[str, str]] = [(each.message, each.severity) for each in self.people.alerts]
+        told += [(sent.message, sent.priority) for sent in self.people.notifications]
+        loud = {"open": "high", "closed": "normal"}
+        assert sorted(told) == sorted(
+            (f"Circuit {name} is {state} since t={at:g}", loud[state])
+            for at, name, state in run.result.changes
+        )
+        shown = [(each.look, each.state, each.answer) for each in run.result.sights if each.at == 80]
+        before = {each.look: each.answer for each in run.result.sights if each.at == 40}
+        assert [(look, state) for look, state, _ in sorted(shown, key=lambda each: each[0])] == [
+            *((number, "fallback") for number in range(3)),
+            (3, "failed"),
+        ]
+        assert all(answer == before[look] for look, state, answer in shown if state == "fallback")
+        assert [len(before[look]["items"]) for look in range(3)] == [3, 1, 1]
+        assert {each.state for each in run.result.sights if each.at == 420} == {"fresh"}
+        assert len(run.result.sights) == 22 * len(LOOKS)
+        assert run.result.success
+
+    @invariant
+    def no_call_while_open(self, run: Run) -> None:
+        """A tool that failed too often gets no call for 60 seconds."""
+        assert [str(call) for seen, call in _watched(run) if seen.rests_until > call.at] == []
+
+    @invariant
+    def one_probe_at_a_time(self, run: Run) -> None:
+        """Until a tool that failed too often has answered again, one call at most is under way."""
+        assert [str(call) for seen, call in _watched(run) if seen.is_tripped and seen.under_way] == []
+
+    @invariant
+    def an_open_circuit_is_told(self, run: Run) -> None:
+        """While answers come from memory, people know of it, unless alerts do not get through."""
+        tripped = {call.name for seen, call in _watched(run) if seen.is_tripped}
+        tried = run.calls("send_alert")
+        told = [alert.message for alert in self.people.alerts]
+        unheard = [tool for tool in tripped if not any(str(tool) in message for message in told)]
+        assert not unheard or (tried and not all(each.ok for each in tried))
+
+    @invariant
+    def memory_is_never_shown_as_fresh(self, run: Run) -> None:
+        """What the board shows as fresh was answered at that time."""
+        if isinstance(run.result, Board):
+            for sight in run.result.sights:
+                calls = [each for each in run.transcript if (each.site, each.arguments) == LOOKS[sight.look]]
+                assert sight.state != "fresh" or any(each.at == sight.at and each.ok for each in calls)
+
+
+@dataclass
+class _Seen:
+    """A circuit as outcomes show it, whatever the workflow thinks of it."""
+
+    in_a_row: int = 0
+    recent: deque[bool] = field(default_factory=lambda: deque[bool](maxlen=10))
+    tripped_at: float | None = None
+    rests_until: float = 0.0
+    under_way: list[Interaction] = field(default_factory=list[Interaction])
+
+    @property
+    def is_tripped(self) -> bool:
+        return self.tripped_at is not None
+
+    def end(self, call: Interaction, at: float) -> None:
+        if self.tripped_at is not None and call.at < self.tripped_at:
+            return  # it was on its way already
+        self.recent.append(not call.ok)
+        self.in_a_row = 0 if call.ok else self.in_a_row + 1
+        if call.ok and self.is_tripped:
+            self.tripped_at, self.rests_until = None, 0.0
+            self.recent.clear()
+        half = len(self.recent) >= 5 and sum(self.recent) >= len(self.recent) / 2
+        if not call.ok and (self.is_tripped or self.in_a_row >= 3 or half):
+            self.tripped_at, self.rests_until = at, at + REST_SECONDS
+
+
+def _watched(run: Run) -> list[tuple[_Seen, Interaction]]:
+    """Each call of a tool that the cluster has, and how its circuit had to be when it began."""
+    return [pair for tool in (GET, STATUS) for pair in _followed(run.calls(tool))]
+
+
+def _followed(calls: Transcript) -> list[tuple[_Seen, Interaction]]:
+    pairs: list[tuple[_Seen, Interaction]] = []
+    seen = _Seen()
+    for call in calls:
+        over = [each for each in seen.under_way if each.until is not None and each.until <= call.at]
+        for each in sorted(over, key=lambda ended: ended.until or 0.0):
+            seen.under_way.remove(each)
+            seen.end(each, each.until or 0.0)
+        pairs.append((replace(seen, under_way=[*seen.under_way]), call))
+        seen.under_way.append(call)
+    return pairs
