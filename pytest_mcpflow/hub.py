@@ -234,6 +234,11 @@ class Hub:
         self.faults.add(plan, self._journal.entries, must_happen=must_happen)
 
     @property
+    def is_faulted(self) -> bool:
+        """Whether anything was asked to go wrong."""
+        return self._injector is not None
+
+    @property
     def faults(self) -> Injector:
         """What goes wrong: changes that plans can name, what never happened, what is still on its way."""
         if self._injector is None:

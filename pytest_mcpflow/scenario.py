@@ -32,6 +32,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
+from pytest_mcpflow.admission import result_admits_failure
 from pytest_mcpflow.clock import EPOCH
 from pytest_mcpflow.errors import ScenarioError, UnansweredQuestionError
 from pytest_mcpflow.fake import Fake
@@ -117,6 +118,15 @@ class Scenario(ABC):
     def answer(self, question: Question) -> Answer:
         """Answer what servers ask in the middle of a call; scenarios whose servers ask override this."""
         raise UnansweredQuestionError(f"{question}; the scenario {self.name} does not say what people answer")
+
+    def admits(self, run: Run) -> bool:
+        """Whether people can see of a run that not everything came out.
+
+        By default they can if the workflow raised, or returned what reads as a failure: `success` is false, or
+        `error` is not empty (`result_admits_failure` has all the names). A scenario whose people learn of it in
+        another way, such as by an alert, overrides this.
+        """
+        return run.error is not None or result_admits_failure(run.result)
 
     def connect(self, hub: Hub) -> None:  # noqa: B027 - most scenarios have nothing to wire
         """Wire effects between services, which do not know each other; called before the workflow."""

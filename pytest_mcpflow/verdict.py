@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import shlex
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from pytest_mcpflow.errors import DeadlockError, VacuousTestError
+from pytest_mcpflow.clock import background
+from pytest_mcpflow.errors import DeadlockError, FaultPlanError, VacuousTestError
+from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.hub import Hub
 from pytest_mcpflow.running import run, with_hub
 from pytest_mcpflow.scenario import Run, Scenario, Workflow, invariants_of, world_of
@@ -22,10 +26,30 @@ class Verdict(StrEnum):
     """What became of a run."""
 
     PASSED = "passed"
-    """Every expectation and every invariant holds."""
+    """Nothing was made to fail, and every expectation and every invariant holds."""
+
+    RECOVERED = "recovered"
+    """Something was made to fail, and all the same everything came out as expected."""
+
+    DEGRADED = "degraded"
+    """Not everything came out as expected, but no rule is broken, and the result says so."""
+
+    FAILED_LOUDLY = "failed loudly"
+    """The same, and the workflow raised."""
+
+    FAILED_SILENTLY = "failed silently"
+    """A rule is broken, or not everything came out as expected and the result does not say so."""
+
+    HUNG = "hung"
+    """The workflow waits for what never happens, or was not done at the deadline."""
 
     FAILED = "failed"
-    """Nothing was made to fail, and yet something does not hold."""
+    """Nothing was made to fail, or not by the plan, and yet something does not hold."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether a scenario's test passes with it."""
+        return self not in (Verdict.FAILED, Verdict.FAILED_SILENTLY, Verdict.HUNG)
 
 
 @dataclass(frozen=True)
@@ -48,12 +72,16 @@ class Judgement:
         scenario: Its name.
         way, era: How it was run.
         seed: Of the scenario.
-        broken: What does not hold; empty if it passed.
+        broken: What does not hold; empty if it passed or recovered.
         transcript: What the workflow did.
         changes: What it changed in the world.
         seconds: How long it took in the run's own time.
         cause: What the workflow raised.
         workflow_reference: Where the workflow is found, if it is not the scenario's own.
+        plan: What was to go wrong.
+        never_happened: The faults of the plan that concerned no call.
+        admitted: Whether the workflow raised, or its result says that not everything came out.
+        hung: Whether it was still waiting at the end.
     """
 
     scenario: str
@@ -66,15 +94,32 @@ class Judgement:
     seconds: float
     cause: BaseException | None = None
     workflow_reference: str | None = None
+    plan: FaultPlan = field(default_factory=FaultPlan)
+    never_happened: tuple[str, ...] = ()
+    admitted: bool = False
+    hung: bool = False
 
     @property
     def verdict(self) -> Verdict:
-        return Verdict.FAILED if self.broken else Verdict.PASSED
+        if len(self.never_happened) == len(self.plan):
+            return Verdict.FAILED if self.broken else Verdict.PASSED
+        checks = {broken.check for broken in self.broken}
+        if "run" in checks:
+            return Verdict.FAILED
+        if self.hung:
+            return Verdict.HUNG
+        if not checks:
+            return Verdict.RECOVERED
+        if not self.admitted or checks - {"expect", "workflow"}:
+            return Verdict.FAILED_SILENTLY
+        return Verdict.FAILED_LOUDLY if "workflow" in checks else Verdict.DEGRADED
 
     @property
     def reproduce(self) -> str:
         """The command that runs it again."""
         options = f"--mcp-transport {self.way} --mcp-protocol {self.era} --mcp-seed {self.seed}"
+        if self.plan:
+            options = f"--mcp-plan {shlex.quote(str(self.plan))} {options}"
         if self.workflow_reference is not None:
             options = f"--mcp-workflow {self.scenario}={self.workflow_reference} {options}"
         return f"pytest --mcp-scenario {self.scenario} {options}"
@@ -87,6 +132,8 @@ def judge(
     era: Era = Era.STATELESS,
     workflow: Workflow | None = None,
     workflow_reference: str | None = None,
+    plan: FaultPlan | str | None = None,
+    deadline: float = 86_400.0,
 ) -> Judgement:
     """Run a scenario's workflow, or the user's, on its world in virtual time, and judge the outcome.
 
@@ -95,7 +142,13 @@ def judge(
         way, era: How calls reach the world.
         workflow: In place of the scenario's own.
         workflow_reference: Where that one is found, for the line that reproduces the run.
+        plan: What goes wrong; a text takes the scenario's seed.
+        deadline: Virtual seconds after which the workflow counts as hung.
+
+    Raises:
+        FaultPlanError: The text is no plan, or names what the scenario's world does not have.
     """
+    plan = FaultPlan.parse(plan, seed=scenario.seed) if isinstance(plan, str) else plan or FaultPlan()
     world = world_of(scenario)
     for fake in world.values():
         fake.seed = scenario.seed
@@ -104,8 +157,10 @@ def judge(
     for name, fake in world.items():
         hub.serve(fake, name=name)
     hub.answer_with(scenario.answer)
+    if plan:
+        hub.fail(plan)
     try:
-        done = run(_run(scenario, hub, workflow or scenario.workflow))
+        done = run(_run(scenario, hub, workflow or scenario.workflow, deadline))
     except DeadlockError as deadlock:
         done = Run(None, deadlock, hub.transcript, hub.clock.now())
     changes = [
@@ -124,20 +179,59 @@ def judge(
         seconds=done.seconds,
         cause=done.error,
         workflow_reference=workflow_reference,
+        plan=plan,
+        never_happened=tuple(map(str, hub.faults.never_happened())) if plan else (),
+        admitted=scenario.admits(done),
+        hung=isinstance(done.error, DeadlockError | _DeadlinePassed),
     )
 
 
-async def _run(scenario: Scenario, hub: Hub, workflow: Workflow) -> Run:
+class _DeadlinePassed(Exception):
+    """The workflow was not done in time."""
+
+
+async def _run(scenario: Scenario, hub: Hub, workflow: Workflow, deadline: float) -> Run:
     async def body() -> Run:
         scenario.connect(hub)
+        if hub.is_faulted:
+            hub.faults.check()
         result, error = None, None
         try:
-            result = await workflow(hub)
+            result = await _until(deadline, workflow(hub))
+        except FaultPlanError:
+            raise
         except Exception as raised:
             error = raised
-        return Run(result, error, hub.transcript, hub.clock.now())
+        ended_at = hub.clock.now()
+        if hub.is_faulted:
+            await hub.faults.settle()
+        return Run(result, error, hub.transcript, ended_at)
 
     return await with_hub(hub, body)
+
+
+async def _until(deadline: float, work: Awaitable[Any]) -> Any:
+    """Await something, and cancel it at the deadline, which nobody waits for: a deadlock is seen before it."""
+    task = asyncio.current_task()
+    assert task is not None
+    has_passed = False
+
+    def pass_deadline() -> None:
+        nonlocal has_passed
+        has_passed = True
+        task.cancel()
+
+    with background():
+        timer = asyncio.get_running_loop().call_later(deadline, pass_deadline)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if not has_passed:
+            raise
+        task.uncancel()
+        raise _DeadlinePassed(f"not done after {deadline:g} s") from None
+    finally:
+        timer.cancel()
 
 
 def _broken(scenario: Scenario, hub: Hub, done: Run) -> list[Broken]:

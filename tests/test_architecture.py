@@ -23,7 +23,7 @@ import pytest_mcpflow
 HOUSE = "pytest_mcpflow"
 
 LAYERS = (
-    ("errors", "outcome", "question", "uri", "ways"),
+    ("admission", "errors", "outcome", "question", "uri", "ways"),
     ("clock",),
     ("fake", "transcript"),
     ("fakes",),
@@ -75,6 +75,7 @@ IMPORTS_PYTEST = {
 
 IMPORTS_MCP = {
     "asking": "asks through a server's session",
+    "cassette.live": "speaks to live servers",
     "cassette.replay": "is a transport",
     "connection": "enters clients",
     "served": "connects clients",

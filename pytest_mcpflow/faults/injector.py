@@ -174,7 +174,7 @@ class Injector:
         if not task.cancelled():
             task.exception()  # seen: whoever was concerned has heard of it
 
-    async def settle(self, limit: float) -> None:
+    async def settle(self, limit: float = 3600.0) -> None:
         """Wait for what is still on its way, at most `limit` seconds."""
         while self._going_on and limit > 0:
             before = self.clock.now()
