@@ -34,7 +34,7 @@ __all__ = [
     "Workshop",
     "everything_over_http",
     "frames",
-    "one_shot",
+    "nobody",
     "recorded",
     "serving",
     "serving_bytes",
@@ -222,7 +222,7 @@ async def serving_bytes(*pieces: bytes) -> AsyncGenerator[tuple[str, list[bytes]
         server.close()
 
 
-def one_shot() -> str:
+def nobody() -> str:
     """An address where nobody listens: its port was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as bound:
         return f"http://127.0.0.1:{bound.getsockname()[1]}/mcp"
