@@ -1,0 +1,64 @@
+"""What stands in the place of a secret: `[REDACTED:rule:hash8]`, the same for the same secret everywhere.
+
+The hash is 32 bits of SHA-256. It tells two secrets apart and says nothing of a random one; a guess at a weak
+password can be checked against it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+__all__ = ["PLACEHOLDER", "Cut", "digest", "is_redacted", "placeholder", "substitute"]
+
+PLACEHOLDER = re.compile(r"\[REDACTED:[a-z][a-z0-9-]*:[0-9a-f]{8}\]")
+OPENING = "[REDACTED:"
+ALPHANUMERIC = re.compile(r"[^\W_]")
+
+Cut = tuple[int, int, str]
+"""From where to where a text is replaced, and by what."""
+
+
+def digest(text: str, *, length: int = 8) -> str:
+    """The first hexadecimal digits of a text's SHA-256."""
+    import hashlib  # costs 2 ms, which a session without secrets need not spend
+
+    return hashlib.sha256(text.encode("utf-8", errors="surrogatepass")).hexdigest()[:length]
+
+
+def placeholder(rule: str, secret: str) -> str:
+    return f"{OPENING}{rule}:{digest(secret)}]"
+
+
+def is_redacted(text: str) -> bool:
+    """Whether a text has placeholders and next to nothing besides."""
+    return OPENING in text and len(ALPHANUMERIC.findall(PLACEHOLDER.sub("", text))) < 3
+
+
+def substitute(
+    text: str, pattern: re.Pattern[str], replace: Callable[[re.Match[str]], Cut | int | None]
+) -> str:
+    """Replace what `replace` says of each match; what begins inside of a placeholder is left alone.
+
+    Args:
+        replace: Returns what to cut, or the position to go on from (`None`: after the match) where the match
+            is no secret.
+    """
+    match = pattern.search(text)
+    if match is None:
+        return text
+    kept = [found.span() for found in PLACEHOLDER.finditer(text)] if OPENING in text else []
+    pieces, copied, next_kept = list[str](), 0, 0
+    while match is not None:
+        start, end = match.span()
+        while next_kept < len(kept) and kept[next_kept][1] <= start:
+            next_kept += 1
+        inside = next_kept < len(kept) and kept[next_kept][0] <= start
+        cut = kept[next_kept][1] if inside else replace(match)
+        if isinstance(cut, tuple):
+            pieces += [text[copied : cut[0]], cut[2]]
+            copied = position = cut[1]
+        else:
+            position = end if cut is None else cut
+        match = pattern.search(text, max(position, start + 1))
+    return "".join([*pieces, text[copied:]]) if pieces else text
