@@ -9,9 +9,11 @@ from pytest_mcpflow import Answered, CallResult, Run
 from pytest_mcpflow.fakes.context7 import Context7, Example, Library, Section
 from pytest_mcpflow.scenarios._careful import Careful
 
-__all__ = ["COPIED", "documentation_server", "real_answer", "really_said"]
+__all__ = ["COPIED", "SEARCH", "documentation_server", "real_answer", "really_said"]
 
 FASTAPI, HTTPX = "https://fastapi.tiangolo.com", "https://www.python-httpx.org"
+SEARCH: dict[str, Any] = {"query": "fastapi", "limit": 5}
+"""What is asked for when only the servers are of interest."""
 COPIED = "2025-12-31T22:00:00Z"
 """When the kept copy of what is said of httpx was fetched: two hours before the run."""
 _PROXIES = [Section("Proxies", f"{HTTPX}/advanced/proxies/", "`proxies=` is deprecated; use `mounts=`.")]
