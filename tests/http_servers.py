@@ -158,9 +158,9 @@ class Answer:
 
 @dataclass
 class Script:
-    """An application that answers as it is told, and keeps what it was asked."""
+    """An application that answers as it is told, always or by method and target, and keeps what it was asked."""
 
-    answer: Callable[[str, str], Answer]
+    answer: Answer | Callable[[str, str], Answer]
     requests: list[tuple[str, str, dict[str, str], bytes]] = field(
         default_factory=list[tuple[str, str, dict[str, str], bytes]]
     )
@@ -179,7 +179,7 @@ class Script:
         )
         headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
         self.requests.append((scope["method"], target, headers, body))
-        answer = self.answer(scope["method"], target)
+        answer = self.answer if isinstance(self.answer, Answer) else self.answer(scope["method"], target)
         given = [(name.encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": given})
         watching = asyncio.create_task(self._watch(receive))

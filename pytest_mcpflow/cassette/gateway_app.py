@@ -34,6 +34,9 @@ OURS = frozenset((b"host", b"origin", b"accept-encoding", b"expect"))
 AROUND_US = b"alt-svc"
 """The one header of an answer that would lead a client to the server without the gateway."""
 
+METHODS = ("GET", "POST", "DELETE")
+"""The HTTP methods that MCP uses."""
+
 BAD_REQUEST, MISDIRECTED, INTERNAL_ERROR, BAD_GATEWAY = 400, 421, 500, 502
 NO_ANSWER = -32000
 """The JSON-RPC code under which the gateway says that the server did not answer."""
@@ -175,8 +178,9 @@ class GatewayApp:
         self.failed.set()
 
     def _exchange(self, scope: Scope, headers: Headers, path: str, target: str) -> Exchange:
-        """Only the server's endpoints are recorded: what else passes may be the making of a token."""
-        if _plain(path) not in self._paths and not self._tape.leads_to_endpoint(target):
+        """Only MCP is recorded: what else passes may be the making of a token."""
+        is_endpoint = _plain(path) in self._paths or self._tape.leads_to_endpoint(target)
+        if not is_endpoint or scope["method"] not in METHODS:
             return Exchange()
         return RecordedExchange(
             self._tape,

@@ -57,7 +57,7 @@ class Conversation:
     def write(self, sender: Side, body: bytes, messages: Sequence[Message] | None) -> None:
         """Write a body or an event, and remember what it asked and what it answered."""
         if messages is None:
-            self.session.line(sender, body)
+            self._write_noise(sender, body.decode(errors="replace"))
             return
         for message in messages:
             self.session.message(sender, message)
@@ -85,6 +85,11 @@ class Conversation:
             if message.get("id") in self.waiting or message.get("id") in self.answered:
                 return False
         return True
+
+    def _write_noise(self, sender: Side, text: str) -> None:
+        if text.strip():
+            noise = {"from": sender, "kind": "noise", "text": self.tape.redacted(text)}
+            self.tape.write({**noise, "session": self.session.number})
 
     def cancel(self, number: RequestId) -> None:
         """Write that the client gave a request up, in the words it has for that where it can say so."""

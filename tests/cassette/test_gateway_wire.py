@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ async def test_an_answer_that_is_no_message_reaches_the_client_and_the_tape(
     tmp_path: Path, kind: str
 ) -> None:
     answer = REFUSALS[kind]
-    script, tape = Script(lambda *_: answer), tmp_path / "tape.jsonl"
+    script, tape = Script(answer), tmp_path / "tape.jsonl"
     async with serving(script) as base, recorded(f"{base}/mcp", tape) as address, client() as web:
         got = await web.post(address, content=call(), headers=JSON)
 
@@ -88,8 +89,12 @@ async def test_an_answer_that_is_no_message_reaches_the_client_and_the_tape(
 async def test_a_request_that_was_refused_may_be_sent_again_under_its_id(tmp_path: Path) -> None:
     answers = iter([REFUSALS["401"], REFUSALS["429"], Answer(200, JSON, (result(),))])
     tape = tmp_path / "tape.jsonl"
+
+    def next_answer(method: str, target: str) -> Answer:
+        return next(answers)
+
     async with (
-        serving(Script(lambda *_: next(answers))) as base,
+        serving(Script(next_answer)) as base,
         recorded(f"{base}/mcp", tape) as address,
         client() as web,
     ):
@@ -101,8 +106,14 @@ async def test_a_request_that_was_refused_may_be_sent_again_under_its_id(tmp_pat
 
 
 async def test_bodies_that_are_no_messages_pass_untouched(tmp_path: Path) -> None:
-    sent = [b"not json \xff", b'{"jsonrpc": "2.0",  "id": 1', b"[]", b'{"id": NaN}', b"[" * 100_000]
-    script, tape = Script(lambda *_: REFUSALS["400"]), tmp_path / "tape.jsonl"
+    sent = [
+        b"not json \xff",
+        b'{"jsonrpc": "2.0",  "id": 1',
+        b"[]",
+        b'{"jsonrpc": "2.0", "method": "m", "params": {"x": 1e999}}',
+        b"[" * 100_000,
+    ]
+    script, tape = Script(REFUSALS["400"]), tmp_path / "tape.jsonl"
     async with serving(script) as base, recorded(f"{base}/mcp", tape) as address, client() as web:
         for body in sent:
             assert (await web.post(address, content=body, headers=JSON)).content == REFUSAL
@@ -116,13 +127,18 @@ async def test_bodies_that_are_no_messages_pass_untouched(tmp_path: Path) -> Non
 
 async def test_events_that_are_no_messages_pass_untouched(tmp_path: Path) -> None:
     stream = b": hello\n\ndata: not json\n\nevent: other\ndata: x\n\ndata: {\n\ndata:\nid: 1\n\n" + notice(1)
+    stream += b'data: {"jsonrpc": "2.0", "method": "m", "params": {"x": NaN}}\n\n'
     stream += b"data: " + result() + b"\r\n\r\ndata: torn"
     tape = tmp_path / "tape.jsonl"
-    script = Script(lambda *_: Answer(200, EVENTS, (stream,)))
+    script = Script(Answer(200, EVENTS, (stream,)))
     async with serving(script) as base, recorded(f"{base}/mcp", tape) as address, client() as web:
         assert (await web.post(address, content=call(), headers=JSON)).content == stream
 
-    assert [frame["text"] for frame in frames(tape, "noise")] == ["not json", "{"]
+    assert [frame["text"] for frame in frames(tape, "noise")] == [
+        "not json",
+        "{",
+        '{"jsonrpc": "2.0", "method": "m", "params": {"x": NaN}}',
+    ]
     assert [message.get("method") for message in said(tape, "server")] == ["notifications/message", None]
     assert frames(tape, "http", "cut") == []
 
@@ -130,7 +146,7 @@ async def test_events_that_are_no_messages_pass_untouched(tmp_path: Path) -> Non
 async def test_batches_are_recorded_message_by_message(tmp_path: Path) -> None:
     asked = b"[" + call(1) + b"," + call(2) + b"]"
     tape = tmp_path / "tape.jsonl"
-    script = Script(lambda *_: Answer(200, JSON, (b"[" + result(2) + b"," + result(1) + b"]",)))
+    script = Script(Answer(200, JSON, (b"[" + result(2) + b"," + result(1) + b"]",)))
     async with serving(script) as base, recorded(f"{base}/mcp", tape) as address, client() as web:
         await web.post(address, content=asked, headers=JSON)
 
@@ -145,7 +161,7 @@ async def test_an_answer_passes_as_it_comes_and_never_before_it_is_on_the_tape(
     tape, go_on = tmp_path / "tape.jsonl", asyncio.Event()
     end = b"data: " + result() + b"\n\n" if kind is EVENTS else result()
     start = notice(1) if kind is EVENTS else b"  "
-    script = Script(lambda *_: Answer(200, kind, (start, go_on.wait, end)))
+    script = Script(Answer(200, kind, (start, go_on.wait, end)))
     async with (
         serving(script) as base,
         recorded(f"{base}/mcp", tape) as address,
@@ -168,7 +184,7 @@ async def test_an_answer_passes_as_it_comes_and_never_before_it_is_on_the_tape(
 async def test_a_whole_answer_is_on_the_tape_when_its_last_byte_is_handed_on(tmp_path: Path) -> None:
     tape, never = tmp_path / "tape.jsonl", asyncio.Event()
     headers = {**JSON, "content-length": str(len(result()))}
-    script = Script(lambda *_: Answer(200, headers, (result()[:5], result()[5:], never.wait)))
+    script = Script(Answer(200, headers, (result()[:5], result()[5:], never.wait)))
     async with (
         serving(script) as base,
         recorded(f"{base}/mcp", tape) as address,
@@ -192,7 +208,7 @@ async def test_a_request_passes_as_it_comes(tmp_path: Path) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": result() if got == call() else b"changed"})
 
-    async def pieces() -> Any:
+    async def pieces() -> AsyncGenerator[bytes]:
         yield call()[:9]
         async with asyncio.timeout(LIMIT):
             await arrived.wait()
@@ -207,7 +223,7 @@ async def test_a_request_passes_as_it_comes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("stateless", [True, False], ids=["stateless", "handshake"])
 async def test_a_server_that_dies_in_the_middle_of_a_stream(tmp_path: Path, stateless: bool) -> None:
     tape = tmp_path / "tape.jsonl"
-    script = Script(lambda *_: Answer(200, EVENTS, (notice(1),), breaks_off=True))
+    script = Script(Answer(200, EVENTS, (notice(1),), breaks_off=True))
     got: list[bytes] = []
     async with serving(script) as base, recorded(f"{base}/mcp", tape) as address, client() as web:
         with pytest.raises(httpx2.RemoteProtocolError):
@@ -223,7 +239,7 @@ async def test_a_server_that_dies_in_the_middle_of_a_stream(tmp_path: Path, stat
 
 async def test_a_stateless_stream_that_ends_without_the_answer_has_broken_off(tmp_path: Path) -> None:
     tape = tmp_path / "tape.jsonl"
-    script = Script(lambda *_: Answer(200, EVENTS, (notice(1),)))
+    script = Script(Answer(200, EVENTS, (notice(1),)))
     async with serving(script) as base, recorded(f"{base}/mcp", tape) as address, client() as web:
         assert (await web.post(address, content=call(), headers=JSON)).content == notice(1)
 
@@ -233,8 +249,11 @@ async def test_a_stateless_stream_that_ends_without_the_answer_has_broken_off(tm
 async def test_a_stream_that_is_resumed_brings_the_answer_and_repeats_nothing(tmp_path: Path) -> None:
     first, last = b"id: 1\n" + notice(1), b"id: 2\ndata: " + result() + b"\n\n"
     tape = tmp_path / "tape.jsonl"
-    bodies = {"POST": (first,), "GET": (first, last)}
-    script = Script(lambda method, _: Answer(200, EVENTS, bodies[method]))
+
+    def answer(method: str, _: str) -> Answer:
+        return Answer(200, EVENTS, (first,) if method == "POST" else (first, last))
+
+    script = Script(answer)
     session = {"mcp-session-id": "s"}
     async with serving(script) as base, recorded(f"{base}/mcp", tape) as address, client() as web:
         await web.post(address, content=call(stateless=False), headers=JSON | session)
@@ -246,7 +265,7 @@ async def test_a_stream_that_is_resumed_brings_the_answer_and_repeats_nothing(tm
 
 async def test_a_client_that_leaves_ends_the_request_at_the_server(tmp_path: Path) -> None:
     tape = tmp_path / "tape.jsonl"
-    script = Script(lambda *_: Answer(200, EVENTS, (notice(1), asyncio.Event().wait)))
+    script = Script(Answer(200, EVENTS, (notice(1), asyncio.Event().wait)))
     async with serving(script) as base, recorded(f"{base}/mcp", tape) as address, client() as web:
         for number, stateless in enumerate((True, False), 1):
             content = call(number, stateless=stateless)
@@ -263,7 +282,7 @@ async def test_a_client_that_leaves_ends_the_request_at_the_server(tmp_path: Pat
 
 async def test_a_client_that_leaves_before_it_has_said_all_has_asked_nothing(tmp_path: Path) -> None:
     tape = tmp_path / "tape.jsonl"
-    script = Script(lambda *_: Answer(200, JSON, (result(),)))
+    script = Script(Answer(200, JSON, (result(),)))
     async with serving(script) as base, recorded(f"{base}/mcp", tape) as address:
         host, port = address.removeprefix("http://").removesuffix("/mcp").split(":")
         _, writer = await asyncio.open_connection(host, int(port))
@@ -329,7 +348,7 @@ async def test_an_answer_shorter_than_it_says_is_cut_for_the_client_too(tmp_path
 
 async def test_a_compressed_answer_passes_as_it_is_and_is_read_for_the_tape(tmp_path: Path) -> None:
     tape, packed = tmp_path / "tape.jsonl", gzip.compress(b"data: " + result(text="packed") + b"\n\n")
-    script = Script(lambda *_: Answer(200, EVENTS | {"content-encoding": "gzip"}, (packed[:9], packed[9:])))
+    script = Script(Answer(200, EVENTS | {"content-encoding": "gzip"}, (packed[:9], packed[9:])))
     async with (
         serving(script) as base,
         recorded(f"{base}/mcp", tape) as address,
@@ -373,7 +392,7 @@ async def test_what_belongs_to_the_stream_of_a_session_goes_to_that_session(tmp_
 
 async def test_a_server_without_a_stream_leaves_no_trace_of_saying_so(tmp_path: Path) -> None:
     tape = tmp_path / "tape.jsonl"
-    script = Script(lambda *_: Answer(405, {"allow": "POST"}, (b"no",)))
+    script = Script(Answer(405, {"allow": "POST"}, (b"no",)))
     async with serving(script) as base, recorded(f"{base}/mcp", tape) as address, client() as web:
         got = await web.get(address, headers={"mcp-session-id": "s"})
 
@@ -386,7 +405,7 @@ async def test_a_guarded_server_sees_itself_as_host_and_strangers_as_strangers(t
     headers = JSON | {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2026-07-28"}
     headers |= {"mcp-method": "tools/list"}
     asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-    capabilities = {"io.modelcontextprotocol/clientCapabilities": {}}
+    capabilities = {"io.modelcontextprotocol/clientCapabilities": dict[str, object]()}
     params = {
         "_meta": STATELESS
         | capabilities
