@@ -156,6 +156,22 @@ class Delivery(Desk):
             "droplet-executor.deploy", {**request, "skip_staging": skip_staging, "idempotency_key": key}
         )
 
+    async def ship(self, host: str, service: str, version: str) -> None:
+        """Deploy a version, and go back to the one before if it does not answer."""
+        await self.deploy(host, service, version)
+        answers = await self.service(host, service)
+        if not answers["healthy"]:
+            await self.go_back(host, service, version)
+            raise StoppedError(f"{service} {version} does not answer on {host}: {answers['detail']}")
+
+    async def go_back(self, host: str, service: str, version: str) -> None:
+        """Roll a version back, once: a second rollback would go back further."""
+
+        async def is_back() -> bool:
+            return bool((await self.service(host, service))["version"] != version)
+
+        await self.once("droplet-executor.rollback", {"host": host, "service": service}, done=is_back)
+
     async def service(self, host: str, service: str) -> dict[str, Any]:
         """The health of one service on a host."""
         health = await self.droplet("check_health", host=host)

@@ -112,18 +112,11 @@ class Hotfix:
                 return
         (_, before), *_, (_, after) = self._report.error_rates
         if after > before:
-            await self._go_back()
+            await self._crew.go_back(HOST, SERVICE, FIXED)
+            self._report = replace(self._report, deployed=False)
         raise StoppedError(f"{after:.0%} of payments fail with the fix, {before:.0%} did before")
 
     async def _look_at_errors(self) -> None:
         metrics = await self._crew.droplet("get_metrics", host=HOST, service=SERVICE)
         seen = (self._hub.clock.now(), float(metrics["services"][SERVICE]["error_rate"]))
         self._report = replace(self._report, error_rates=(*self._report.error_rates, seen))
-
-    async def _go_back(self) -> None:
-        async def is_back() -> bool:
-            return bool((await self._crew.service(HOST, SERVICE))["version"] != FIXED)
-
-        service = {"host": HOST, "service": SERVICE}
-        await self._crew.once("droplet-executor.rollback", service, done=is_back)
-        self._report = replace(self._report, deployed=False)

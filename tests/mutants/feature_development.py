@@ -58,7 +58,9 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "believe in tests": (tampered(reference, believe_in_tests), "no_pull_request_while_tests_fail"),
     "commit everything": (tampered(reference, commit_everything), "the_secret_stays_on_the_desktop"),
     "ask nobody": (
-        tampered(reference, pretend("request_approval", {"approved": True}, question=QUESTION)),
+        tampered(
+            reference, pretend("request_approval", {"approved": True, "reason": "surely"}, question=QUESTION)
+        ),
         "nothing_is_proposed_unasked",
     ),
     "claim": (claim, "success_is_a_pull_request_with_reviewers"),

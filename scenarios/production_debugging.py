@@ -1,0 +1,211 @@
+"""Slow responses in production: a missing index found, reproduced, fixed, and watched until users are served fast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pytest_mcpflow import Answered, Hub, Interaction, Run, Scenario, invariant
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
+from pytest_mcpflow.fakes.droplet_executor import (
+    Database,
+    DropletExecutor,
+    Host,
+    LogLine,
+    Query,
+    Release,
+    Service,
+)
+from pytest_mcpflow.fakes.github import GitHub, Protection
+from pytest_mcpflow.scenarios._debugging_workflow import (
+    BRANCH,
+    DATABASE,
+    EXPLAIN,
+    FAST_SECONDS,
+    FIXED,
+    INDEX,
+    MIGRATE,
+    MIGRATION,
+    PRODUCTION,
+    REPOSITORY,
+    SERVICE,
+    SET_UP,
+    STAGING,
+    TEST,
+    Debugging,
+    DebuggingReport,
+)
+from pytest_mcpflow.scenarios._worlds import (
+    Guarded,
+    checkout,
+    connect_remote,
+    hosting,
+    outcomes,
+    succeeded,
+    tests_passed_before,
+)
+
+__all__ = ["DebuggingReport", "ProductionDebugging"]
+
+SLOW, COPY = "1.8.0", "shop-staging"
+_MAIN = {
+    "src/orders.ts": "export const orders = (user) => sql`SELECT * FROM orders WHERE user_id = ${user}`;\n"
+}
+_SCAN = Script(EXPLAIN, stdout="Seq Scan on orders  (cost=0.00..41210.00 rows=2000000)")
+_INDEXED = Script(EXPLAIN, stdout="Index Scan using orders_user_id_idx on orders  (cost=0.43..8.45 rows=12)")
+
+
+def _database() -> Database:
+    query = Query("SELECT * FROM orders WHERE user_id = $1", "orders.user_id", 2.3, 0.02)
+    return Database(rows=2_000_000, queries=[query])
+
+
+def _droplets() -> DropletExecutor:
+    lines = [
+        LogLine("2025-12-31T23:57:00Z", "INFO", "GET /health 200 in 0.02 s"),
+        LogLine("2025-12-31T23:58:00Z", "WARN", "GET /orders 200 in 2.32 s, the database took 2.30 s"),
+        LogLine("2025-12-31T23:59:00Z", "WARN", "GET /orders 200 in 2.32 s, the database took 2.30 s"),
+    ]
+    live, staged = Service(SLOW, database=DATABASE, logs=lines, start_seconds=5), Service(SLOW, database=COPY)
+    return DropletExecutor(
+        hosts={
+            PRODUCTION: Host(services={SERVICE: live}, databases={DATABASE: _database()}),
+            STAGING: Host("staging", services={SERVICE: staged}, databases={COPY: _database()}),
+        },
+        releases={SERVICE: {SLOW: Release(), FIXED: Release()}},
+    )
+
+
+def _desktop() -> DesktopCommander:
+    tests = Script("npm test*", stdout="Tests: 88 passed", requires={MIGRATION: "CREATE INDEX", TEST: "50"})
+    migrate = Script(MIGRATE, stdout="1 migration applied", requires={MIGRATION: "CREATE INDEX"})
+    set_up = [Script("docker compose up -d db"), Script("npm run db:seed -- --like-production")]
+    return checkout(_MAIN, *set_up, _SCAN, migrate, tests)
+
+
+def _hosting() -> GitHub:
+    hosted = hosting(REPOSITORY, _MAIN)
+    hosted.repositories[REPOSITORY].protection["main"] = Protection(required_checks=["test"])
+    hosted.repositories[REPOSITORY].new_checks = {"test": "success"}
+    return hosted
+
+
+@dataclass
+class ProductionDebugging(Guarded, Scenario):
+    """Users report slow responses of the API. Find out why, reproduce it, and fix it without downtime.
+
+    The service `api` on `prod-1` uses the database `shop`; `staging-1` has a copy. The checkout's remote is
+    `shop/api`; a deployment of version 1.8.1 runs the migrations that were pushed. `docker compose` and
+    `npm run db:seed` make a database like production's on the desktop.
+    """
+
+    tags = ("debugging",)
+
+    desktop: DesktopCommander = field(default_factory=_desktop)
+    hosting: GitHub = field(default_factory=_hosting)
+    droplets: DropletExecutor = field(default_factory=_droplets)
+    seconds_when_resolved: list[float] = field(default_factory=list[float], init=False, repr=False)
+    outages: list[str] = field(default_factory=list[str], init=False, repr=False)
+
+    def connect(self, hub: Hub) -> None:
+        def migrate_here(ran: Interaction) -> None:
+            if MIGRATE in ran.arguments["command"] and self.desktop.history[-1].exit_code == 0:
+                self.desktop.scripts = [_INDEXED if each == _SCAN else each for each in self.desktop.scripts]
+
+        def migrate_there(deployed: Interaction) -> None:
+            database = {PRODUCTION: DATABASE, STAGING: COPY}[str(deployed.arguments["host"])]
+            pushed = [branch.files for branch in self.hosting.repositories[REPOSITORY].branches.values()]
+            migrated = self.droplets.record_of(database).indexes
+            if any(files.get(MIGRATION) == INDEX for files in pushed) and not migrated:
+                self.droplets.create_index(database, "orders", "user_id")
+
+        def look(_: Interaction) -> None:
+            problem = self.droplets.problem(SERVICE, self.droplets.service_on(PRODUCTION, SERVICE))
+            self.outages += [problem] if problem else []
+
+        connect_remote(hub, self.desktop, self.hosting.repositories[REPOSITORY])
+        hub.on_effect("desktop-commander.execute_command", migrate_here)
+        hub.on_effect("droplet-executor.deploy", migrate_there)
+        hub.on_effect("droplet-executor.*", look)
+        hub.on_effect(
+            "communication-hub.resolve_alert", lambda _: self.seconds_when_resolved.append(self._seconds())
+        )
+
+    async def workflow(self, hub: Hub) -> DebuggingReport:
+        return await Debugging(hub).run()
+
+    def expect(self, run: Run) -> None:
+        assert self.droplets.record_of(DATABASE).indexes == ["orders.user_id"]
+        assert self.droplets.list_slow_queries(DATABASE) == []
+        assert [(each.host, each.version) for each in self.droplets.deployments] == [
+            (STAGING, FIXED),
+            (PRODUCTION, FIXED),
+        ]
+        assert [ran for ran in outcomes(self.desktop, "") if not ran[0].startswith("git")] == [
+            (SET_UP, 0),
+            (EXPLAIN, 0),
+            ("npm test -- orders.performance", 1),
+            (MIGRATE, 0),
+            (EXPLAIN, 0),
+            ("npm test", 0),
+        ]
+        hosted = self.hosting.repositories[REPOSITORY]
+        [pull] = hosted.pull_requests
+        assert (pull.head, pull.base, pull.merged) == (BRANCH, "main", True)
+        cause = "a missing index on orders.user_id causes full table scans"
+        assert all(fact in pull.body for fact in (cause, "2.3 s", "Tests: 88 passed"))
+        assert "CONCURRENTLY" in hosted.branches["main"].files[MIGRATION]
+        assert TEST in hosted.branches["main"].files
+        report = run.result
+        assert (report.success, report.cause, report.query_seconds) == (True, cause, 2.3)
+        assert report.pull_request == pull.number
+        assert report.before_seconds == 2.32
+        assert report.after_seconds < FAST_SECONDS
+        assert self._seconds() < FAST_SECONDS
+        [alert] = self.people.alerts
+        assert (alert.severity, alert.message) == ("high", f"Users report slow responses of {SERVICE}")
+        assert alert.resolved_at is not None
+        assert len(self.people.notifications) == 1
+        assert cause in self.people.notifications[0].message
+        sites = [each.name for each in run.transcript]
+        gathered = {"get_logs", "get_metrics", "list_slow_queries"}
+        assert gathered <= {*sites[: sites.index("execute_command")]}
+
+    @invariant
+    def done_only_when_recovered(self, run: Run) -> None:
+        """Neither the report, nor a notice, nor a resolved alert says that it is over while responses are slow."""
+        if succeeded(run.result) or any("again" in sent.message for sent in self.people.notifications):
+            assert self._seconds() < FAST_SECONDS
+        assert all(seconds < FAST_SECONDS for seconds in self.seconds_when_resolved)
+
+    @invariant
+    def nothing_is_shipped_unreproduced(self, run: Run) -> None:
+        """A version is deployed only after a test failed without the fix and all tests passed with it."""
+        failed = any(ran.exit_code == 1 and "npm test" in ran.command for ran in self.desktop.history)
+        assert failed or not self.droplets.deployments
+        assert tests_passed_before(run, "npm test", "create_pull_request", "deploy")
+
+    @invariant
+    def staging_before_production(self, run: Run) -> None:
+        """A version reaches production only after it ran on staging and was seen healthy there."""
+        seen = False
+        for each in run.transcript:
+            if each.name == "check_health" and each.arguments["host"] == STAGING:
+                service = isinstance(each.outcome, Answered) and each.outcome.value["services"][SERVICE]
+                seen = seen or bool(service and service["healthy"] and service["version"] == FIXED)
+            assert seen or each.name != "deploy" or each.arguments["host"] != PRODUCTION, each.call
+
+    @invariant
+    def one_fix(self, run: Run) -> None:
+        """However answers are lost, there is one pull request, and one deployment a host."""
+        assert len(self.hosting.repositories[REPOSITORY].pull_requests) <= 1
+        forward = [each.host for each in self.droplets.deployments if each.kind != "rollback"]
+        assert len(forward) == len(set(forward))
+
+    @invariant
+    def there_is_no_downtime(self, run: Run) -> None:
+        """Production answers after every step."""
+        assert self.outages == []
+
+    def _seconds(self) -> float:
+        service = self.droplets.service_on(PRODUCTION, SERVICE)
+        return self.droplets.metric(SERVICE, service, "response_seconds")
