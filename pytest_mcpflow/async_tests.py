@@ -14,7 +14,8 @@ from pytest_mcpflow.clock import EPOCH, VirtualTimeLoop
 from pytest_mcpflow.errors import HubError
 from pytest_mcpflow.hub import Hub
 from pytest_mcpflow.marker import marker_options
-from pytest_mcpflow.options import eras_asked, record_mode_asked, ways_asked
+from pytest_mcpflow.options import eras_asked, record_mode_asked, seed_asked, ways_asked
+from pytest_mcpflow.plans import fault_kinds, must_happen_asked, plan_asked, plan_of_test
 from pytest_mcpflow.running import loop_factory, with_hub
 from pytest_mcpflow.ways import Era, Way
 
@@ -28,19 +29,35 @@ def hub_for(request: pytest.FixtureRequest) -> Hub:
         ways_asked(request.config)[0],
         eras_asked(request.config)[0],
     )
-    return Hub(
+    hub = Hub(
         way=options.way or way,
         era=options.era or era,
         virtual_time=options.virtual_time,
         starts_at=options.start or EPOCH,
         record=record_mode_asked(request.config, options.record_mode),
         cassettes=request.path.parent,
+        seed=seed_asked(request.config),
     )
+    _let_fail(hub, request.node)
+    return hub
+
+
+def _let_fail(hub: Hub, test: pytest.Item) -> None:
+    """Follow the plans of the test's marker and of the command line, and know the kinds of plugins."""
+    config = test.config
+    marked, asked = plan_of_test(test), plan_asked(config)
+    if marked is not None:
+        hub.fail(marked, must_happen=marker_options(test).faults_must_happen)
+    if asked:
+        hub.fail(asked, must_happen=must_happen_asked(config))
+    if config.hook.pytest_mcpflow_faults.get_hookimpls():
+        hub.faults.kinds = fault_kinds(config)
 
 
 def parametrize_ways(metafunc: pytest.Metafunc) -> None:
     """Run a test once for each transport and protocol asked for, where its marker fixes neither."""
     options = marker_options(metafunc.definition)
+    plan_of_test(metafunc.definition)  # so that a wrong one is found before any test runs
     ways = [options.way] if options.way else ways_asked(metafunc.config)
     eras = [options.era] if options.era else eras_asked(metafunc.config)
     pairs = way_era_pairs(ways, eras)

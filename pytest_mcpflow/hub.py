@@ -58,6 +58,7 @@ class Hub:
         starts_at: The calendar time at which virtual time begins.
         record: When servers that have a cassette are recorded, and when the cassette answers in their place.
         cassettes: The folder in which relative names of cassettes are looked for; by default the current one.
+        seed: Decides what a plan of faults leaves to chance.
     """
 
     def __init__(
@@ -69,8 +70,9 @@ class Hub:
         starts_at: datetime = EPOCH,
         record: RecordMode = RecordMode.NONE,
         cassettes: Path | None = None,
+        seed: int = 0,
     ) -> None:
-        self.way, self.era, self.record = way, era, record
+        self.way, self.era, self.record, self.seed = way, era, record, seed
         self._cassettes = cassettes or Path()
         self.clock = HubClock(virtual_time, starts_at=starts_at)
         self.contexts: dict[str, Context] = {}
@@ -230,13 +232,13 @@ class Hub:
         if isinstance(plan, str):
             from pytest_mcpflow.faults.plan import FaultPlan
 
-            plan = FaultPlan.parse(plan)
+            plan = FaultPlan.parse(plan, seed=self.seed, kinds=self.faults.kinds)
         self.faults.add(plan, self._journal.entries, must_happen=must_happen)
 
     @property
     def is_faulted(self) -> bool:
         """Whether anything was asked to go wrong."""
-        return self._injector is not None
+        return self._injector is not None and self._injector.has_plans
 
     @property
     def faults(self) -> Injector:

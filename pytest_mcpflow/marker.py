@@ -24,6 +24,8 @@ class MarkerOptions:
         starts_at: The calendar time at which virtual time begins, ISO 8601; UTC where it has no time zone.
         calls_expected: Whether a test that calls no server fails.
         record: When servers with a cassette are recorded, unless the command line says: none, once, new, all, rewrite.
+        faults: What goes wrong in this test, besides `--mcp-plan`: a plan, or the name of one in the ini file.
+        faults_must_happen: Whether the test fails if one of these faults concerned no call.
     """
 
     transport: str | None = None
@@ -32,6 +34,8 @@ class MarkerOptions:
     starts_at: str | None = None
     calls_expected: bool = True
     record: str | None = None
+    faults: str | None = None
+    faults_must_happen: bool = False
 
     @property
     def way(self) -> Way | None:

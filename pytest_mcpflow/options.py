@@ -23,7 +23,7 @@ __all__ = [
 
 MARKER = (
     "mcpflow(transport=None, protocol=None, virtual_time=True, starts_at=None, calls_expected=True, "
-    "record=None): "
+    "record=None, faults=None, faults_must_happen=False): "
     "how the mcpflow fixture of a test runs; see the reference, 'marker'"
 )
 
@@ -73,6 +73,19 @@ def add_options(parser: pytest.Parser) -> None:
         choices=RECORD_MODES,
         help="record servers that have a cassette, or replay them (default: none, which only replays)",
     )
+    group.addoption(
+        "--mcp-plan",
+        action="append",
+        default=[],
+        metavar="PLAN|NAME",
+        help="let calls go wrong: 'server.tool#1=refuse', or a plan of the ini file by its name; may be repeated",
+    )
+    group.addoption(
+        "--mcp-plan-must-happen",
+        action="store_true",
+        help="fail where a fault of --mcp-plan concerned no call",
+    )
+    parser.addini("mcp_plans", "plans of faults for --mcp-plan, NAME = PLAN a line", type="linelist")
     parser.addini("mcp_record", "when servers with a cassette are recorded: " + ", ".join(RECORD_MODES))
     parser.addini("mcp_scenarios", "files or folders with scenarios of your own", type="paths")
     parser.addini(

@@ -8,7 +8,7 @@ from collections.abc import Generator
 
 import pytest
 
-from pytest_mcpflow.stash import hub_of
+from pytest_mcpflow.stash import NEVER_HAPPENED, hub_of
 
 pytest_plugins = ["pytest_mcpflow.fixtures.hub"]
 FIXTURE = "mcpflow"
@@ -30,6 +30,10 @@ def pytest_configure(config: pytest.Config) -> None:
     from pytest_mcpflow.options import MARKER
 
     config.addinivalue_line("markers", MARKER)
+    if config.getoption("--mcp-plan"):
+        from pytest_mcpflow.plans import plan_asked
+
+        plan_asked(config)  # so that a wrong one is found before any test runs
     if config.getoption("--mcp-scenario"):
         from pytest_mcpflow.scenario_items import ScenarioPlugin
 
@@ -56,7 +60,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     if hub is None or not isinstance(item, pytest.Function):
         return (yield)
     from pytest_mcpflow.async_tests import anyio_in_virtual_time, guarded
-    from pytest_mcpflow.errors import CassetteError, DeadlockError, HubError, VacuousTestError
+    from pytest_mcpflow.errors import CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError
     from pytest_mcpflow.marker import marker_options
 
     test = item.obj
@@ -67,7 +71,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     try:
         result = yield
         hub.verify(calls_expected=marker_options(item).calls_expected)
-    except (CassetteError, DeadlockError, HubError, VacuousTestError) as error:
+    except (CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError) as error:
         # These speak of the whole test; the frames they were raised in say nothing.
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
     finally:
@@ -98,7 +102,26 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     hub = hub_of(item)
     if hub is not None and report.when == "call" and report.failed and hub.transcript:
         report.sections.append(("MCP transcript", str(hub.transcript)))
+    if hub is not None and report.when == "call" and hub.is_faulted:
+        never = ", ".join(map(str, hub.faults.never_happened()))
+        if never:
+            report.user_properties.append((NEVER_HAPPENED, never))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    told = [
+        f"{report.nodeid}: {value}"
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, value in report.user_properties
+        if name == NEVER_HAPPENED
+    ]
+    if told:
+        terminalreporter.ensure_newline()
+        terminalreporter.section("MCP faults that concerned no call")
+        for line in sorted(told):
+            terminalreporter.write_line(line)
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
@@ -113,4 +136,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    return f"mcpflow: seed {config.getoption('--mcp-seed')}" if config.getoption("--mcp-scenario") else None
+    plans = config.getoption("--mcp-plan")
+    if not plans and not config.getoption("--mcp-scenario"):
+        return None
+    return f"mcpflow: seed {config.getoption('--mcp-seed')}" + (f", plan {', '.join(plans)}" if plans else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,14 @@ import pytest
 
 from pytest_mcpflow.async_tests import pair_id, way_era_pairs
 from pytest_mcpflow.catalogue import Catalogue, builtin_scenarios, load_workflow, scenarios_in
-from pytest_mcpflow.errors import MCPFlowError, UnknownNameError
+from pytest_mcpflow.errors import FaultPlanError, MCPFlowError, UnknownNameError
+from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.options import asked, eras_asked, seed_asked, ways_asked
+from pytest_mcpflow.plans import must_happen_asked, plan_asked
 from pytest_mcpflow.report.failure import failure_block
 from pytest_mcpflow.scenario import Scenario
-from pytest_mcpflow.verdict import Judgement, Verdict, judge
+from pytest_mcpflow.stash import NEVER_HAPPENED
+from pytest_mcpflow.verdict import Judgement, check_plan, judge
 from pytest_mcpflow.ways import Era, Way
 
 __all__ = ["ScenarioFailed", "ScenarioItem", "ScenarioPlugin", "catalogue_of"]
@@ -32,10 +35,18 @@ class ScenarioItem(pytest.Item):
     """One scenario, run one way."""
 
     def __init__(
-        self, *, scenario: type[Scenario], way: Way, era: Era, workflow: str | None, **node: Any
+        self,
+        *,
+        scenario: type[Scenario],
+        way: Way,
+        era: Era,
+        workflow: str | None,
+        plan: FaultPlan,
+        **node: Any,
     ) -> None:
         super().__init__(**node)  # pyright: ignore[reportUnknownMemberType]  # pytest leaves it untyped
         self._scenario, self._way, self._era, self._workflow = scenario, way, era, workflow
+        self._plan = plan
         for tag in scenario.tags:
             self.extra_keyword_matches.add(tag)
 
@@ -45,7 +56,12 @@ class ScenarioItem(pytest.Item):
         reference = self._workflow
         workflow = None if reference is None else load_workflow(reference, search=search_path(self.config))
         judgement = judge(
-            scenario, way=self._way, era=self._era, workflow=workflow, workflow_reference=reference
+            scenario,
+            way=self._way,
+            era=self._era,
+            workflow=workflow,
+            workflow_reference=reference,
+            plan=self._plan,
         )
         calls, seconds = len(judgement.transcript), f"{judgement.seconds:g}"
         self.user_properties += [
@@ -53,7 +69,11 @@ class ScenarioItem(pytest.Item):
             ("mcp_calls", calls),
             ("mcp_seconds", seconds),
         ]
-        if judgement.verdict is not Verdict.PASSED:
+        if self._plan:
+            self.user_properties.append(("mcp_plan", str(self._plan)))
+        if judgement.never_happened:
+            self.user_properties.append((NEVER_HAPPENED, ", ".join(judgement.never_happened)))
+        if not judgement.verdict.is_good or (judgement.never_happened and must_happen_asked(self.config)):
             raise ScenarioFailed(judgement) from judgement.cause
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -82,6 +102,7 @@ class ScenarioPlugin:
             catalogue = catalogue_of(config)
             self._selected = catalogue.select(asked(config, "--mcp-scenario"))
             self._workflows = _workflows(config, catalogue)
+            self._plan = _plan_for(config, self._selected)
         except MCPFlowError as error:
             raise pytest.UsageError(str(error)) from error
         if self._alone:
@@ -116,7 +137,8 @@ class ScenarioPlugin:
             name = report.nodeid.removeprefix(NODE_PREFIX)
             seconds = float(facts.get("mcp_seconds", 0))
             run = f"{facts['mcp_calls']:>4} calls {seconds:>10,.1f} s" if facts else ""
-            line = f"{report.outcome.upper():<8}{name:<45}{run}".rstrip()
+            verdict = f"  {facts['mcp_verdict']}" if "mcp_plan" in facts else ""
+            line = f"{report.outcome.upper():<8}{name:<45}{run}{verdict}".rstrip()
             terminalreporter.write_line(line, green=report.passed, red=report.failed)
 
     def _items(self, session: pytest.Session) -> Iterator[ScenarioItem]:
@@ -131,6 +153,7 @@ class ScenarioPlugin:
                     way=way,
                     era=era,
                     workflow=self._workflows.get(scenario.name),
+                    plan=self._plan,
                 )
 
 
@@ -165,6 +188,17 @@ def _workflows(config: pytest.Config, catalogue: Catalogue) -> dict[str, str]:
         load_workflow(reference.strip(), search=search_path(config))
         workflows[name.strip()] = reference.strip()
     return workflows
+
+
+def _plan_for(config: pytest.Config, scenarios: Iterable[type[Scenario]]) -> FaultPlan:
+    """What goes wrong, held against the world of each scenario."""
+    plan = plan_asked(config)
+    for scenario in scenarios if plan else ():
+        try:
+            check_plan(scenario(), plan)
+        except FaultPlanError as error:
+            raise pytest.UsageError(f"--mcp-plan and the scenario {scenario.name}: {error}") from None
+    return plan
 
 
 def search_path(config: pytest.Config) -> list[Path]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from pytest_mcpflow.clock import background
 from pytest_mcpflow.errors import DeadlockError, FaultPlanError, VacuousTestError
+from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.hub import Hub
 from pytest_mcpflow.running import run, with_hub
@@ -19,7 +20,7 @@ from pytest_mcpflow.state import StateChange, changes_between, state_of
 from pytest_mcpflow.transcript import Transcript
 from pytest_mcpflow.ways import Era, Way
 
-__all__ = ["Broken", "Judgement", "Verdict", "judge"]
+__all__ = ["Broken", "Judgement", "Verdict", "check_plan", "judge"]
 
 
 class Verdict(StrEnum):
@@ -153,9 +154,7 @@ def judge(
     for fake in world.values():
         fake.seed = scenario.seed
     before = {name: state_of(fake) for name, fake in world.items()}
-    hub = Hub(way=way, era=era, virtual_time=True, starts_at=scenario.starts_at)
-    for name, fake in world.items():
-        hub.serve(fake, name=name)
+    hub = _hub_of(scenario, world, way, era)
     hub.answer_with(scenario.answer)
     if plan:
         hub.fail(plan)
@@ -184,6 +183,25 @@ def judge(
         admitted=scenario.admits(done),
         hung=isinstance(done.error, DeadlockError | _DeadlinePassed),
     )
+
+
+def check_plan(scenario: Scenario, plan: FaultPlan) -> None:
+    """Look whether a plan fits a scenario, without running it.
+
+    Raises:
+        FaultPlanError: It names what the scenario's world does not have.
+    """
+    hub = _hub_of(scenario, world_of(scenario), Way.DIRECT, Era.STATELESS)
+    scenario.connect(hub)
+    hub.fail(plan)
+    hub.faults.check()
+
+
+def _hub_of(scenario: Scenario, world: Mapping[str, Fake], way: Way, era: Era) -> Hub:
+    hub = Hub(way=way, era=era, virtual_time=True, starts_at=scenario.starts_at, seed=scenario.seed)
+    for name, fake in world.items():
+        hub.serve(fake, name=name)
+    return hub
 
 
 class _DeadlinePassed(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +13,8 @@ from pytest_mcpflow.clock import Clock
 from pytest_mcpflow.errors import FaultPlanError, nearest_phrase
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.call import Answering, FaultedCall
+from pytest_mcpflow.faults.catalogue import KINDS
+from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
 from pytest_mcpflow.faults.text import pointing_at
 from pytest_mcpflow.journal import Entry
@@ -47,11 +49,12 @@ class _Aftermath:
 class Injector:
     """The faults of one hub.
 
-    `fired` counts how often each fault happened; `changes` are the changes of the world that plans can name.
+    `kinds` are the kinds that a plan's text can name; `fired` counts how often each fault happened.
     """
 
     def __init__(self, clock: Clock, members: Members) -> None:
         self.clock = clock
+        self.kinds: Mapping[str, type[FaultKind]] = KINDS
         self.fired: Counter[Fault] = Counter()
         self.changes: dict[str, Callable[[], object]] = {}
         self.beginnings: dict[str, Fake] = {}
@@ -72,6 +75,10 @@ class Injector:
         self._planned += [_Planned(fault, plan, must_happen) for fault in plan.faults]
         self._is_checked = False
 
+    def define_change(self, name: str, change: Callable[[], object]) -> None:
+        """Give a change of the world a name, for the fault `change(name)` to make."""
+        self.changes[name] = change
+
     def check(self) -> None:
         """Look whether everything in the plans can happen.
 
@@ -88,6 +95,11 @@ class Injector:
             for member in self._members:
                 if member.fake is not None and member.name not in self.beginnings:
                     self.beginnings[member.name] = self._latest[member.name] = deepcopy(member.fake)
+
+    @property
+    def has_plans(self) -> bool:
+        """Whether anything is to go wrong."""
+        return bool(self._planned)
 
     def never_happened(self, *, demanded: bool = False) -> list[Fault]:
         """The faults that never happened, all of them or those that were demanded to."""
@@ -196,7 +208,7 @@ class Injector:
         if unknown is not None and unknown not in self.changes:
             known = nearest_phrase(unknown, self.changes)
             return (
-                f"no change of the world is called {unknown!r}; {known}. Define it with hub.define_change()"
+                f"no change of the world is called {unknown!r}; {known}. Define it with hub.faults.define_change()"
             )
         objections = list(self._objections_of_tools(fault))
         return objections[0] if objections and None not in objections else None

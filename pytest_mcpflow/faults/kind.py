@@ -101,7 +101,7 @@ class FaultKind(ABC):
 
     @property
     def needs_change(self) -> str | None:
-        """The change of the world it makes, by the name it was given with `hub.define_change`."""
+        """The change of the world it makes, by the name it was given with `hub.faults.define_change`."""
         return None
 
     def objection(self, spec: ToolSpec) -> str | None:

@@ -46,7 +46,7 @@ class Change(FaultKind, effect=Effect.APPLIED):
     The change is made when the server has answered, before the caller sees the answer.
 
     Args:
-        to: The name under which the change was defined with `hub.define_change`.
+        to: The name under which the change was defined with `hub.faults.define_change`.
     """
 
     to: str = ""
