@@ -133,7 +133,7 @@ async def _running(
         address = f"http://{_authority('127.0.0.1' if host in WILDCARDS else host, number)}"
         hosts = {_authority(name, number) for name in LOOPBACK} if host in LOOPBACK else set[str]()
         app = GatewayApp(upstream, transport, tape, address=address, hosts=hosts)
-        stack.callback(tape.close)
+        stack.callback(app.close)
         await stack.enter_async_context(_listening(bound, app))
         yield address + upstream.path, app
 

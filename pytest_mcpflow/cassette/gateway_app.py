@@ -77,10 +77,23 @@ class GatewayApp:
         try:
             is_cut = await self._serve(scope, receive, _Reply(send))
         except Exception as error:
-            self._fail(error)
+            self.fail(error)
             raise
         if is_cut:
             raise ConnectionError("the client must see that its answer broke off")
+
+    def fail(self, error: Exception) -> None:
+        """From now on nothing passes, since it would not be on the tape."""
+        self.failure = self.failure or error
+        self.failed.set()
+
+    def close(self) -> None:
+        """Write how the sessions end."""
+        self.is_closing = True
+        try:
+            self._tape.close()
+        except (OSError, CassetteError) as error:
+            self.fail(error)
 
     async def _serve(self, scope: Scope, receive: Receive, reply: _Reply) -> bool:
         """Answer a request; whether the answer broke off in the middle."""
@@ -128,7 +141,7 @@ class GatewayApp:
             text = f"{self._upstream.shown} gave no answer: {_reason(error)}"
             await reply.refuse(BAD_GATEWAY, text, exchange)
         except (OSError, CassetteError) as error:
-            self._fail(error)
+            self.fail(error)
             if reply.has_begun:
                 return True
             await reply.refuse(INTERNAL_ERROR, f"the tape cannot be written: {error}", None)
@@ -169,13 +182,8 @@ class GatewayApp:
             try:
                 exchange.client_left()
             except (OSError, CassetteError) as error:
-                self._fail(error)
+                self.fail(error)
         scope.cancel()
-
-    def _fail(self, error: Exception) -> None:
-        """From now on nothing passes, since it would not be on the tape."""
-        self.failure = self.failure or error
-        self.failed.set()
 
     def _exchange(self, scope: Scope, headers: Headers, path: str, target: str) -> Exchange:
         """Only MCP is recorded: what else passes may be the making of a token."""
