@@ -13,6 +13,7 @@ COMMANDS = {
     "record": ("run an MCP server behind a recorder", "pytest_mcpflow.cassette.record"),
     "scenarios": ("list the scenarios that pytest --mcp-scenario can select", "pytest_mcpflow.scenario_list"),
     "serve": ("answer from a cassette, as a server for any client", "pytest_mcpflow.cassette.serve"),
+    "verify": ("compare a live server with a cassette of it", "pytest_mcpflow.cassette.verify"),
 }
 """What each subcommand does, and the module with its `add_arguments` and `run`."""
 
