@@ -1,0 +1,46 @@
+"""The part of `pytest_mcpflow.fakes.github` that all its tools stand on: finding things and committing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pytest_mcpflow.fake import Fake, FakeError
+from pytest_mcpflow.fakes._github_state import Branch, Commit, Protection, PullRequest, Repository
+
+
+@dataclass
+class CommitAnswer:
+    sha: str
+    message: str
+
+
+@dataclass
+class Account(Fake):
+    """One account's repositories, by `owner/name`."""
+
+    repositories: dict[str, Repository] = field(default_factory=dict[str, Repository])
+
+    def commit_to(self, branch: Branch, files: dict[str, str], message: str) -> CommitAnswer:
+        made = Commit(self.new_hex(40, kind="commit"), message, self.clock.now())
+        branch.commits.append(made)
+        branch.files = files
+        return CommitAnswer(made.sha, message)
+
+    def protection_of(self, owner: str, repo: str, branch: str) -> Protection:
+        return self.repository_of(owner, repo).protection.get(branch, Protection())
+
+    def pull_of(self, owner: str, repo: str, number: int) -> PullRequest:
+        for pull in self.repository_of(owner, repo).pull_requests:
+            if pull.number == number:
+                return pull
+        raise FakeError("Not Found")
+
+    def repository_of(self, owner: str, repo: str) -> Repository:
+        if f"{owner}/{repo}" not in self.repositories:
+            raise FakeError("Not Found")
+        return self.repositories[f"{owner}/{repo}"]
+
+    def branch_of(self, repo: Repository, name: str) -> Branch:
+        if name not in repo.branches:
+            raise FakeError(f"Validation Failed: branch {name} does not exist")
+        return repo.branches[name]

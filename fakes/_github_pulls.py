@@ -1,0 +1,167 @@
+"""The tools of `pytest_mcpflow.fakes.github` that are about pull requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_mcpflow.fake import FakeError, tool
+from pytest_mcpflow.fakes._github_account import Account
+from pytest_mcpflow.fakes._github_state import Check, CheckState, PullRequest, Review, Verdict
+
+
+@dataclass
+class Pull:
+    """A pull request as the API shows it."""
+
+    number: int
+    html_url: str
+    state: Literal["open", "closed"]
+    title: str
+    body: str
+    head: str
+    base: str
+    labels: list[str]
+    requested_reviewers: list[str]
+    merged: bool
+    mergeable: bool
+
+
+@dataclass
+class Status:
+    """The state of all checks together: success only if there are none that fail or are missing."""
+
+    state: CheckState
+    checks: list[Check]
+    missing: list[str]
+
+
+@dataclass
+class Merge:
+    merged: bool
+    sha: str
+    message: str
+
+
+@dataclass
+class PullTools(Account):
+    """Pull requests: open, check, review, merge."""
+
+    @tool(idempotent=False)
+    def create_pull_request(
+        self,
+        owner: str,
+        repo: str,
+        title: str,
+        head: str,
+        base: str,
+        body: str = "",
+        labels: list[str] | None = None,
+        reviewers: list[str] | None = None,
+    ) -> Pull:
+        """Open a pull request."""
+        found = self.repository_of(owner, repo)
+        ahead, behind = self.branch_of(found, head), self.branch_of(found, base)
+        if any(
+            pull.state == "open" and (pull.head, pull.base) == (head, base) for pull in found.pull_requests
+        ):
+            raise FakeError(f"Validation Failed: A pull request already exists for {owner}:{head}.")
+        if {commit.sha for commit in ahead.commits} <= {commit.sha for commit in behind.commits}:
+            raise FakeError(f"Validation Failed: No commits between {base} and {head}")
+        number = len(found.pull_requests) + len(found.issues) + 1
+        checks = [Check(name, state) for name, state in found.new_checks.items()]
+        opened = PullRequest(
+            number, title, body, head, base, labels=labels or [], reviewers=reviewers or [], checks=checks
+        )
+        found.pull_requests.append(opened)
+        return self._shown(owner, repo, opened)
+
+    @tool(reads=True)
+    def list_pull_requests(
+        self, owner: str, repo: str, state: Literal["open", "closed", "all"] = "open", head: str | None = None
+    ) -> list[Pull]:
+        """List pull requests, by state and head branch."""
+        return [
+            self._shown(owner, repo, pull)
+            for pull in self.repository_of(owner, repo).pull_requests
+            if state in ("all", pull.state) and head in (None, pull.head)
+        ]
+
+    @tool(reads=True)
+    def get_pull_request(self, owner: str, repo: str, pull_number: int) -> Pull:
+        """Show a pull request."""
+        return self._shown(owner, repo, self.pull_of(owner, repo, pull_number))
+
+    @tool(reads=True)
+    def get_pull_request_status(self, owner: str, repo: str, pull_number: int) -> Status:
+        """Show the checks of a pull request."""
+        pull = self.pull_of(owner, repo, pull_number)
+        missing = [
+            name
+            for name in self.protection_of(owner, repo, pull.base).required_checks
+            if name not in {check.name for check in pull.checks}
+        ]
+        states = {check.state for check in pull.checks}
+        state: CheckState = (
+            "failure" if "failure" in states else "pending" if "pending" in states or missing else "success"
+        )
+        return Status(state, pull.checks, missing)
+
+    @tool(idempotent=False)
+    def create_pull_request_review(
+        self,
+        owner: str,
+        repo: str,
+        pull_number: int,
+        event: Verdict,
+        body: str = "",
+        author: str = "reviewer",
+    ) -> Review:
+        """Review a pull request."""
+        pull = self.pull_of(owner, repo, pull_number)
+        pull.reviews.append(Review(author, event, body))
+        return pull.reviews[-1]
+
+    @tool(destroys=True, idempotent=False)
+    def merge_pull_request(self, owner: str, repo: str, pull_number: int) -> Merge:
+        """Merge a pull request whose base branch's rules are met."""
+        pull = self.pull_of(owner, repo, pull_number)
+        if pull.state == "closed":
+            raise FakeError("Pull Request is not mergeable")
+        if reason := self._blocked(owner, repo, pull):
+            raise FakeError(reason)
+        found = self.repository_of(owner, repo)
+        merged = self.commit_to(
+            found.branches[pull.base],
+            {**found.branches[pull.head].files},
+            f"Merge #{pull.number}: {pull.title}",
+        )
+        pull.state, pull.merged, pull.merge_sha = "closed", True, merged.sha
+        return Merge(True, merged.sha, "Pull Request successfully merged")
+
+    def set_check(self, owner: str, repo: str, pull_number: int, name: str, state: CheckState) -> None:
+        """Let a check of a pull request come to a result."""
+        pull = self.pull_of(owner, repo, pull_number)
+        pull.checks = [check for check in pull.checks if check.name != name] + [Check(name, state)]
+
+    def _blocked(self, owner: str, repo: str, pull: PullRequest) -> str:
+        """Why a pull request may not be merged; empty if it may."""
+        protection = self.protection_of(owner, repo, pull.base)
+        states = {check.name: check.state for check in pull.checks}
+        for name in protection.required_checks:
+            if states.get(name) != "success":
+                return f'Required status check "{name}" is {states.get(name, "expected")}.'
+        verdicts = {review.author: review.event for review in pull.reviews if review.event != "COMMENT"}
+        if "REQUEST_CHANGES" in verdicts.values():
+            return "Changes have been requested by a reviewer."
+        if sum(event == "APPROVE" for event in verdicts.values()) < protection.required_approvals:
+            return f"At least {protection.required_approvals} approving review is required."
+        return ""
+
+    def _shown(self, owner: str, repo: str, pull: PullRequest) -> Pull:
+        url = f"https://github.example/{owner}/{repo}/pull/{pull.number}"
+        mergeable = pull.state == "open" and not self._blocked(owner, repo, pull)
+        return Pull(
+            *(pull.number, url, pull.state, pull.title, pull.body, pull.head, pull.base),
+            *(pull.labels, pull.reviewers, pull.merged, mergeable),
+        )
