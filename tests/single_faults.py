@@ -12,7 +12,7 @@ from faulty_hub import Fault, under
 from pytest_mcpflow import DeadlockError, Hub, Scenario, Way, Workflow
 from pytest_mcpflow.verdict import Judgement, judge
 
-__all__ = ["Faulted", "each_call_failing", "faulted", "reference", "silent_under"]
+__all__ = ["Faulted", "each_call_failing", "faulted", "reference", "silent_under", "usual_report"]
 
 S = TypeVar("S", bound=Scenario)
 
@@ -33,13 +33,22 @@ class Faulted(Generic[S]):
     @property
     def silence(self) -> str | None:
         """Why nobody would notice, or `None` if the run recovered or failed loudly."""
+        return self.why_silent()
+
+    def why_silent(self, *, report_tells: bool = False) -> str | None:
+        """The same, for workflows whose report can be enough.
+
+        Args:
+            report_tells: A report that is not the usual one is loud enough: it says what went differently.
+        """
         broken = [str(each) for each in self.judgement.broken if each.check not in ("expect", "workflow")]
         if broken:
             return f"{self.what}: breaks {'; '.join(broken)}"
         if isinstance(self.judgement.cause, DeadlockError):
             return f"{self.what}: waits for ever, {self.judgement.cause}"
         failed = self.judgement.cause is not None or getattr(self.result, "success", None) is not True
-        if not self.is_as_documented and not failed:
+        tells = report_tells and self.result != usual_report(type(self.scenario))
+        if not (self.is_as_documented or failed or tells):
             return f"{self.what}: says success, but {self.judgement.broken[0].why}"
         return None
 
@@ -48,6 +57,12 @@ class Faulted(Generic[S]):
 def reference(scenario: type[Scenario]) -> Judgement:
     """The run of the reference workflow when nothing fails."""
     return judge(scenario(), way=Way.DIRECT)
+
+
+@cache
+def usual_report(scenario: type[Scenario]) -> Any:
+    """What the reference workflow returns when nothing fails."""
+    return faulted(scenario(), {}).result
 
 
 def faulted(scenario: S, faults: Mapping[int | str, Fault], workflow: Workflow | None = None) -> Faulted[S]:
@@ -69,8 +84,9 @@ def each_call_failing(scenario: type[S], fault: Fault) -> Iterator[tuple[str, Fa
         yield call.site, faulted(scenario(), {number: fault})
 
 
-def silent_under(scenario: type[Scenario], fault: Fault) -> list[str]:
-    """What goes unnoticed when any one call fails, and when any one tool never works."""
+def silent_under(scenario: type[Scenario], fault: Fault, *, report_tells: bool = False) -> list[str]:
+    """What goes unnoticed when any one call fails, and when any one tool never works; see `Faulted.why_silent`."""
     alone = [run for _, run in each_call_failing(scenario, fault)]
     never = [faulted(scenario(), {site: fault}) for site in sorted(reference(scenario).transcript.counts())]
-    return [run.silence for run in (*alone, *never) if run.silence is not None]
+    silences = [run.why_silent(report_tells=report_tells) for run in (*alone, *never)]
+    return [each for each in silences if each is not None]
