@@ -172,6 +172,7 @@ async def _listening(bound: socket.socket, app: GatewayApp) -> AsyncGenerator[No
         ws="none",
         lifespan="off",
         log_config=None,
+        proxy_headers=False,
         timeout_keep_alive=CLIENTS_IDLE_LIMIT,
     )
     config.load()

@@ -12,7 +12,12 @@ import httpx2
 from starlette.types import Receive, Scope, Send
 
 from pytest_mcpflow.cassette.gateway_address import Upstream
-from pytest_mcpflow.cassette.gateway_exchange import Exchange, RecordedExchange, UnreadableAnswerError
+from pytest_mcpflow.cassette.gateway_exchange import (
+    Exchange,
+    RecordedExchange,
+    UnreadableAnswerError,
+    is_event_stream,
+)
 from pytest_mcpflow.cassette.gateway_tape import HttpTape
 from pytest_mcpflow.errors import CassetteError
 
@@ -31,8 +36,8 @@ HOP_BY_HOP = frozenset(
 OURS = frozenset((b"host", b"origin", b"accept-encoding", b"expect"))
 """Request headers that the gateway writes itself: it answers `Expect`, and must read the answer's body."""
 
-AROUND_US = b"alt-svc"
-"""The one header of an answer that would lead a client to the server without the gateway."""
+AROUND_US = frozenset((b"alt-svc",))
+"""The header of an answer that would lead a client to the server without the gateway."""
 
 METHODS = ("GET", "POST", "DELETE")
 """The HTTP methods that MCP uses."""
@@ -221,6 +226,10 @@ class GatewayApp:
     def _answer_headers(self, response: httpx2.Response, target: str) -> Iterator[tuple[bytes, bytes]]:
         raw = [(name.lower(), value) for name, value in response.headers.raw]
         named = _named_by_connection(raw)
+        # A chunked body says itself how long it is, and events may grow by an address on the way.
+        is_counted = not _value(raw, b"transfer-encoding") and not is_event_stream(
+            _value(raw, b"content-type")
+        )
         for name, value in raw:
             if name == b"location":
                 there = self._upstream.target_of(value.decode("latin-1"), target)
@@ -228,7 +237,7 @@ class GatewayApp:
                     self._paths.add(_plain(there.partition("?")[0]))
                     value = (self._address + there).encode("latin-1", "replace")
                 yield name, value
-            elif name not in HOP_BY_HOP | named and name != AROUND_US:
+            elif name not in HOP_BY_HOP | named | AROUND_US and (is_counted or name != b"content-length"):
                 yield name, value
 
 

@@ -11,7 +11,7 @@ from pytest_mcpflow.cassette.gateway_address import Upstream
 from pytest_mcpflow.cassette.gateway_tape import Conversation, HttpTape, RequestId, messages_in
 from pytest_mcpflow.cassette.sse import Event, EventSplitter
 
-__all__ = ["Exchange", "RecordedExchange", "UnreadableAnswerError"]
+__all__ = ["Exchange", "RecordedExchange", "UnreadableAnswerError", "is_event_stream"]
 
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 MOVED = (307, 308)
@@ -130,7 +130,7 @@ class RecordedExchange(Exchange):
         given = headers.get("mcp-session-id")
         if given is not None and self._conversation is not None and self._session_id is None:
             self._tape.name(self._conversation, given)
-        if 200 <= status < 300 and _is_event_stream(headers.get("content-type", "")):
+        if 200 <= status < 300 and is_event_stream(headers.get("content-type", "")):
             self._events = EventSplitter()
             if self._method == "GET" and self._session_id is None and self._decoder is None:
                 self._held = b""
@@ -281,5 +281,6 @@ class RecordedExchange(Exchange):
             raise UnreadableAnswerError(f"content-encoding: {error}") from error
 
 
-def _is_event_stream(content_type: str) -> bool:
+def is_event_stream(content_type: str) -> bool:
+    """Whether a `content-type` announces server-sent events."""
     return content_type.partition(";")[0].strip().lower() == "text/event-stream"

@@ -323,6 +323,35 @@ async def test_a_server_that_does_not_speak_http_is_asked_once_and_named(tmp_pat
     assert (frame["request"], frame["status"], frame["body"]) == (7, 502, got.text)
 
 
+ODD = {
+    "two lengths": b"transfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+    % (len(result()), result()),
+    "no length": b"connection: close\r\n\r\n" + result(),
+    "a length twice": b"content-length: %d, %d\r\n\r\n%b" % (len(result()), len(result()), result()),
+    "bytes in a header": b"x-name: \xfc\x80\r\ncontent-length: %d\r\n\r\n%b" % (len(result()), result()),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+async def test_odd_answers_pass_all_the_same(tmp_path: Path, kind: str) -> None:
+    tape, answer = tmp_path / "tape.jsonl", b"HTTP/1.1 200 OK\r\n" + ODD[kind]
+    async with serving_bytes(answer) as (url, _), recorded(url, tape) as address, client() as web:
+        got = await web.post(address, content=call(), headers=JSON)
+
+    assert (got.status_code, got.content) == (200, result())
+    assert [message["id"] for message in said(tape, "server")] == [1]
+
+
+@pytest.mark.parametrize("start", [b"204 No Content", b"304 Not Modified"])
+async def test_an_answer_that_has_no_body_may_have_a_length(tmp_path: Path, start: bytes) -> None:
+    tape, answer = tmp_path / "tape.jsonl", b"HTTP/1.1 " + start + b"\r\ncontent-length: 5\r\n\r\n"
+    async with serving_bytes(answer) as (url, _), recorded(url, tape) as address, client() as web:
+        got = await web.post(address, content=call(), headers=JSON)
+
+    assert (got.status_code, got.content) == (int(start[:3]), b"")
+    assert [frame["status"] for frame in frames(tape, "http")] == [got.status_code]
+
+
 async def test_a_server_that_is_not_there_is_named_without_its_secrets(tmp_path: Path) -> None:
     tape, url = tmp_path / "tape.jsonl", nobody()
     secret = url.replace("//", "//user:hidden@") + "?key=hidden"
