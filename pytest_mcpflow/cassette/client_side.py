@@ -216,7 +216,7 @@ class ClientSide:
         else:
             said = Said(
                 response=self._shown(operation, response),
-                questions=exchange.questions,
+                questions=[self._secrets.take_out(question) for question in exchange.questions],
                 has_progress=exchange.has_progress,
                 status=answer.status if answer and isinstance(operation.outcome, Http) else None,
             )

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pytest_mcpflow.cassette.compare import check_pointer
 from pytest_mcpflow.cassette.drift import CannotVerifyError, Drift
@@ -57,7 +57,7 @@ async def verify(
         limit: Seconds that one answer may take.
         sessions: Numbers of the sessions to verify; all by default.
         headers: HTTP headers for a URL.
-        redactor: The redaction under which the cassette was recorded.
+        redactor: The redaction under which the cassette was recorded; by default the usual rules if there was any.
         update: Whether to write the live answers into the cassette, where they are otherwise.
 
     Raises:
@@ -68,15 +68,25 @@ async def verify(
     from pytest_mcpflow.cassette.client_side import ClientSide, Findings, Rules
     from pytest_mcpflow.cassette.given import Given, Secrets
     from pytest_mcpflow.cassette.live import live_server
+    from pytest_mcpflow.cassette.redaction import Redactor
     from pytest_mcpflow.cassette.rewrite import Rewrite
 
     rules = Rules(allow=tuple(allow), ignore=tuple(map(check_pointer, ignore)), exact=exact)
     tape = read_cassette(cassette) if isinstance(cassette, Path) else cassette
-    findings, rewrite = Findings(), Rewrite(tape, redactor)
-    secrets = Secrets(redactor, os.environ.values())
+    findings = Findings()
+    if tape.redaction is not None:
+        # A cached property is as good as the property that the protocol asks for, but not to pyright.
+        redactor = redactor or cast("Redacting", Redactor())
+        if redactor.fingerprint != tape.redaction:
+            if update:
+                raise CassetteError(
+                    f"{tape.path} was redacted by other rules than these, so that it cannot be updated; record it again"
+                )
+            findings.notes["it was redacted by other rules than these, and secrets may count as drift"] = None
+    rewrite, secrets = Rewrite(tape, redactor), Secrets(redactor, os.environ)
     for session in _chosen(tape, sessions):
         recorded = operations(session)
-        given = Given(recorded)
+        given = Given(recorded, secrets)
         async with live_server(target, limit=limit, spare=given.spare, headers=headers or {}) as server:
             client = ClientSide(session, recorded, server, findings, rules, given, secrets)
             await client.play()
@@ -194,7 +204,6 @@ async def _verify(options: argparse.Namespace, headers: Mapping[str, str]) -> Dr
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, _this_task().cancel)
     tape = read_cassette(options.cassette)
-    redactor = None if tape.redaction is None else _redactor()
     target = options.url or StdioServerParameters(
         command=options.server[0], args=options.server[1:], env=dict(os.environ)
     )
@@ -207,7 +216,6 @@ async def _verify(options: argparse.Namespace, headers: Mapping[str, str]) -> Dr
         limit=options.limit,
         sessions=options.session,
         headers=headers,
-        redactor=redactor,
         update=options.update,
     )
 
@@ -241,10 +249,6 @@ def _this_task() -> asyncio.Task[object]:
     task = asyncio.current_task()
     assert task is not None
     return task
-
-
-def _redactor() -> Redacting:
-    raise NotImplementedError
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -40,6 +40,7 @@ from pytest_mcpflow.cassette.compare import MISSING
 from pytest_mcpflow.cassette.drift import CannotVerifyError, Change, Drift, Skipped
 from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.operations import operations
+from pytest_mcpflow.cassette.redaction import Redactor
 from pytest_mcpflow.cassette.verify import verify
 from pytest_mcpflow.cassette.writer import CassetteWriter
 from pytest_mcpflow.serve.memory import memory_transport
@@ -745,6 +746,58 @@ def test_a_report_escapes_what_a_server_says_and_shows_a_limited_number() -> Non
     assert "\x1b" not in str(drift)
     assert all(columns(line) <= 80 for line in str(drift).splitlines())
     assert "  and 10 more\n" in str(drift)
+
+
+def vault(*, says: str) -> MCPServer:
+    server = MCPServer("vault", log_level="ERROR")
+
+    @server.tool(annotations=READS, structured_output=False)
+    def unlock(password: str) -> str:
+        """Give out what is inside."""
+        return f"token {says}" if password == KEY else "wrong password"
+
+    return server
+
+
+KEY, TOKEN, OTHER_TOKEN = "open-" + "sesame-4711", "ghp_" + "a1B2" * 9, "ghp_" + "z9Y8" * 9
+
+
+async def unlocking(client: Client) -> None:
+    await client.call_tool("unlock", {"password": KEY})
+
+
+@each_era
+def test_a_redacted_tape_verifies_where_the_environment_holds_its_secrets(
+    tmp_path: Path, era: Era, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tape = record(tmp_path / "tape.jsonl", era, vault(says=TOKEN), unlocking, redactor=Redactor())
+    assert KEY not in (recorded := tape.read_text(encoding="utf-8"))
+    assert TOKEN not in recorded
+
+    unknown = asyncio.run(verify(tape, vault(says=TOKEN)))
+    monkeypatch.setenv("ANY_NAME", KEY)
+    known = asyncio.run(verify(tape, vault(says=TOKEN)))
+    renewed = asyncio.run(verify(tape, vault(says=OTHER_TOKEN)))
+    without = asyncio.run(verify(tape, vault(says="none"), update=True))
+
+    assert [each.why for each in unknown.skipped] == [
+        "it sent a secret that is not on the tape, and no environment variable holds it"
+    ]
+    assert (bool(known), known.skipped, bool(renewed)) == (False, (), False)
+    [change] = without.answers
+    assert re.fullmatch(r"unlock\(password='\[REDACTED:[a-z]+:[0-9a-f]{8}\]'\)", change.subject)
+    assert KEY not in tape.read_text(encoding="utf-8")
+    assert not asyncio.run(verify(tape, vault(says="none")))
+
+
+def test_a_tape_redacted_by_other_rules_is_not_updated(tmp_path: Path) -> None:
+    other = Redactor(entropy=False)
+    tape = record(tmp_path / "tape.jsonl", Era.HANDSHAKE, station(), demolishing_nothing, redactor=other)
+
+    assert check(tape).notes == ("it was redacted by other rules than these, and secrets may count as drift",)
+    assert check(tape, redactor=other).notes == ()
+    with pytest.raises(CassetteError, match="redacted by other rules"):
+        check(tape, update=True)
 
 
 @pytest.mark.parametrize("server", ["everything", "time"])
