@@ -7,7 +7,7 @@ from typing import Literal
 
 from pytest_mcpflow.fake import FakeError, tool
 from pytest_mcpflow.fakes._github_account import Account
-from pytest_mcpflow.fakes._github_state import Check, CheckState, PullRequest, Review, Verdict
+from pytest_mcpflow.fakes._github_state import Check, CheckState, PullRequest, Review, ReviewComment, Verdict
 
 
 @dataclass
@@ -41,6 +41,12 @@ class Merge:
     merged: bool
     sha: str
     message: str
+
+
+@dataclass
+class ChangedFile:
+    filename: str
+    status: Literal["added", "modified"]
 
 
 @dataclass
@@ -107,6 +113,22 @@ class PullTools(Account):
         )
         return Status(state, pull.checks, missing)
 
+    @tool(reads=True)
+    def get_pull_request_files(self, owner: str, repo: str, pull_number: int) -> list[ChangedFile]:
+        """List the files that a pull request changes."""
+        pull, found = self.pull_of(owner, repo, pull_number), self.repository_of(owner, repo)
+        before, after = found.branches[pull.base].files, found.branches[pull.head].files
+        return [
+            ChangedFile(path, "modified" if path in before else "added")
+            for path in sorted(after)
+            if before.get(path) != after[path]
+        ]
+
+    @tool(reads=True)
+    def get_pull_request_reviews(self, owner: str, repo: str, pull_number: int) -> list[Review]:
+        """List the reviews of a pull request, oldest first."""
+        return self.pull_of(owner, repo, pull_number).reviews
+
     @tool(idempotent=False)
     def create_pull_request_review(
         self,
@@ -116,10 +138,19 @@ class PullTools(Account):
         event: Verdict,
         body: str = "",
         author: str = "reviewer",
+        comments: list[ReviewComment] | None = None,
     ) -> Review:
-        """Review a pull request."""
+        """Review a pull request, with comments on its files."""
         pull = self.pull_of(owner, repo, pull_number)
-        pull.reviews.append(Review(author, event, body))
+        if event != "APPROVE" and not body.strip():
+            raise FakeError("Validation Failed: body can't be blank")
+        files = self.repository_of(owner, repo).branches[pull.head].files
+        for each in comments or []:
+            if each.path not in files:
+                raise FakeError(f"Validation Failed: Path could not be resolved: {each.path}")
+            if not 1 <= each.line <= len(files[each.path].splitlines()):
+                raise FakeError(f"Validation Failed: Line could not be resolved: {each.path}:{each.line}")
+        pull.reviews.append(Review(author, event, body, comments or []))
         return pull.reviews[-1]
 
     @tool(destroys=True, idempotent=False)

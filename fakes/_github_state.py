@@ -14,6 +14,7 @@ __all__ = [
     "PullRequest",
     "Repository",
     "Review",
+    "ReviewComment",
     "WorkflowRun",
 ]
 
@@ -57,10 +58,20 @@ class Check:
 
 
 @dataclass
+class ReviewComment:
+    """A remark on a line of a file, counted from 1."""
+
+    path: str
+    line: int
+    body: str
+
+
+@dataclass
 class Review:
     author: str
     event: Verdict
     body: str
+    comments: list[ReviewComment] = field(default_factory=list[ReviewComment])
 
 
 @dataclass

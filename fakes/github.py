@@ -22,6 +22,7 @@ from pytest_mcpflow.fakes._github_state import (
     PullRequest,
     Repository,
     Review,
+    ReviewComment,
     WorkflowRun,
 )
 
@@ -36,6 +37,7 @@ __all__ = [
     "PullRequest",
     "Repository",
     "Review",
+    "ReviewComment",
     "WorkflowRun",
     "repository",
 ]

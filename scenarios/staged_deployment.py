@@ -41,7 +41,8 @@ def _droplets() -> DropletExecutor:
     staging = Host("staging", services={SERVICE: Service(OLD)}, commands=pull)
     production = {host: Host(services={SERVICE: Service(OLD)}) for host in PRODUCTION}
     releases = {OLD: Release(), NEW: Release(), BROKEN: Release(answers_health_checks=False)}
-    return DropletExecutor(hosts={STAGING: staging, **production}, releases={SERVICE: releases})
+    hosts = {STAGING: staging, **production}
+    return DropletExecutor(hosts=hosts, releases={SERVICE: releases}, takes={"deploy": 5.0})
 
 
 @dataclass
@@ -104,6 +105,8 @@ class StagedDeployment(Heard, Scenario):
         assert "[ ]" not in checklist
         assert run.transcript.before("desktop-commander.execute_command", "droplet-executor.deploy")
         assert run.transcript.before("request_approval", "switch_live_colour")
+        beside = [each for each in run.calls("deploy") if each.arguments["host"] in PRODUCTION]
+        assert beside[0].at == beside[1].at
         assert run.seconds >= 300
         assert run.result == StagedReport(True, NEW, "tested by hand")
 

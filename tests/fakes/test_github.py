@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from pytest_mcpflow import FakeError
-from pytest_mcpflow.fakes.github import FileChange, GitHub, Protection, repository
+from pytest_mcpflow.fakes.github import FileChange, GitHub, Protection, ReviewComment, repository
 
 REPO = ("shop", "api")
 
@@ -107,3 +107,27 @@ def test_issues_are_listed_by_state() -> None:
 
     assert [issue.title for issue in fake.list_issues(*REPO)] == ["Open"]
     assert [issue.title for issue in fake.list_issues(*REPO, "all")] == ["Open", "Done"]
+
+
+def test_a_review_has_comments_on_lines_that_there_are() -> None:
+    fake = hosted()
+    fake.create_pull_request(*REPO, "Fix", "fix", "main")
+    assert [(each.filename, each.status) for each in fake.get_pull_request_files(*REPO, 1)] == [
+        ("a.py", "added")
+    ]
+
+    remark = ReviewComment("a.py", 1, "name it")
+    fake.create_pull_request_review(*REPO, 1, "COMMENT", "see below", "ada", [remark])
+
+    assert [(each.author, each.comments) for each in fake.get_pull_request_reviews(*REPO, 1)] == [
+        ("ada", [remark])
+    ]
+
+    def review(body: str, path: str, line: int) -> Callable[[], object]:
+        return lambda: fake.create_pull_request_review(
+            *REPO, 1, "COMMENT", body, "ada", [ReviewComment(path, line, "?")]
+        )
+
+    refused(fake, "body can't be blank", review(" ", "a.py", 1))
+    refused(fake, "Path could not be resolved: b.py", review("so", "b.py", 1))
+    refused(fake, "Line could not be resolved: a.py:2", review("so", "a.py", 2))

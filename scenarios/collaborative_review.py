@@ -1,0 +1,191 @@
+"""A pull request reviewed by three agents, who find, merge, fix, look again, and only then approve."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
+from pytest_mcpflow.fakes.desktop_commander import Commit as LocalCommit
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
+from pytest_mcpflow.fakes.github import Branch, Commit, GitHub, Protection, PullRequest
+from pytest_mcpflow.scenarios._review_workflow import (
+    AGENTS,
+    BRANCH,
+    CALL,
+    DOCS,
+    HISTORY,
+    LOOP,
+    NUMBER,
+    PAYMENTS,
+    REPOSITORY,
+    Remark,
+    ReviewReport,
+    Team,
+)
+from pytest_mcpflow.scenarios._worlds import Guarded, checkout, connect_remote, hosting, outcomes, succeeded
+
+__all__ = ["CollaborativeReview", "Remark", "ReviewReport"]
+
+_MAIN = {"src/app.ts": "export const app = express();\n"}
+_PROPOSED = {
+    **_MAIN,
+    PAYMENTS: (
+        "const provider = connect(process.env.PAYMENT_KEY);\nrouter.post('/payments', charge);\n"
+        "async function charge({ body, user }) {\n  validate(body);\n"
+        f"  const method = await methods.of(user);\n{CALL}  return {{ paid, method }};\n}}\n"
+    ),
+    HISTORY: (
+        f"export async function history(user) {{\n  const orders = await find(user);\n{LOOP}"
+        "  return orders;\n}\n"
+    ),
+}
+_PROPOSAL = "4" * 40
+
+
+def _hosting() -> GitHub:
+    hosted = hosting(REPOSITORY, _MAIN)
+    repo = hosted.repositories[REPOSITORY]
+    history = [*repo.branches["main"].commits, Commit(_PROPOSAL, "Take payments", 0.0)]
+    repo.branches[BRANCH] = Branch(history, {**_PROPOSED})
+    repo.pull_requests.append(PullRequest(NUMBER, "Take payments", "", BRANCH, "main"))
+    repo.protection["main"] = Protection(required_approvals=len(AGENTS))
+    hosted.takes = {"get_pull_request_files": 2.0}
+    return hosted
+
+
+def _desktop() -> DesktopCommander:
+    tests = Script("npm test", stdout="Tests: 77 passed", requires={PAYMENTS: "charge", HISTORY: "history"})
+    covered = Script("npm test -- --coverage", stdout="Tests: 77 passed\n95% test coverage")
+    desktop = checkout(_MAIN, covered, tests)
+    local = desktop.repository
+    local.commits[_PROPOSAL] = LocalCommit(_PROPOSAL, "Take payments", {**_PROPOSED}, local.branches["main"])
+    local.branches[BRANCH] = local.pushed[BRANCH] = _PROPOSAL
+    return desktop
+
+
+def open_blockers(files: Mapping[str, str]) -> list[str]:
+    """What keeps these sources from production, whoever has or has not seen it."""
+    wrong = {
+        "no rate limit": "rateLimit(" not in files[PAYMENTS],
+        "network failures are not handled": "catch (" not in files[PAYMENTS],
+        "N+1 query": "findBy(order.id)" in files[HISTORY],
+    }
+    return [name for name, is_open in wrong.items() if is_open]
+
+
+@dataclass
+class CollaborativeReview(Guarded, Scenario):
+    """Review the payment processing of pull request 45, for security, performance and quality, and fix what is found.
+
+    The pull request's branch is `feature/payments` of `shop/api`, whose clone is on the desktop.
+    """
+
+    tags = ("agents", "review")
+
+    desktop: DesktopCommander = field(default_factory=_desktop)
+    hosting: GitHub = field(default_factory=_hosting)
+    approved_while_open: list[str] = field(default_factory=list[str], init=False, repr=False)
+    tested: list[Mapping[str, str]] = field(default_factory=lambda: [_PROPOSED], init=False, repr=False)
+
+    def connect(self, hub: Hub) -> None:
+        repo = self.hosting.repositories[REPOSITORY]
+
+        def look(posted: Interaction) -> None:
+            if posted.arguments["event"] == "APPROVE":
+                self.approved_while_open += open_blockers(repo.branches[BRANCH].files)
+
+        def remember(ran: Interaction) -> None:
+            if ran.arguments["command"] == "npm test" and self.desktop.history[-1].exit_code == 0:
+                self.tested.append(self._sources(self.desktop.files))
+
+        connect_remote(hub, self.desktop, repo)
+        hub.on_effect("github.create_pull_request_review", look)
+        hub.on_effect("desktop-commander.execute_command", remember)
+
+    async def workflow(self, hub: Hub) -> ReviewReport:
+        return await Team(hub).run()
+
+    def expect(self, run: Run) -> None:
+        [pull] = self.hosting.repositories[REPOSITORY].pull_requests
+        reviews = {(review.author, review.event): review for review in pull.reviews}
+        assert {*reviews} == {
+            *((f"{agent}-agent", verdict) for agent in AGENTS for verdict in ("REQUEST_CHANGES", "APPROVE")),
+            ("team-agent", "COMMENT"),
+        }
+        comments = reviews["team-agent", "COMMENT"].comments
+        assert [(each.path, each.line, each.body) for each in comments] == [
+            (HISTORY, 4, "N+1 query in the order history"),
+            (PAYMENTS, 2, "missing rate limiting"),
+            (PAYMENTS, 6, "the provider's error reaches the client"),
+            (PAYMENTS, 2, "needs API documentation"),
+            (PAYMENTS, 5, "could cache the user's payment methods"),
+        ]
+        quality = reviews["quality-agent", "REQUEST_CHANGES"]
+        assert "missing error handling for network failures" in quality.body
+        assert "95% test coverage" in quality.body
+        report = run.result
+        assert [each.by for each in report.remarks if each.topic == "network"] == [("security", "quality")]
+        assert [each.topic for each in report.remarks if not each.blocking] == ["docs", "cache"]
+        assert report.good == (
+            "95% test coverage",
+            "calls of the payment provider are async",
+            "input validation is present",
+            "the API key comes from the environment",
+        )
+        files = self.hosting.repositories[REPOSITORY].branches[BRANCH].files
+        assert open_blockers(files) == []
+        assert "POST /payments" in files[DOCS]
+        assert report.fixed == ("N+1", "rate limit", "network", "docs")
+        assert self.hosting.get_pull_request("shop", "api", NUMBER).mergeable
+        assert not pull.merged
+        assert report.approved_by == AGENTS
+        assert report.success
+        assert [sent.message for sent in self.people.notifications] == [
+            "#45 is approved by security, performance, quality"
+        ]
+        assert outcomes(self.desktop, "npm") == [("npm test -- --coverage", 0), ("npm test", 0)]
+        # Independently: nobody waits for another's review before beginning with its own.
+        assert len({each.at for each in run.calls("get_pull_request_files")[: len(AGENTS)]}) == 1
+
+    @invariant
+    def never_approved_while_a_blocking_finding_is_open(self, run: Run) -> None:
+        """Whoever is late or gone, nobody approves what must not go to production."""
+        assert self.approved_while_open == []
+
+    @invariant
+    def nobody_is_left_out(self, run: Run) -> None:
+        """An approval comes after reviews from all three perspectives."""
+        for pull in self.hosting.repositories[REPOSITORY].pull_requests:
+            events = [review.event for review in pull.reviews]
+            first = events.index("APPROVE") if "APPROVE" in events else 0
+            before = {review.author for review in pull.reviews[:first]}
+            assert "APPROVE" not in events or before >= {f"{agent}-agent" for agent in AGENTS}
+
+    @invariant
+    def nothing_is_said_twice(self, run: Run) -> None:
+        """No review is posted twice, and the feedback of the team has no finding twice."""
+        for pull in self.hosting.repositories[REPOSITORY].pull_requests:
+            said = Counter((each.author, each.event, each.body) for each in pull.reviews)
+            assert not said or max(said.values()) == 1
+            for review in (each for each in pull.reviews if each.author == "team-agent"):
+                lines = [(each.path, each.line, each.body) for each in review.comments]
+                assert len(lines) == len(set(lines))
+
+    @invariant
+    def what_is_pushed_was_tested(self, run: Run) -> None:
+        """The branch on GitHub holds sources with which all tests passed."""
+        assert self._sources(self.hosting.repositories[REPOSITORY].branches[BRANCH].files) in map(
+            self._sources, self.tested
+        )
+
+    @invariant
+    def success_is_an_approved_pull_request(self, run: Run) -> None:
+        """Success is only told when the rules of the base branch are met."""
+        if succeeded(run.result):
+            assert self.hosting.get_pull_request("shop", "api", NUMBER).mergeable
+
+    @staticmethod
+    def _sources(files: Mapping[str, str]) -> dict[str, str]:
+        return {path: text for path, text in files.items() if path.startswith("src/")}
