@@ -24,11 +24,13 @@ from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.cassette.replay import ReplayTransport
 from pytest_mcpflow.cassette.tap import recorded
 from pytest_mcpflow.cassette.writer import CassetteWriter
+from pytest_mcpflow.clock import is_virtual
 from pytest_mcpflow.connection import Connection, unwrapped
 from pytest_mcpflow.errors import ServerStartError, VirtualTimeError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.journal import Journal
 from pytest_mcpflow.outcome import shortened
+from pytest_mcpflow.serve.child import child_transport
 from pytest_mcpflow.serve.http import http_transport
 from pytest_mcpflow.serve.memory import memory_transport
 from pytest_mcpflow.serve.stdio import stdio_transport
@@ -139,6 +141,8 @@ class OutsideSource(Source):
 
     def _transport(self, said: TextIO) -> Any:
         if isinstance(self._target, StdioServerParameters):
+            if is_virtual():
+                return child_transport(self._target, f"the server {self._name}", said)
             return stdio_client(self._target, errlog=said)
         return self._target
 

@@ -1,6 +1,7 @@
 """JSON-RPC messages as lines on an asyncio stream, the framing of MCP's stdio transport.
 
-Both classes are the stream protocols of the SDK, without a task in between, and count what passes.
+Both classes are the stream protocols of the SDK, without a task in between; they count what passes
+if both ends are ours.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class _Closing:
 class LineReader(_Closing):
     """Reads messages; a line that is none is handed on as the exception it caused."""
 
-    def __init__(self, stream: asyncio.StreamReader, flow: Flow) -> None:
+    def __init__(self, stream: asyncio.StreamReader, flow: Flow | None) -> None:
         self._stream, self._flow = stream, flow
 
     async def receive(self) -> SessionMessage | Exception:
@@ -50,9 +51,10 @@ class LineReader(_Closing):
         except (ConnectionError, ValueError) as error:
             raise anyio.EndOfStream from error
         if not line:
-            self._flow.close()
+            await self.aclose()
             raise anyio.EndOfStream
-        self._flow.received()
+        if self._flow is not None:
+            self._flow.received()
         try:
             return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
         except ValidationError as error:
@@ -68,19 +70,21 @@ class LineReader(_Closing):
             raise StopAsyncIteration from None
 
     async def aclose(self) -> None:
-        self._flow.close()
+        if self._flow is not None:
+            self._flow.close()
 
 
 class LineWriter(_Closing):
     """Writes messages."""
 
-    def __init__(self, stream: asyncio.StreamWriter, flow: Flow) -> None:
+    def __init__(self, stream: asyncio.StreamWriter, flow: Flow | None) -> None:
         self._stream, self._flow = stream, flow
 
     async def send(self, item: SessionMessage, /) -> None:
         if self._stream.is_closing():
             raise anyio.ClosedResourceError
-        self._flow.sent()
+        if self._flow is not None:
+            self._flow.sent()
         self._stream.write(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
         try:
             await self._stream.drain()

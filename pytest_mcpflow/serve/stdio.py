@@ -10,8 +10,6 @@ import asyncio
 import shutil
 import sys
 import tempfile
-import threading
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -22,12 +20,10 @@ from mcp.server import Server
 
 from pytest_mcpflow.clock import Flow, foreground, transit
 from pytest_mcpflow.serve import relay
+from pytest_mcpflow.serve.child import child_process
 from pytest_mcpflow.serve.lines import LINE_LIMIT, LineReader, LineWriter
 
 __all__ = ["stdio_transport"]
-
-EXIT_LIMIT = 5.0
-"""Real seconds that the relay may take to leave after its standard input was closed; then it is killed."""
 
 
 def stdio_transport(server: Server[Any]) -> Transport:
@@ -41,19 +37,11 @@ async def _connected(server: Server[Any]) -> AsyncGenerator[tuple[LineReader, Li
     async with AsyncExitStack() as stack:
         path = await stack.enter_async_context(_listening(server, there, back))
         errors = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
-        with transit().hold(f"starting the stdio relay of {server.name}"):
-            child = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", relay.__file__, path),
-                stdin=PIPE,
-                stdout=PIPE,
-                stderr=errors,
-                limit=LINE_LIMIT,
-                start_new_session=True,  # Ctrl-C is for the test, which then stops the child itself
-            )
-        stack.push_async_callback(_stop, child, server.name)
-        assert child.stdin is not None
-        assert child.stdout is not None
-        yield LineReader(child.stdout, back), LineWriter(child.stdin, there)
+        command = [sys.executable, "-I", "-S", relay.__file__, path]
+        reading, writing = await stack.enter_async_context(
+            child_process(command, name=f"the stdio relay of {server.name}", errors=errors)
+        )
+        yield LineReader(reading, back), LineWriter(writing, there)
 
 
 @asynccontextmanager
@@ -84,19 +72,3 @@ async def _listening(server: Server[Any], there: Flow, back: Flow) -> AsyncGener
             await asyncio.gather(*sessions, return_exceptions=True)
     finally:
         shutil.rmtree(folder)
-
-
-async def _stop(child: Process, name: str) -> None:
-    assert child.stdin is not None
-    child.stdin.close()
-    # A thread's timer, since neither the virtual clock nor a cancelled task may keep the child alive.
-    guard = threading.Timer(EXIT_LIMIT, child.kill)
-    guard.daemon = True
-    guard.start()
-    try:
-        with transit().hold(f"stopping the stdio relay of {name}"):
-            await child.wait()
-    finally:
-        guard.cancel()
-        if child.returncode is None:
-            child.kill()

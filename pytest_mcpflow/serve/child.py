@@ -1,0 +1,102 @@
+"""A child process that speaks over its standard streams, and that does not outlive whoever started it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO, Any, cast
+
+from mcp import StdioServerParameters
+from mcp.client import Transport
+from mcp.client.stdio import get_default_environment
+
+from pytest_mcpflow.clock import transit
+from pytest_mcpflow.serve.lines import LINE_LIMIT, LineReader, LineWriter
+
+__all__ = ["child_process", "child_transport"]
+
+EXIT_LIMIT = 5.0
+"""Real seconds that a child may take to leave after its standard input was closed; then it is killed."""
+
+
+@asynccontextmanager
+async def child_process(
+    command: Sequence[str],
+    *,
+    name: str,
+    errors: IO[Any],
+    env: Mapping[str, str] | None = None,
+    cwd: str | Path | None = None,
+) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Start a child, yield what it writes and what it reads, and end it and all it has started.
+
+    Args:
+        command: Program and arguments.
+        name: What it is, for messages while virtual time stands still for it.
+        errors: The file that gets its standard error.
+        env: Its environment; by default this process's.
+        cwd: Its folder; by default this process's.
+    """
+    with transit().hold(f"starting {name}"):
+        child = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=errors,
+            env=env,
+            cwd=cwd,
+            limit=LINE_LIMIT,
+            start_new_session=True,  # Ctrl-C is for the test, which then stops the child itself
+        )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        yield child.stdout, child.stdin
+    finally:
+        await _stop(child, name)
+
+
+def child_transport(parameters: StdioServerParameters, name: str, errors: IO[Any]) -> Transport:
+    """A client transport to a server that is started as a child, also in virtual time.
+
+    The SDK's own one waits for the end of its child by the clock of the event loop, which stands still meanwhile.
+    """
+    return cast("Transport", _connected(parameters, name, errors))
+
+
+@asynccontextmanager
+async def _connected(
+    parameters: StdioServerParameters, name: str, errors: IO[Any]
+) -> AsyncGenerator[tuple[LineReader, LineWriter]]:
+    env = {**get_default_environment(), **(parameters.env or {})}
+    command = [parameters.command, *parameters.args]
+    async with child_process(command, name=name, errors=errors, env=env, cwd=parameters.cwd) as (out, into):
+        yield LineReader(out, None), LineWriter(into, None)  # how many lines come for one is not ours to know
+
+
+async def _stop(child: Process, name: str) -> None:
+    assert child.stdin is not None
+    child.stdin.close()
+    # A thread's timer, since neither the virtual clock nor a cancelled task may keep the child alive.
+    guard = threading.Timer(EXIT_LIMIT, _kill, (child,))
+    guard.daemon = True
+    guard.start()
+    try:
+        with transit().hold(f"stopping {name}"):
+            await child.wait()
+    finally:
+        guard.cancel()
+        _kill(child)
+
+
+def _kill(child: Process) -> None:
+    """The child and what it has started, if anything of it is left."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
