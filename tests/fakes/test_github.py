@@ -67,7 +67,7 @@ def test_a_merge_waits_for_checks_and_approvals() -> None:
     assert fake.get_pull_request_status(*REPO, 1).state == "failure"
     fake.set_check(*REPO, 1, "test", "success")
     refused(fake, "approving review is required", merge)
-    fake.create_pull_request_review(*REPO, 1, "REQUEST_CHANGES", author="ada")
+    fake.create_pull_request_review(*REPO, 1, "REQUEST_CHANGES", "not yet", "ada")
     refused(fake, "Changes have been requested", merge)
     fake.create_pull_request_review(*REPO, 1, "APPROVE", author="ada")
     assert fake.get_pull_request(*REPO, 1).mergeable
