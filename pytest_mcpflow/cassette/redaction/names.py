@@ -80,8 +80,8 @@ STAND_INS = {
 }
 """Words that stand under the name of a secret and are none."""
 
-TEMPLATE = re.compile(
-    r"\$\{[^}]*\}|\$\w+|\$\([^)]*\)|\{\{.*\}\}|\{\w*\}|<[^<>]*>|%\(\w+\)s|%\w+%|%s|\[[A-Z _-]+\]"
+TEMPLATE = (
+    r"\$\{[^}]*\}|\$\w+|\$\([^)]*\)|\{\{.*\}\}|\{[\w!:]*\}|<[^<>]*>|%\(\w+\)s|%\w+%|%[sdr]|\[[A-Z _-]+\]"
 )
 MASK = r"[*•.…xX_#-]+"
 EXAMPLE = (
@@ -128,8 +128,8 @@ def is_stand_in(value: str) -> bool:
     value = value.strip()
     return (
         value.lower() in STAND_INS
-        or value == ""
-        or re.fullmatch(TEMPLATE, value) is not None
+        or value[:5].lower() in ("your-", "your_")
+        or re.search(r"[^\W_]", re.sub(TEMPLATE, "", value)) is None
         or re.fullmatch(MASK, value) is not None
     )
 

@@ -67,7 +67,7 @@ OPTION = re.compile(
 SHELL = re.compile(
     r"""\b(?:curl\b[^\n]{0,400}?\s(?:-u|--user)[ =]["']?[^\s:"']+:|sshpass\s+-p\s*["']?)(?P<secret>[^\s"']+)"""
 )
-CALL = re.compile(r"[A-Za-z_][\w.]*\(.*|[A-Za-z_]+(?:\.[A-Za-z_]+)+(?:\[.*)?|[A-Za-z]+\[.*")
+CALL = re.compile(r"[A-Za-z_][\w.]*\(.*|[A-Za-z_]+(?:\.[A-Za-z_]+)+(?:\[.*)?|[A-Za-z_]\w*\[.*")
 """Code that computes a value, where its text is no secret."""
 
 BASE64 = re.compile(

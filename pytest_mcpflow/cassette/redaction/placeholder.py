@@ -7,6 +7,7 @@ password can be checked against it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 
 __all__ = ["PLACEHOLDER", "Cut", "digest", "is_redacted", "placeholder", "substitute"]
@@ -48,17 +49,21 @@ def substitute(
     if match is None:
         return text
     kept = [found.span() for found in PLACEHOLDER.finditer(text)] if OPENING in text else []
-    pieces, copied, next_kept = list[str](), 0, 0
+    pieces, copied = list[str](), 0
     while match is not None:
-        start, end = match.span()
-        while next_kept < len(kept) and kept[next_kept][1] <= start:
-            next_kept += 1
-        inside = next_kept < len(kept) and kept[next_kept][0] <= start
-        cut = kept[next_kept][1] if inside else replace(match)
+        cut = _end_around(kept, match.start()) or replace(match)
+        if isinstance(cut, tuple):
+            cut = _end_around(kept, cut[0]) or _end_around(kept, cut[1]) or cut
         if isinstance(cut, tuple):
             pieces += [text[copied : cut[0]], cut[2]]
             copied = position = cut[1]
         else:
-            position = end if cut is None else cut
-        match = pattern.search(text, max(position, start + 1))
+            position = match.end() if cut is None else cut
+        match = pattern.search(text, max(position, match.start() + 1))
     return "".join([*pieces, text[copied:]]) if pieces else text
+
+
+def _end_around(kept: list[tuple[int, int]], position: int) -> int | None:
+    """Where the placeholder ends that a position is inside of; what were cut there would have no end."""
+    index = bisect_left(kept, (position,)) - 1
+    return kept[index][1] if index >= 0 and position < kept[index][1] else None

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64decode, b64encode, urlsafe_b64encode
-from binascii import Error as NotBase64
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cache, partial
 from typing import Any
 
 from pytest_mcpflow.cassette.redaction import patterns
+from pytest_mcpflow.cassette.redaction.encoded import as_text, decoded, encoded_like
 from pytest_mcpflow.cassette.redaction.entropy import RUN, is_mixed, looks_random
+from pytest_mcpflow.cassette.redaction.expression import is_code
 from pytest_mcpflow.cassette.redaction.known import KnownValues
-from pytest_mcpflow.cassette.redaction.names import holds_secret, is_example, is_stand_in, skips_entropy
-from pytest_mcpflow.cassette.redaction.placeholder import Cut, is_redacted, placeholder, substitute
+from pytest_mcpflow.cassette.redaction.names import (
+    holds_secret,
+    is_example,
+    is_stand_in,
+    skips_entropy,
+)
+from pytest_mcpflow.cassette.redaction.placeholder import (
+    PLACEHOLDER,
+    Cut,
+    is_redacted,
+    placeholder,
+    substitute,
+)
 from pytest_mcpflow.cassette.redaction.rules import Rule
 
 __all__ = ["Strings"]
 
-START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt])|(?<=%[0-9A-F]{2}))"
+BEGINNING = re.compile(r"(?:[^A-Za-z0-9]|\\[nrt]|%[0-9A-F]{2})\Z")
+"""What stands before a token: no letter or digit, unless it is an escape."""
 DEEPEST = 4
 SIGNS = {"key", "code", "auth", "sig", "signature", "x-amz-signature", "x-amz-credential", "x-goog-signature"}
 LONGEST_RANDOM = 200
@@ -27,7 +39,6 @@ INDENT = re.compile(r"\s*[\[{]\r?\n( +|\t+)")
 NAME_BEFORE = re.compile(r"[\w.-]*\Z")
 PATH = re.compile(r"[/~\\]|[A-Za-z]:\\")
 """How a folder begins: `pwd` is a password or the working directory."""
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 Json = Any
 
@@ -51,20 +62,6 @@ class Strings:
     ) -> None:
         self._shapes, self._custom, self._known = shapes, custom, known
         self._entropy, self._personal, self._walk = entropy, personal, walk
-
-    @cached_property
-    def _shape(self) -> re.Pattern[str]:
-        return re.compile(
-            START + "(?:" + "|".join(f"(?P<r{n}>{rule.pattern})" for n, rule in enumerate(self._shapes)) + ")"
-        )
-
-    @cached_property
-    def _compiled(self) -> list[tuple[str, re.Pattern[str]]]:
-        return [(rule.name, re.compile(rule.pattern)) for rule in self._custom if not rule.keeps]
-
-    @cached_property
-    def _kept(self) -> list[re.Pattern[str]]:
-        return [re.compile(rule.pattern) for rule in self._custom if rule.keeps]
 
     def known(self, text: str) -> str:
         """Take out the values of secret environment variables."""
@@ -94,7 +91,7 @@ class Strings:
         """Redact what stands under the name of a secret, as a whole; only the scheme of a credential stays."""
         is_folder = name.lower().endswith("pwd") and PATH.match(value) is not None
         is_prose = len(value.split()) > 6 and "pass" not in name.lower()
-        if is_folder or is_prose:
+        if is_folder or is_prose or PLACEHOLDER.search(value) is not None:
             return self.free(value, name=name)
         found = patterns.SCHEME.fullmatch(value.strip())
         if found is not None:
@@ -118,7 +115,7 @@ class Strings:
     def _describe(self, text: str) -> str:
         text = self._own(self.known(text))
         text = substitute(text, patterns.PRIVATE_KEY, self._private_key)
-        text = substitute(text, self._shape, lambda found: self._shaped(found, is_example))
+        text = self._tokens(text, is_example)
         text = substitute(
             text, patterns.URL_PASSWORD, lambda found: self._cut_unless(found, "url", is_example)
         )
@@ -129,7 +126,7 @@ class Strings:
     def _free(self, text: str, *, random: bool, depth: int) -> str:
         text = self._own(self.known(text))
         text = substitute(text, patterns.PRIVATE_KEY, self._private_key)
-        text = substitute(text, self._shape, lambda found: self._shaped(found, _is_mask))
+        text = self._tokens(text, _is_mask)
         if depth < DEEPEST:
             text = substitute(text, patterns.BASE64, lambda found: self._encoded(found, depth))
         text = substitute(
@@ -149,8 +146,9 @@ class Strings:
         return self._people(text)
 
     def _own(self, text: str) -> str:
-        for name, pattern in self._compiled:
-            text = substitute(text, pattern, partial(_own_cut, name))
+        for rule in self._custom:
+            if not rule.keeps:
+                text = substitute(text, _compiled(rule.pattern), partial(_own_cut, rule.name))
         return text
 
     def _people(self, text: str) -> str:
@@ -170,11 +168,12 @@ class Strings:
         has_body = re.search(r"[A-Za-z0-9+/]{24}", found[0].replace("PRIVATE", "")) is not None
         return _cut(found, "private-key", found[0], group=0) if has_body else None
 
-    def _shaped(self, found: re.Match[str], is_harmless: Callable[[str], bool]) -> Cut | None:
-        if is_harmless(found[0]) or (found[0].endswith("EXAMPLE") and is_harmless is is_example):
-            return None
-        assert found.lastgroup is not None
-        return _cut(found, self._shapes[int(found.lastgroup[1:])].name, found[0], group=0)
+    def _tokens(self, text: str, is_harmless: Callable[[str], bool]) -> str:
+        """Take out the tokens of known services. Patterns begin with a literal and are tried if a hint is there."""
+        for rule in self._shapes:
+            if not rule.hints or any(map(text.__contains__, rule.hints)):
+                text = substitute(text, _compiled(rule.pattern), partial(_token_cut, rule.name, is_harmless))
+        return text
 
     def _url_user(self, found: re.Match[str]) -> Cut | None:
         return self._cut_unless(found, "url", is_example) if re.search(r"\d", found["secret"]) else None
@@ -190,7 +189,8 @@ class Strings:
 
     def _header(self, found: re.Match[str]) -> Cut | int | None:
         secret = found["secret"]
-        if re.search(r"\d", secret) is None and len(secret) < 20:
+        is_word = re.search(r"\d", secret) is None and len(secret) < 20
+        if is_word or patterns.CALL.match(secret) is not None:
             return found.start() + len("authorization")
         return self._cut_unless(found, "named", is_stand_in)
 
@@ -200,7 +200,7 @@ class Strings:
         return None if is_word else self._cut_unless(found, "named", is_stand_in)
 
     def _basic(self, found: re.Match[str]) -> Cut | None:
-        data = _decoded(found["secret"])
+        data = decoded(found["secret"])
         if data is None or b":" not in data or not data.isascii():
             return None
         return self._cut_unless(found, "named", is_stand_in)
@@ -208,7 +208,8 @@ class Strings:
     def _assignment(self, found: re.Match[str]) -> Cut | int | None:
         before = NAME_BEFORE.search(found.string, max(0, found.start() - 60), found.start())
         end_of_name = found.start("closing") if found["closing"] else found.start("sign")
-        name = found.string[before.start() if before else found.start() : end_of_name].strip()
+        name_start = before.start() if before else found.start()
+        name = found.string[name_start:end_of_name].strip()
         group = "bare" if found["quote"] is None else "quoted"
         start, end = found.span(group)
         value = found[group]
@@ -217,8 +218,10 @@ class Strings:
         if group == "bare":
             value = value.rstrip(")}].:!?")
             end = start + len(value)
-            if _is_code(value) or (found["sign"] == ":" and not _ends_a_statement(found.string, end, value)):
+            if is_code(found, value, end):
                 return start
+        elif not found["closing"] and found.string[name_start - 1 : name_start] == found["quote"][-1]:
+            return start  # the name was a string, and what seemed to open the value closed it
         if name.lower().endswith("pwd") and PATH.match(value) is not None:
             return start
         if not value or is_stand_in(value) or is_redacted(value) or value.lower() == name.lower():
@@ -231,7 +234,7 @@ class Strings:
 
     def _option(self, found: re.Match[str]) -> Cut | int | None:
         value, start = found["secret"], found.start("secret")
-        if not holds_secret(found["name"]) or value.startswith("-"):
+        if not holds_secret(found["name"]) or value.startswith(("-", "[", "<", "{")):
             return start
         if found["space"] == " " and value.isalpha():
             rest = found.string[found.end() : found.end() + 3]
@@ -245,7 +248,10 @@ class Strings:
             return None
         if patterns.HARMLESS_BEFORE.search(found.string, max(0, found.start() - 120), found.start()):
             return None
-        if any(pattern.fullmatch(run) for pattern in self._kept) or _as_text(_decoded(run)) is not None:
+        if (
+            any(rule.keeps and _compiled(rule.pattern).fullmatch(run) for rule in self._custom)
+            or as_text(decoded(run)) is not None
+        ):
             return None
         return _cut(found, "random", run, group=0)
 
@@ -256,13 +262,13 @@ class Strings:
             return None
         broken = re.search(r"\r?\n|\\n", run)
         joined = run if broken is None else run.replace(broken[0], "")
-        data = _decoded(joined)
+        data = decoded(joined)
         again = None
         if data is not None:
-            text = _as_text(data)
+            text = as_text(data)
             after = self.known(data.decode("latin-1")) if text is None else self.free(text, depth=depth + 1)
             if after != (data.decode("latin-1") if text is None else text):
-                again = _encoded_like(joined, after.encode("latin-1" if text is None else "utf-8"))
+                again = encoded_like(joined, after.encode("latin-1" if text is None else "utf-8"))
         for core, variable in self._known.base64.items():
             if core in (joined if again is None else again):
                 return _cut(found, "env", variable, group=0)
@@ -293,21 +299,22 @@ class Strings:
         return text[:left] + dumped + text[right:]
 
 
-def _is_code(value: str) -> bool:
-    return patterns.CALL.fullmatch(value) is not None
-
-
-def _ends_a_statement(text: str, end: int, value: str) -> bool:
-    """Whether a bare value after a colon is one, and not the first word of a sentence."""
-    if re.search(r"\d", value) is not None and len(value) >= 6:
-        return True
-    rest = text[end : end + 2]
-    return (rest == "" or rest[0] in "\r\n,;}") and (value.islower() or not value.isalpha())
-
-
 def _cut(found: re.Match[str], rule: str, secret: str, *, group: str | int = "secret") -> Cut:
     start, end = found.span(group)
     return start, end, placeholder(rule, secret)
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _token_cut(rule: str, is_harmless: Callable[[str], bool], found: re.Match[str]) -> Cut | int | None:
+    start = found.start()
+    if start and BEGINNING.search(found.string, max(0, start - 3), start) is None:
+        return start + 1
+    is_documented = found[0].endswith("EXAMPLE") and is_harmless is is_example
+    return None if is_documented or is_harmless(found[0]) else _cut(found, rule, found[0], group=0)
 
 
 def _own_cut(rule: str, found: re.Match[str]) -> Cut | None:
@@ -321,32 +328,6 @@ def _own_cut(rule: str, found: re.Match[str]) -> Cut | None:
 
 def _is_mask(text: str) -> bool:
     return len({*text[-12:]}) < 3
-
-
-def _decoded(run: str) -> bytes | None:
-    standard = run.rstrip("=").translate(str.maketrans("-_", "+/"))
-    try:
-        return b64decode(standard + "=" * (-len(standard) % 4), validate=True)
-    except (NotBase64, ValueError):
-        return None
-
-
-def _as_text(data: bytes | None) -> str | None:
-    """What base64 held, if it was text."""
-    if not data:
-        return None
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    return None if CONTROL.search(text) else text
-
-
-def _encoded_like(run: str, data: bytes) -> str:
-    is_url_safe = "-" in run or "_" in run
-    encoded = (urlsafe_b64encode if is_url_safe else b64encode)(data).decode()
-    was_padded = run.endswith("=") or len(run) % 4 == 0
-    return encoded if was_padded else encoded.rstrip("=")
 
 
 def _distinct(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
