@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, cast
 
+import httpx2
 import real_servers
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
@@ -29,21 +30,34 @@ from pytest_mcpflow.cassette.writer import CassetteWriter, Redacting
 from pytest_mcpflow.serve.http import listening
 
 __all__ = [
+    "EVENTS",
+    "JSON",
+    "LIMIT",
+    "STATELESS",
     "Answer",
     "Script",
     "Workshop",
+    "call",
     "everything_over_http",
     "frames",
     "nobody",
+    "notice",
     "recorded",
+    "result",
+    "said",
     "serving",
     "serving_bytes",
+    "web_client",
 ]
 
 LIMIT = 20.0
 """Real seconds after which a test that waits has failed."""
 
 AnyContext = Context[Any, Any]
+
+JSON = {"content-type": "application/json"}
+EVENTS = {"content-type": "text/event-stream"}
+STATELESS = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
 
 ANNOUNCE_PORT = """
 const net = require("net");
@@ -266,3 +280,25 @@ async def everything_over_http(kind: str, folder: Path) -> AsyncGenerator[str]:
         stack.callback(reading.cancel)
         path = "sse" if kind == "sse" else "mcp"
         yield f"http://127.0.0.1:{int(line.split()[1])}/{path}"
+
+
+def call(number: int = 1, *, stateless: bool = True) -> bytes:
+    params: dict[str, Any] = {"name": "go", **({"_meta": STATELESS} if stateless else {})}
+    return json.dumps({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}).encode()
+
+
+def result(number: int = 1, **content: object) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": number, "result": content}).encode()
+
+
+def notice(step: int) -> bytes:
+    message = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": step}}
+    return b"event: message\ndata: " + json.dumps(message).encode() + b"\n\n"
+
+
+def web_client() -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(timeout=LIMIT, trust_env=False)
+
+
+def said(tape: Path, sender: str) -> list[dict[str, Any]]:
+    return [frame["message"] for frame in frames(tape, "message") if frame["from"] == sender]
