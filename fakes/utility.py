@@ -66,6 +66,8 @@ class Utility(Fake):
     """Whether the server works at all."""
     weather_available: bool = True
     """Whether the weather service behind it works."""
+    weather_back_at: float | None = None
+    """When (seconds on the clock) the weather service works again, if it does not work and that is known."""
     observed: dict[str, Observation] = field(
         default_factory=dict[str, Observation], repr=False, compare=False
     )
@@ -87,7 +89,7 @@ class Utility(Fake):
         self._answers()
         if city not in self.cities:
             raise FakeError(f"404 Not Found: no city {city!r} (there is: {', '.join(sorted(self.cities))})")
-        if self.weather_available:
+        if self._has_weather():
             self.observe(city, at=self.clock.now())
         elif city not in self.observed:
             raise FakeError("502 Bad Gateway: the weather service does not answer")
@@ -103,12 +105,16 @@ class Utility(Fake):
             humidity=climate.humidity,
             wind_speed=climate.wind if is_metric else round(climate.wind * 2.23694, 1),
             observed_at=observed.isoformat(timespec="seconds").replace("+00:00", "Z"),
-            stale=not self.weather_available,
+            stale=not self._has_weather(),
         )
 
     def observe(self, city: str, *, at: float) -> None:
         """Have fetched what the weather of a city is at `at`, before the run if that is below zero."""
         self.observed[city] = Observation(at, replace(self.cities[city]))
+
+    def _has_weather(self) -> bool:
+        is_back = self.weather_back_at is not None and self.clock.now() >= self.weather_back_at
+        return self.weather_available or is_back
 
     def _answers(self) -> None:
         if not self.available:

@@ -61,6 +61,18 @@ def test_without_a_report_the_weather_cannot_be_said() -> None:
     assert fake == before
 
 
+def test_the_weather_service_comes_back_when_it_is_said_to() -> None:
+    fake = server()
+    assert isinstance(fake.clock, ManualClock)
+    fake.weather_available, fake.weather_back_at = False, 2.0
+    fake.clock.advance(1.9)
+    with pytest.raises(FakeError, match="502"):
+        fake.get_weather("London")
+    fake.clock.advance(0.1)
+
+    assert not fake.get_weather("London").stale
+
+
 def test_a_server_that_is_down_refuses_everything() -> None:
     fake = server()
     fake.available = False
