@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, TypeVar
 
-from pytest_mcpflow import CallResult, Hub
+from pytest_mcpflow import CallResult, Hub, ToolError
 
 __all__ = ["Careful", "Desk", "together"]
 
@@ -59,6 +59,18 @@ class Careful:
             try:
                 return await self.call(tool, arguments)
             except Exception:
+                await asyncio.sleep(pause)
+        return await self.call(tool, arguments)
+
+    async def insist(self, tool: str, arguments: Mapping[str, Any]) -> CallResult:
+        """Call until it is not refused: for what must not be done twice, and leaves no trace to look for.
+
+        A refusal has done nothing. A call without an answer may have, so it is not repeated and raises its error.
+        """
+        for pause in self._pauses[:-1]:
+            try:
+                return await self.call(tool, arguments)
+            except ToolError:
                 await asyncio.sleep(pause)
         return await self.call(tool, arguments)
 
