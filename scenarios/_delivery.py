@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pytest_mcpflow import CallResult, Hub, ToolError
 from pytest_mcpflow.scenarios._careful import Careful, Desk
 
-__all__ = ["Delivery", "StoppedError"]
+__all__ = ["Delivery", "StoppedError", "coverage"]
 
 DECISION_SECONDS = 86_400.0
 """How long a person may take to decide."""
@@ -17,6 +18,12 @@ DECISION_SECONDS = 86_400.0
 
 class StoppedError(RuntimeError):
     """A gate said no."""
+
+
+def coverage(results: str) -> int | None:
+    """Per cent, from what a test run printed."""
+    said = re.search(r"Coverage: (\d+)%", results)
+    return None if said is None else int(said.group(1))
 
 
 class Delivery(Desk):
@@ -49,6 +56,13 @@ class Delivery(Desk):
         if not ran["success"]:
             raise StoppedError(f"{command}: {ran['stderr'] or ran['stdout']}")
         return str(ran["stdout"])
+
+    async def must_cover(self, command: str, percent: int = 100) -> str:
+        """Run tests that say how much they cover, and stop where they fail or cover less; what they printed."""
+        results = await self.must_run(command)
+        if (covered := coverage(results)) is None or covered < percent:
+            raise StoppedError(f"tests must cover {percent} %, they cover {covered} %")
+        return results
 
     async def ask(self, question: str, approver: str) -> str:
         """Go on only if a person says so; the reason given. Who decided is not bothered again by a repetition."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
 from pytest_mcpflow import Hub
 from pytest_mcpflow.scenarios._careful import together
-from pytest_mcpflow.scenarios._delivery import Delivery, StoppedError
+from pytest_mcpflow.scenarios._delivery import Delivery, StoppedError, coverage
 
 __all__ = ["Feature", "FeatureReport"]
 
@@ -78,8 +77,7 @@ class Feature:
         await self._write(DRAFT)
         await self._repair_until_tests_pass("npm test auth.service.spec.ts")
         results = await self._repair_until_tests_pass("npm test -- --coverage")
-        covered = re.search(r"Coverage: (\d+)%", results)
-        self._report = replace(self._report, coverage=int(covered.group(1)) if covered else None)
+        self._report = replace(self._report, coverage=coverage(results))
         if self._report.coverage != 100:
             raise StoppedError(f"tests must cover everything, they cover {self._report.coverage} %")
         await self._crew.commit("Let users log in with a token", *DRAFT)
