@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias, cast
 
-from pytest_mcpflow.cassette.format import Side, as_object, is_rpc
+from pytest_mcpflow.cassette.format import Side, as_object, dump, is_rpc
 from pytest_mcpflow.cassette.writer import CassetteWriter, SessionWriter
 
 __all__ = ["Conversation", "HttpTape", "RequestId", "messages_in"]
@@ -60,7 +60,11 @@ class Conversation:
             self._write_noise(sender, body.decode(errors="replace"))
             return
         for message in messages:
-            self.session.message(sender, message)
+            try:
+                self.session.message(sender, message)
+            except RecursionError:  # nested so deeply that it can be read and not written
+                self._write_noise(sender, body.decode(errors="replace"))
+                return
             number = message.get("id")
             if number is None:
                 continue
@@ -89,7 +93,7 @@ class Conversation:
     def _write_noise(self, sender: Side, text: str) -> None:
         if text.strip():
             noise = {"from": sender, "kind": "noise", "text": self.tape.redacted(text)}
-            self.tape.write({**noise, "session": self.session.number})
+            self.tape.write(dump({**noise, "session": self.session.number}))
 
     def cancel(self, number: RequestId) -> None:
         """Write that the client gave a request up, in the words it has for that where it can say so."""
@@ -102,7 +106,8 @@ class Conversation:
 
     def cut(self, number: RequestId, *, by: Side) -> None:
         """Write that the answer to a request broke off; the client may send it again."""
-        self.tape.write({"by": by, "kind": "cut", "request": number, "session": self.session.number})
+        frame = {"by": by, "kind": "cut", "request": number, "session": self.session.number}
+        self.tape.write(dump(frame))
         del self.waiting[number]
 
 

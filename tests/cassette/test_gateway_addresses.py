@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -201,7 +199,7 @@ async def test_nothing_passes_that_cannot_be_written(tmp_path: Path) -> None:
     class FullDisk(CassetteWriter):
         is_full = False
 
-        def write(self, *frames: Mapping[str, Any]) -> None:
+        def write(self, *frames: bytes) -> None:
             if self.is_full:
                 raise OSError(28, "No space left on device")
             super().write(*frames)
