@@ -81,10 +81,15 @@ class Docker(Fake):
     commands: list[ScriptedCommand] = field(default_factory=list[ScriptedCommand])
     registry: dict[str, str] = field(default_factory=dict[str, str])
     """Pushed tags and their image ids."""
+    stops: list[float] = field(default_factory=list[float])
+    """When the daemon stops (seconds on the fake's clock)."""
+    starts: list[float] = field(default_factory=list[float])
+    """When it starts again."""
 
     @tool(idempotent=False)
     def docker_build(self, dockerfile_path: str, image_tag: str) -> Build:
         """Build an image and tag it; an image that had the tag loses it."""
+        self._reach()
         if dockerfile_path not in self.dockerfiles:
             raise FakeError(
                 f"unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat {dockerfile_path}: "
@@ -106,6 +111,7 @@ class Docker(Fake):
         self, image: str, command: str = "", volumes: list[str] | None = None, detach: bool = False
     ) -> Run:
         """Run a command in a new container, and wait for it unless detached."""
+        self._reach()
         if image not in self.images:
             raise FakeError(
                 f"Unable to find image '{image}' locally; pull access denied for {image.partition(':')[0]}"
@@ -122,11 +128,13 @@ class Docker(Fake):
     @tool(reads=True)
     def docker_ps(self, all: bool = False) -> Containers:  # noqa: A002 - the tool's name for it
         """List running containers, or all of them."""
+        self._reach()
         return Containers(True, [each for each in self.containers if all or each.status == "running"])
 
     @tool(idempotent=True)
     def docker_stop(self, container_id: str) -> str:
         """Stop a container."""
+        self._reach()
         container = self._container(container_id)
         if container.status == "running":
             container.status, container.exit_code = "exited", 143
@@ -135,6 +143,7 @@ class Docker(Fake):
     @tool(destroys=True, idempotent=False)
     def docker_rm(self, container_id: str, force: bool = False) -> str:
         """Remove a container."""
+        self._reach()
         container = self._container(container_id)
         if container.status == "running" and not force:
             raise FakeError(
@@ -147,6 +156,7 @@ class Docker(Fake):
     @tool(destroys=True, idempotent=False)
     def docker_rmi(self, image: str) -> str:
         """Remove an image that no container uses."""
+        self._reach()
         if image not in self.images:
             raise FakeError(f"No such image: {image}")
         if used := [each.id for each in self.containers if each.image == image]:
@@ -159,15 +169,36 @@ class Docker(Fake):
     @tool(reads=True)
     def docker_logs(self, container_id: str) -> str:
         """What a container wrote."""
+        self._reach()
         return self._container(container_id).logs
 
     @tool(idempotent=True)
     def docker_push(self, image: str) -> str:
         """Push an image to the registry."""
+        self._reach()
         if image not in self.images:
             raise FakeError(f"An image does not exist locally with the tag: {image}")
         self.registry[image] = self.images[image].id
         return self.images[image].id
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the daemon runs."""
+        now = self.clock.now()
+        stopped = max((at for at in self.stops if at <= now), default=float("-inf"))
+        return max((at for at in self.starts if at <= now), default=float("-inf")) >= stopped
+
+    def restart(self, *, after: float = 0.0) -> None:
+        """Stop the daemon now, and start it again `after` seconds; for tests and effects of other services."""
+        now = self.clock.now()
+        self.stops.append(now)
+        self.starts = [*(at for at in self.starts if at <= now), now + after]
+
+    def _reach(self) -> None:
+        if not self.is_up:
+            raise FakeError(
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+            )
 
     def _container(self, container_id: str) -> Container:
         for container in self.containers:

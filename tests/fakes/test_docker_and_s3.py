@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_mcpflow import Fake, FakeError
+from pytest_mcpflow import Fake, FakeError, ManualClock
 from pytest_mcpflow.fakes.docker import Docker, Dockerfile, ScriptedCommand
 from pytest_mcpflow.fakes.s3_storage import S3Storage
 
@@ -97,3 +97,21 @@ def test_objects_are_written_read_and_deleted() -> None:
     refused(fake, r"An error occurred \(404\)", lambda: fake.get_object("a/b"))
     refused(fake, "Not Found: nothing", lambda: fake.emergency_backup("nothing"))
     refused(fake, "NoSuchKey", lambda: fake.restore_backup("x"))
+
+
+def test_a_daemon_that_stopped_refuses_everything_until_it_is_up_again() -> None:
+    fake = engine()
+    clock = ManualClock()
+    fake.clock = clock
+    fake.stops.append(50.0)
+    assert fake.docker_ps().success
+
+    clock.advance(50.0)
+    words = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock"
+    refused(fake, words, fake.docker_ps)
+    refused(fake, words, lambda: fake.docker_build("Dockerfile", "app:1"))
+    fake.restart(after=45.0)
+    clock.advance(44.5)
+    refused(fake, words, fake.docker_ps)
+    clock.advance(0.5)
+    assert fake.docker_ps().success
