@@ -56,7 +56,7 @@ class Redactor:
         own_hints = None if () in finding else [hint for each in finding for hint in each]
         self._sieve = Sieve(hints(), self._known, personal=personal, own_hints=own_hints)
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """What identifies rules and options, and not the environment: 12 hexadecimal digits."""
         from pytest_mcpflow.cassette.redaction.placeholder import digest
@@ -75,12 +75,14 @@ class Redactor:
         Args:
             body: The message.
             answers: The method of the request that a response answers, since the response does not say it.
-
-        Raises:
-            RecursionError: It is nested more deeply than Python's stack allows; redact its text instead.
         """
         raw = json.dumps(body, ensure_ascii=False).encode("utf-8", errors="surrogatepass")
-        return self._walk.message(body, answers) if self._sieve.suspects(raw) else body
+        if not self._sieve.suspects(raw):
+            return body
+        try:
+            return self._walk.message(body, answers)
+        except RecursionError:
+            return self._walk.deep_message(body)
 
     def text(self, text: str) -> str:
         """Any text without its secrets: a line that was no message, a URL, the body of an HTTP answer."""

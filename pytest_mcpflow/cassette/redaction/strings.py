@@ -87,6 +87,14 @@ class Strings:
         random = self._entropy and not skips_entropy(name)
         return self._settled(text, lambda each: self._free(each, random=random, depth=depth))
 
+    def flat(self, value: Json) -> Json:
+        """Redact a JSON value by its text alone; where that breaks it, there is nothing left of it."""
+        text = json.dumps(value, ensure_ascii=False)
+        try:
+            return json.loads(self.free(text, depth=DEEPEST))
+        except ValueError:
+            return {"redacted": placeholder("nested", text)}
+
     def named(self, name: str, value: str) -> str:
         """Redact what stands under the name of a secret, as a whole; only the scheme of a credential stays."""
         is_folder = name.lower().endswith("pwd") and PATH.match(value) is not None

@@ -23,6 +23,7 @@ from pytest_mcpflow.cassette.redaction.strings import Strings
 __all__ = ["Walk"]
 
 LONG_NAME = 12
+ENVELOPE = ("jsonrpc", "id", "method")
 NAMING = ("name", "key", "header", "variable")
 """What a member `value` may be named by: `{"name": "API_TOKEN", "value": ...}`."""
 
@@ -56,13 +57,17 @@ class Walk:
         """Redact a JSON-RPC message; `answers` is the method of the request that it answers."""
         shape = Fields(
             {
-                **dict.fromkeys(("jsonrpc", "id", "method"), Strength.NONE),
+                **dict.fromkeys(ENVELOPE, Strength.NONE),
                 "params": shape_of_params(body.get("method")),
                 "result": shape_of_result(answers),
                 "error": Fields({"code": Strength.NONE}),
             }
         )
         return cast("Mapping[str, Any]", self._value(body, shape, "", 0))
+
+    def deep_message(self, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Redact a message that is nested more deeply than the stack allows, as text; nobody reads such a thing."""
+        return {name: part if name in ENVELOPE else self._strings.flat(part) for name, part in body.items()}
 
     def data(self, value: Json, depth: int = 0) -> Json:
         """Redact anybody's data, found `depth` times inside of a string."""
