@@ -55,6 +55,7 @@ class Command:
         makes: The files it must leave behind.
         needs: The registries it needs, `pypi` or `npm`; where they cannot be reached, its test is skipped.
         stdin: What it is given to read.
+        until: What it says before Ctrl-C ends it; it ends by itself by default.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
@@ -65,6 +66,7 @@ class Command:
     makes: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     stdin: str = ""
+    until: str = ""
 
 
 def pages() -> list[Path]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -72,15 +75,42 @@ def test_a_command_does_what_its_description_says(name: str, tmp_path: Path) -> 
         (folder / ".venv").symlink_to(programs.parent)
         environment["PATH"] = f"{programs}:{kept_environment()['PATH']}"
 
-    said = run(
-        ["bash", "-euo", "pipefail", "-c", COMMANDS[name].text],
-        cwd=folder,
-        set_environment=environment,
-        stdin=command.stdin,
-    )
+    shell = ["bash", "-euo", "pipefail", "-c", COMMANDS[name].text]
+    if command.until:
+        said = _interrupted(shell, folder, environment, command.until)
+    else:
+        said = run(shell, cwd=folder, set_environment=environment, stdin=command.stdin)
 
     assert [each for each in command.prints if each not in said] == [], said
     assert [each for each in command.makes if not (folder / each).exists()] == [], said
+
+
+def _interrupted(shell: list[str], folder: Path, environment: dict[str, str], until: str) -> str:
+    """Run a command, press Ctrl-C when it has said `until`, and return all that it said; it must end well."""
+    running = subprocess.Popen(
+        shell,
+        cwd=folder,
+        env=kept_environment() | environment,
+        text=True,
+        encoding="utf-8",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    late = threading.Timer(60, os.killpg, (running.pid, signal.SIGKILL))
+    late.start()
+    try:
+        assert running.stdout is not None
+        said = ""
+        for line in running.stdout:
+            said += line
+            if until in line:
+                os.killpg(running.pid, signal.SIGINT)
+        assert running.wait() == 0, said
+    finally:
+        late.cancel()
+        running.communicate()
+    return said
 
 
 def _wheels(folder: Path) -> Path:

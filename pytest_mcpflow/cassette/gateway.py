@@ -124,6 +124,7 @@ async def _running(
     url: str, writer: CassetteWriter, *, host: str, port: int
 ) -> AsyncGenerator[tuple[str, GatewayApp]]:
     upstream = Upstream.parse(url)
+    host = host.strip("[]")
     async with AsyncExitStack() as stack:
         transport = await stack.enter_async_context(_transport(upstream))
         tape = HttpTape(writer, url)
