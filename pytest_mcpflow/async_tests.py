@@ -14,7 +14,13 @@ from pytest_mcpflow.clock import EPOCH, VirtualTimeLoop
 from pytest_mcpflow.errors import HubError
 from pytest_mcpflow.hub import Hub
 from pytest_mcpflow.marker import marker_options
-from pytest_mcpflow.options import eras_asked, record_mode_asked, seed_asked, ways_asked
+from pytest_mcpflow.options import (
+    eras_asked,
+    record_mode_asked,
+    redaction_asked,
+    seed_asked,
+    ways_asked,
+)
 from pytest_mcpflow.plans import fault_kinds, must_happen_asked, plan_asked, plan_of_test
 from pytest_mcpflow.running import loop_factory, with_hub
 from pytest_mcpflow.ways import Era, Way
@@ -36,6 +42,7 @@ def hub_for(request: pytest.FixtureRequest) -> Hub:
         starts_at=options.start or EPOCH,
         record=record_mode_asked(request.config, options.record_mode),
         cassettes=request.path.parent,
+        redaction=redaction_asked(request.config),
         seed=seed_asked(request.config),
     )
     _let_fail(hub, request.node)

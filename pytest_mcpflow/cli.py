@@ -10,10 +10,12 @@ from collections.abc import Sequence
 __all__ = ["main"]
 
 COMMANDS = {
+    "diff": ("compare two cassettes", "pytest_mcpflow.cassette.diff"),
     "record": ("run an MCP server behind a recorder", "pytest_mcpflow.cassette.record"),
     "scenarios": ("list the scenarios that pytest --mcp-scenario can select", "pytest_mcpflow.scenario_list"),
     "serve": ("answer from a cassette, as a server for any client", "pytest_mcpflow.cassette.serve"),
-    "verify": ("compare a live server with a cassette of it", "pytest_mcpflow.cassette.verify"),
+    "show": ("show what is on a cassette", "pytest_mcpflow.cassette.show"),
+    "verify": ("compare a cassette with a live server", "pytest_mcpflow.cassette.verify"),
 }
 """What each subcommand does, and the module with its `add_arguments` and `run`."""
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mcp.server import MCPServer, Server
 
     from pytest_mcpflow.cassette.matching import SameRequest
+    from pytest_mcpflow.cassette.redaction import Rule
     from pytest_mcpflow.faults.injector import Injector
     from pytest_mcpflow.faults.plan import FaultPlan
     from pytest_mcpflow.served import CassetteSource, Source
@@ -58,6 +59,7 @@ class Hub:
         starts_at: The calendar time at which virtual time begins.
         record: When servers that have a cassette are recorded, and when the cassette answers in their place.
         cassettes: The folder in which relative names of cassettes are looked for; by default the current one.
+        redaction: What is taken out of recordings besides secrets.
         seed: Decides what a plan of faults leaves to chance.
     """
 
@@ -70,10 +72,11 @@ class Hub:
         starts_at: datetime = EPOCH,
         record: RecordMode = RecordMode.NONE,
         cassettes: Path | None = None,
+        redaction: Sequence[Rule] = (),
         seed: int = 0,
     ) -> None:
         self.way, self.era, self.record, self.seed = way, era, record, seed
-        self._cassettes = cassettes or Path()
+        self._cassettes, self._redaction = cassettes or Path(), tuple(redaction)
         self.clock = HubClock(virtual_time, starts_at=starts_at)
         self.contexts: dict[str, Context] = {}
         self._members = Members()
@@ -153,17 +156,17 @@ class Hub:
         if not self.record.replays(path):
             if self.record is RecordMode.REWRITE:
                 path.unlink(missing_ok=True)
-            self._members.add(known_as, lambda: recorded_source(live(), target, path))
+            self._members.add(known_as, lambda: recorded_source(live(), target, path, self._redaction))
             return
         if not path.exists():
             raise CassetteError(
                 f"there is no cassette {path} of {known_as}; record it where the server can be reached: "
                 "pytest --mcp-record=once"
             )
-        source = CassetteSource(path, name=known_as)
+        source = CassetteSource(path, name=known_as, redaction=self._redaction)
         member = self._replay(source, allow_unused=self.record is RecordMode.NEW)
         if self.record is RecordMode.NEW:
-            recorded = recorded_source(live(), target, path)
+            recorded = recorded_source(live(), target, path, self._redaction)
             member.stand_in = StandIn(known_as, recorded, self._desk, source.player.forgive)
 
     def replay(
@@ -202,7 +205,9 @@ class Hub:
 
         matching = Matching(tuple(ignore), ordered, same)
         path = self._cassettes / cassette
-        source = CassetteSource(path, name=name, era=era, matching=matching, timing=timing)
+        source = CassetteSource(
+            path, name=name, era=era, matching=matching, timing=timing, redaction=self._redaction
+        )
         self._replay(source, allow_unused=allow_unused)
 
     def answer_with(self, answerer: Answerer) -> None:

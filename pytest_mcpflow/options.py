@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -11,12 +11,14 @@ from pytest_mcpflow.ways import Era, Way
 
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.modes import RecordMode
+    from pytest_mcpflow.cassette.redaction import Rule
 
 __all__ = [
     "add_options",
     "asked",
     "eras_asked",
     "record_mode_asked",
+    "redaction_asked",
     "seed_asked",
     "ways_asked",
 ]
@@ -87,6 +89,9 @@ def add_options(parser: pytest.Parser) -> None:
     )
     parser.addini("mcp_plans", "plans of faults for --mcp-plan, NAME = PLAN a line", type="linelist")
     parser.addini("mcp_record", "when servers with a cassette are recorded: " + ", ".join(RECORD_MODES))
+    parser.addini(
+        "mcp_redact", "what is taken out of recordings besides secrets, NAME = REGEX a line", type="linelist"
+    )
     parser.addini("mcp_scenarios", "files or folders with scenarios of your own", type="paths")
     parser.addini(
         "mcp_workflows", "workflows in place of reference ones, NAME=MODULE:CALLABLE a line", type="linelist"
@@ -137,3 +142,23 @@ def record_mode_asked(config: pytest.Config, marked: RecordMode | None) -> Recor
             f"{asked_by!r} is no mode of recording ({RECORD_VARIABLE}, --mcp-record, mcp_record); "
             f"there is: {', '.join(RECORD_MODES)}"
         ) from None
+
+
+def redaction_asked(config: pytest.Config) -> tuple[Rule, ...]:
+    """What is taken out of recordings besides secrets: the rules of the ini file and of plugins.
+
+    Raises:
+        pytest.UsageError: A line of the ini file is no rule.
+    """
+    lines = cast("list[str]", config.getini("mcp_redact"))
+    hook: Any = config.hook
+    of_plugins = [rule for rules in hook.pytest_mcpflow_redaction_rules() for rule in rules]
+    if not lines:
+        return tuple(of_plugins)
+    from pytest_mcpflow.cassette.redaction import rules_from_ini
+    from pytest_mcpflow.errors import CassetteError
+
+    try:
+        return (*rules_from_ini(lines), *of_plugins)
+    except CassetteError as error:
+        raise pytest.UsageError(str(error)) from error

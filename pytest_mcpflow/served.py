@@ -21,6 +21,7 @@ from mcp.server import MCPServer, Server
 from pytest_mcpflow.answers import Desk
 from pytest_mcpflow.cassette.matching import Matching
 from pytest_mcpflow.cassette.player import Player, Tape
+from pytest_mcpflow.cassette.redaction import Redactor, Rule
 from pytest_mcpflow.cassette.replay import ReplayTransport
 from pytest_mcpflow.cassette.tap import recorded
 from pytest_mcpflow.cassette.writer import CassetteWriter
@@ -174,6 +175,7 @@ class CassetteSource(OutsideSource):
         era: The protocol era to speak, in place of the one of the recording.
         matching: By which rule a request finds its answer.
         timing: Whether answers take as long as they took.
+        redaction: What is taken out of requests besides secrets, if it was taken out of the recording.
 
     Raises:
         CassetteError: The cassette is missing or broken.
@@ -187,10 +189,12 @@ class CassetteSource(OutsideSource):
         era: Era | None = None,
         matching: Matching | None = None,
         timing: bool = False,
+        redaction: Sequence[Rule] = (),
     ) -> None:
         tape = Tape.load(path, matching)
         self.name = name or tape.cassette.server_name or path.stem
-        self.player = Player(tape, self.name)
+        redactor = None if tape.cassette.redaction is None else Redactor(redaction)
+        self.player = Player(tape, self.name, redactor)
         mode = (era or Era(tape.cassette.era)).client_mode
         super().__init__(ReplayTransport(self.player, timing=timing), self.name, mode=mode, limit=60.0)
 
@@ -203,17 +207,21 @@ class RecordedSource(Source):
         path: The cassette to append to.
         transport: What carries the messages: stdio, http or memory.
         command: How the server is started or reached.
+        redactor: Takes out secrets before anything is written.
     """
 
-    def __init__(self, source: Source, path: Path, *, transport: str, command: Sequence[str]) -> None:
-        self._source, self._path, self._transport, self._command = source, path, transport, command
+    def __init__(
+        self, source: Source, path: Path, *, transport: str, command: Sequence[str], redactor: Redactor
+    ) -> None:
+        self._source, self._path, self._redactor = source, path, redactor
+        self._transport, self._command = transport, command
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return self._connected(make_client)
 
     @asynccontextmanager
     async def _connected(self, make_client: ClientFactory) -> AsyncGenerator[Client]:
-        with CassetteWriter(self._path) as writer:
+        with CassetteWriter(self._path, redactor=self._redactor) as writer:
             session = writer.session(transport=self._transport, command=self._command)
 
             def make_recorded_client(transport: Transport | str, mode: str) -> Client:
@@ -285,16 +293,20 @@ def source_of(
 
 
 def recorded_source(
-    source: Source, target: Server[Any] | MCPServer | StdioServerParameters | Transport | str, path: Path
+    source: Source,
+    target: Server[Any] | MCPServer | StdioServerParameters | Transport | str,
+    path: Path,
+    redaction: Sequence[Rule],
 ) -> Source:
     """The same server, recorded."""
     match target:
         case StdioServerParameters():
-            return RecordedSource(source, path, transport="stdio", command=[target.command, *target.args])
+            transport, command = "stdio", [target.command, *target.args]
         case str():
-            return RecordedSource(source, path, transport="http", command=[target])
+            transport, command = "http", [target]
         case _:
-            return RecordedSource(source, path, transport="memory", command=[])
+            transport, command = "memory", list[str]()
+    return RecordedSource(source, path, transport=transport, command=command, redactor=Redactor(redaction))
 
 
 def refuse_outside(name: str, target: object) -> None:

@@ -345,6 +345,7 @@ _CHECKS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "http": _check_http,
     "noise": _no_check,
     "timing": _check_timing,
+    "cut": _no_check,
     "end": _no_check,
 }
 """What is wrong with a frame, by its kind; nothing, where the answer is empty."""

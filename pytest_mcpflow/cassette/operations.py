@@ -255,14 +255,20 @@ class Assembler:
             self._end(data.get("request"), "http", frame)
         elif frame.kind == "timing":
             self._times[self._line] = data["ms"]
+        elif frame.kind == "cut":
+            self._lose(self._open.pop(_hashable(data.get("request")), None), data)
         elif frame.kind == "end":
-            lost = Disconnected() if data.get("by") == "server" else Silence()
             for operation in self._open.values():
-                operation._lost = lost  # pyright: ignore[reportPrivateUsage]
+                self._lose(operation, data)
             self._open.clear()
         if frame.kind != "timing":
             self._line = frame.line
         return begun
+
+    def _lose(self, operation: Operation | None, data: Mapping[str, Any]) -> None:
+        if operation is not None:
+            lost = Disconnected() if data.get("by") == "server" else Silence()
+            operation._lost = lost  # pyright: ignore[reportPrivateUsage]
 
     def _from_client(self, frame: Frame, body: Mapping[str, Any]) -> Operation | None:
         method, number = body.get("method"), body.get("id")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_mcpflow.cassette.matching import Matching
 from pytest_mcpflow.cassette.player import Player, Tape
+from pytest_mcpflow.cassette.redaction import Redactor
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["add_arguments", "run"]
@@ -49,7 +50,8 @@ def run(options: argparse.Namespace) -> int:
     except CassetteError as error:
         print(f"mcpflow serve: {error}", file=sys.stderr)
         return BROKEN
-    player = Player(tape, tape.cassette.server_name or options.cassette.stem)
+    redactor = None if tape.cassette.redaction is None else Redactor()
+    player = Player(tape, tape.cassette.server_name or options.cassette.stem, redactor)
     if options.http is None:
         from pytest_mcpflow.cassette.serve_stdio import serve_stdio
 

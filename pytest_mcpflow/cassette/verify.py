@@ -10,8 +10,9 @@ import signal
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from pytest_mcpflow.cassette.arguments import InPlaceOf
 from pytest_mcpflow.cassette.compare import check_pointer
 from pytest_mcpflow.cassette.drift import CannotVerifyError, Drift
 from pytest_mcpflow.cassette.format import Cassette, Session, read_cassette
@@ -75,8 +76,7 @@ async def verify(
     tape = read_cassette(cassette) if isinstance(cassette, Path) else cassette
     findings = Findings()
     if tape.redaction is not None:
-        # A cached property is as good as the property that the protocol asks for, but not to pyright.
-        redactor = redactor or cast("Redacting", Redactor())
+        redactor = redactor or Redactor()
         if redactor.fingerprint != tape.redaction:
             if update:
                 raise CassetteError(
@@ -131,7 +131,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "server", nargs="+", metavar="-- SERVER [ARG ...]", help="the command that starts the server"
     )
     parser.add_argument(
-        "--url", action=_InPlaceOf, other=server, help="a server that listens, in place of a command"
+        "--url", action=InPlaceOf, other=server, help="a server that listens, in place of a command"
     )
     parser.add_argument(
         "--header",
@@ -218,31 +218,6 @@ async def _verify(options: argparse.Namespace, headers: Mapping[str, str]) -> Dr
         headers=headers,
         update=options.update,
     )
-
-
-class _InPlaceOf(argparse.Action):
-    """An option that makes a positional argument unnecessary."""
-
-    def __init__(
-        self,
-        option_strings: Sequence[str],
-        dest: str,
-        *,
-        other: argparse.Action,
-        help: str,  # noqa: A002 - argparse calls it so
-    ) -> None:
-        super().__init__(option_strings, dest, help=help)
-        self._other = other
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        setattr(namespace, self.dest, values)
-        self._other.required = False
 
 
 def _this_task() -> asyncio.Task[object]:

@@ -39,7 +39,11 @@ class Redacting(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
+    def suspects(self, raw: bytes) -> bool: ...
+
     def text(self, text: str) -> str: ...
+
+    def arguments(self, arguments: Sequence[str]) -> list[str]: ...
 
     def message(self, body: Mapping[str, Any], *, answers: str | None) -> Mapping[str, Any]: ...
 
@@ -79,19 +83,20 @@ class CassetteWriter:
             transport: What carries it: stdio, http or memory.
             command: How the server is started or reached.
         """
-        words = [self.redacted(word) for word in command]
+        words = list(command) if self.redactor is None else self.redactor.arguments(command)
         with self._locked():
             frames, _ = read_frames(self.path)
             number = 1 + max((frame.session for frame in frames), default=0)
             # A frame of its own, so that a session without messages has its number, too.
-            self._append({"command": words, "kind": "session", "session": number, "transport": transport})
+            session = {"command": words, "kind": "session", "session": number, "transport": transport}
+            self._append(dump(session))
         return SessionWriter(self, number)
 
     def redacted(self, text: str) -> str:
         """A text that is no message, without secrets."""
         return text if self.redactor is None else self.redactor.text(text)
 
-    def write(self, *frames: Mapping[str, Any]) -> None:
+    def write(self, *frames: bytes) -> None:
         """Append frames, in one piece."""
         with self._locked():
             self._append(*frames)
@@ -122,9 +127,8 @@ class CassetteWriter:
             os.ftruncate(self._file, len(whole))
             size = len(whole)
         if size == 0:
-            self._append(
-                {"format": FORMAT, "kind": "header", "recorder": "pytest-mcpflow", "redaction": rules}
-            )
+            header = {"format": FORMAT, "kind": "header", "recorder": "pytest-mcpflow", "redaction": rules}
+            self._append(dump(header))
             return
         recorded = read_cassette(self.path).redaction
         if recorded != rules:
@@ -133,8 +137,8 @@ class CassetteWriter:
                 "record all of it again into a new file"
             )
 
-    def _append(self, *frames: Mapping[str, Any]) -> None:
-        data = b"".join(map(dump, frames))
+    def _append(self, *frames: bytes) -> None:
+        data = b"".join(frames)
         while data:
             data = data[os.write(self._file, data) :]
 
@@ -166,42 +170,53 @@ class SessionWriter:
             body = None
         batch = cast("list[object]", body) if isinstance(body, list) else [body]
         if batch and all(map(is_rpc, batch)):
-            for message in batch:
-                self.message(sender, cast("dict[str, Any]", message))
-        elif line.strip():
+            try:
+                for message in batch:
+                    self.message(sender, cast("dict[str, Any]", message))
+                return
+            except RecursionError:
+                pass  # nested so deeply that it can be read and not written
+        if line.strip():
             text = self._writer.redacted(line.decode(errors="replace").rstrip("\r\n"))
-            self._write({"from": sender, "kind": "noise", "text": text})
+            self._write_frame({"from": sender, "kind": "noise", "text": text})
 
     def message(self, sender: Side, body: Mapping[str, Any]) -> None:
         """Write a JSON-RPC message."""
         answers = self._answers(sender, body)
         content = self._without_state(_without_traces(body))
-        if self._writer.redactor is not None:
-            content = self._writer.redactor.message(content, answers=answers)
-        frames: list[dict[str, Any]] = [{"from": sender, "kind": "message", "message": content}]
+        frame = {"from": sender, "kind": "message", "message": content, "session": self.number}
+        line, redactor = dump(frame), self._writer.redactor
+        if redactor is not None and redactor.suspects(line):
+            content = redactor.message(content, answers=answers)
+            line = dump({**frame, "message": content})
+        lines = [line]
         if not self._opened and answers in ("initialize", "server/discover") and "result" in content:
             self._opened = True
-            frames.append(_opened(content["result"], has_handshake=answers == "initialize"))
-        self._write(*frames)
+            opened = _opened(content["result"], has_handshake=answers == "initialize")
+            lines.append(dump({**opened, "session": self.number}))
+        self._write(*lines)
 
     def http(self, *, request: int | str | None, status: int, headers: Mapping[str, str], body: str) -> None:
         """Write an HTTP answer that was no JSON-RPC."""
         lower = {name.lower(): value for name, value in headers.items()}
         kept = {name: self._writer.redacted(lower[name]) for name in KEPT_HEADERS if name in lower}
         text = self._writer.redacted(body)
-        self._write({"body": text, "headers": kept, "kind": "http", "request": request, "status": status})
+        self._write_frame(
+            {"body": text, "headers": kept, "kind": "http", "request": request, "status": status}
+        )
 
     def end(self, *, by: Side, exit_code: int | None = None) -> None:
         """Write who ended the connection, and the exit code of a server that was a process."""
-        self._write({"by": by, "exit_code": exit_code, "kind": "end"})
+        self._write_frame({"by": by, "exit_code": exit_code, "kind": "end"})
 
-    def _write(self, *frames: dict[str, Any]) -> None:
-        for frame in frames:
-            frame["session"] = self.number
+    def _write_frame(self, frame: Mapping[str, Any]) -> None:
+        self._write(dump({**frame, "session": self.number}))
+
+    def _write(self, *lines: bytes) -> None:
         if self._writer.timing:
             elapsed = round((time.monotonic() - self._began) * 1000)
-            frames += ({"kind": "timing", "ms": elapsed, "session": self.number},)
-        self._writer.write(*frames)
+            lines += (dump({"kind": "timing", "ms": elapsed, "session": self.number}),)
+        self._writer.write(*lines)
 
     def _answers(self, sender: Side, body: Mapping[str, Any]) -> str | None:
         """Remember what is asked, to know the method that an answer belongs to."""
