@@ -36,6 +36,7 @@ from pytest_mcpflow.fake import Call, Declined, LogLevel
 __all__ = ["BackChannelCall", "InputNeeded", "RoundsCall", "elicitation_schema", "elicited"]
 
 T = TypeVar("T")
+R = TypeVar("R", ElicitResult, CreateMessageResult)
 Context = ServerRequestContext[Any, Any]
 
 
@@ -63,20 +64,31 @@ class _ServedCall(Call):
 
 
 class BackChannelCall(_ServedCall):
-    """A call in the handshake era: a question is a request from the server to the client."""
+    """A call in the handshake era: a question is a request from the server to the client.
+
+    Args:
+        ctx: The request's.
+        meta: Goes along with each question, so that a hub knows in which call it is asked.
+    """
+
+    def __init__(self, ctx: Context, meta: Mapping[str, Any]) -> None:
+        super().__init__(ctx)
+        self._meta = meta
 
     async def elicit(self, question: str, answer: type[T]) -> T:
-        result = await self._ctx.session.elicit_form(
-            question, elicitation_schema(answer), self._ctx.request_id
-        )
+        form = ElicitRequestFormParams(message=question, requested_schema=elicitation_schema(answer))
+        if self._meta:
+            form = form.model_copy(update={"meta": dict(self._meta)})
+        result = await self._ask(ElicitRequest(params=form), ElicitResult)
         return elicited(answer, result.action, result.content)
 
     async def sample(self, prompt: str, *, max_tokens: int = 1000) -> str:
+        request = _sampling_request(prompt, max_tokens, meta=self._meta)
+        return _sampled(await self._ask(request, CreateMessageResult))
+
+    async def _ask(self, request: ElicitRequest | CreateMessageRequest, answer: type[R]) -> R:
         scope = ServerMessageMetadata(related_request_id=self._ctx.request_id)
-        result = await self._ctx.session.send_request(
-            _sampling_request(prompt, max_tokens), CreateMessageResult, metadata=scope
-        )
-        return _sampled(result)
+        return await self._ctx.session.send_request(request, answer, metadata=scope)
 
 
 class RoundsCall(_ServedCall):
@@ -161,9 +173,14 @@ def elicited(answer: type[T], action: str, content: Mapping[str, Any] | None) ->
         raise Declined(f"The answer does not fit the question: {error}") from error
 
 
-def _sampling_request(prompt: str, max_tokens: int) -> CreateMessageRequest:
+def _sampling_request(
+    prompt: str, max_tokens: int, *, meta: Mapping[str, Any] | None = None
+) -> CreateMessageRequest:
     message = SamplingMessage(role="user", content=TextContent(type="text", text=prompt))
-    return CreateMessageRequest(params=CreateMessageRequestParams(messages=[message], max_tokens=max_tokens))
+    params = CreateMessageRequestParams(messages=[message], max_tokens=max_tokens)
+    if meta:
+        params = params.model_copy(update={"meta": dict(meta)})
+    return CreateMessageRequest(params=params)
 
 
 def _sampled(result: CreateMessageResult) -> str:

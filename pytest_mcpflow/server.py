@@ -149,7 +149,7 @@ class _FakeServer:
         call = (
             RoundsCall(ctx, params, key)
             if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
-            else BackChannelCall(ctx)
+            else BackChannelCall(ctx, {} if key is None else {INTERACTION_KEY: key})
         )
         try:
             with foreground():

@@ -67,8 +67,7 @@ class Duplicate(FaultKind, effect=Effect.TWICE, sees="request delivered twice"):
 
     async def happen(self, call: FaultedCall) -> RawResult:
         answer = await call.deliver()
-        with suppress(Exception):  # what the second one says reaches nobody
-            await call.deliver()
+        await call.deliver_again()
         return answer
 
 

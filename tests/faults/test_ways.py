@@ -1,0 +1,46 @@
+"""Every fault is the same on every way and in both eras."""
+
+from __future__ import annotations
+
+import pytest
+from shop import WAYS, under
+
+from pytest_mcpflow import Era, Way
+from pytest_mcpflow.faults.catalogue import KINDS
+from pytest_mcpflow.faults.kind import Level
+
+VARIANTS = {
+    "change": ["change(delivery)"],
+    "crash": ["crash", "crash(after)"],
+    "delay": ["delay(3)", "delay(30)", "delay(3, reply)", "delay(30, reply)"],
+    "disconnect": ["disconnect(before)", "disconnect(during)", "disconnect"],
+    "malformed": [f"malformed({how})" for how in ("empty", "unstructured", "wrong_type", "truncated", "huge", "html")],
+    "restart": ["restart(0)", "restart(memory=lost)", "restart(0, lost, after)"],
+    "schema_drift": ["schema_drift", "schema_drift(added)"],
+    "timeout": ["timeout(3)", "timeout"],
+}
+SITES = ["shop.count#2", "shop.sell#1", "shop.sell_all", "shop.sell_dearly", "shop.brew"]
+PLANS = [
+    plan
+    for kind in KINDS.values()
+    if kind.level is Level.CALL
+    for plan in VARIANTS.get(kind.name, [kind.name])
+]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize(("way", "era"), [pair for pair in WAYS if pair[0] is not Way.DIRECT])
+def test_a_fault_at_any_tool_is_the_same_on_every_way(way: Way, era: Era, plan: str) -> None:
+    # The other ways start subprocesses and servers, so there each plan goes wrong at one tool after the other.
+    sites = SITES if way is Way.MEMORY else [SITES[PLANS.index(plan) % len(SITES)]]
+    for site in sites:
+        if plan == "stale" and site != "shop.count#2":
+            continue
+        if plan == "partial" and site != "shop.sell_all":
+            continue
+        here, there = under(f"{site}={plan}"), under(f"{site}={plan}", way=way, era=era)
+
+        assert there.transcript == here.transcript
+        assert there.seen == here.seen
+        assert there.shop == here.shop
+        assert there.reports == here.reports
