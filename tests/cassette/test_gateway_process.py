@@ -19,21 +19,19 @@ from mcp import Client
 
 from pytest_mcpflow.cassette.format import read_cassette
 
-PROGRAM = """
-import sys
-from pathlib import Path
-from pytest_mcpflow.cassette.gateway import record_http
-sys.exit(record_http(Path(sys.argv[1]), sys.argv[2], host="127.0.0.1", port=int(sys.argv[3]), redactor=None))
-"""
+PROGRAM = "import sys; from pytest_mcpflow.cli import main; sys.exit(main(sys.argv[1:]))"
 SMALL_FILES = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
 
 
 def command(tape: Path, url: str, port: int = 0, *, first: str = "") -> list[str]:
-    return [sys.executable, "-c", first + PROGRAM, str(tape), url, str(port)]
+    given = ["record", "-o", str(tape), "--url", url, "--listen", f"127.0.0.1:{port}"]
+    return [sys.executable, "-c", first + PROGRAM, *given]
 
 
 @asynccontextmanager
-async def running(tape: Path, url: str, *, first: str = "") -> AsyncGenerator[tuple[Process, str]]:
+async def running(
+    tape: Path, url: str, *, first: str = "", shown: str = ""
+) -> AsyncGenerator[tuple[Process, str]]:
     """The program and the address that it prints."""
     program = await asyncio.create_subprocess_exec(
         *command(tape, url, first=first), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -45,7 +43,7 @@ async def running(tape: Path, url: str, *, first: str = "") -> AsyncGenerator[tu
         start, _, rest = line.partition("give the client ")
         address, _, end = rest.partition(" ")
         assert start == "mcpflow record: "
-        assert end == f"in place of {url}; Ctrl-C ends\n"
+        assert end == f"in place of {shown or url}; Ctrl-C ends\n"
         yield program, address
     finally:
         if program.returncode is None:
@@ -97,6 +95,32 @@ async def test_what_is_under_way_at_the_end_is_cut_and_goes_no_further(tmp_path:
 
     kinds = [frame["kind"] for frame in frames(tape)]
     assert kinds == ["header", "session", "message", "message", "end"]
+
+
+@pytest.mark.asyncio
+async def test_no_secret_of_address_headers_or_refusals_is_written(tmp_path: Path) -> None:
+    tape, secrets = (
+        tmp_path / "tape.jsonl",
+        [f"{word}-3kP9xQ7vLm2Z" for word in ("pass", "key", "bearer", "body")],
+    )
+    password, key, bearer, body = secrets
+    refusal = Answer(401, {"www-authenticate": 'Bearer realm="mcp"'}, (f"api_key={body}".encode(),))
+    script = Script(refusal)
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "go"}}
+    async with serving(script) as base:
+        url = f"{base.replace('//', f'//ann:{password}@')}/mcp?api_key={key}"
+        async with (
+            running(tape, url, shown=f"{base}/mcp") as (program, address),
+            httpx2.AsyncClient(trust_env=False) as web,
+        ):
+            sent = {"authorization": f"Bearer {bearer}"}
+            assert (await web.post(address, json=call, headers=sent)).content == f"api_key={body}".encode()
+            program.send_signal(signal.SIGTERM)
+            assert await ended(program) == (0, b"", b"")
+
+    assert [headers["authorization"] for _, _, headers, _ in script.requests] == [f"Bearer {bearer}"]
+    assert [target for _, target, _, _ in script.requests] == [f"/mcp?api_key={key}"]
+    assert [secret for secret in secrets if secret.encode() in tape.read_bytes()] == []
 
 
 @pytest.mark.asyncio
