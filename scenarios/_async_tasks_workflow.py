@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pytest_mcpflow import Hub
 from pytest_mcpflow.scenarios._careful import Careful, Desk
 from pytest_mcpflow.scenarios._cross_server import context_of
+from pytest_mcpflow.scenarios._storage import versions_of
 
 __all__ = ["TaskManager", "TaskStatus", "TasksReport", "release"]
 
@@ -160,8 +161,7 @@ async def release(hub: Hub, manager: type[TaskManager] = TaskManager) -> TasksRe
 
 def _submitted(desk: Desk, tasks: TaskManager) -> list[str]:
     async def is_backed_up() -> bool:
-        found = await desk.repeat("s3-storage.list_objects", {"prefix": "emergency/high/production-data"})
-        return bool(found["result"])
+        return await versions_of(desk, "emergency/high/production-data") > 0
 
     data = {"source": "production-data", "priority": "high"}
     tasks.submit("scan", "security-scanner.comprehensive_scan", {"scope": "full", "severity": "medium"})

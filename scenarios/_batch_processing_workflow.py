@@ -10,6 +10,7 @@ from typing import Any
 from pytest_mcpflow import Hub
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import context_of
+from pytest_mcpflow.scenarios._storage import store_once
 
 __all__ = ["DELAY", "LIMITS", "BatchReport", "Batcher", "Operation", "work_off"]
 
@@ -117,7 +118,8 @@ class _Worker:
                 rules = {"service": subject, "environment": "production"}
                 await desk.repeat("prometheus-monitoring.setup_alerts", rules)
             case "backup":
-                await self._back_up(subject)
+                wanted = {"source": "k8s/", "backup_name": subject}
+                await store_once(desk, "backup_config", wanted, key=f"config/{subject}")
             case unknown:
                 raise ValueError(f"nobody knows how to do {unknown!r}")
 
@@ -125,14 +127,6 @@ class _Worker:
         await self._desk.notify(message, "slack")
         if message in self._desk.untold:
             raise RuntimeError(f"not told: {message}")
-
-    async def _back_up(self, name: str) -> None:
-        async def is_there() -> bool:
-            found = await self._desk.repeat("s3-storage.list_objects", {"prefix": f"config/{name}"})
-            return any(each["key"] == f"config/{name}" for each in found["result"])
-
-        wanted: dict[str, Any] = {"source": "k8s/", "backup_name": name}
-        await self._desk.once("s3-storage.backup_config", wanted, done=is_there)
 
 
 async def work_off(hub: Hub, batcher: type[Batcher] = Batcher) -> BatchReport:

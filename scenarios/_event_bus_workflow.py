@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from pytest_mcpflow import CallResult, Hub, ToolError
+from pytest_mcpflow import Hub
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import context_of
+from pytest_mcpflow.scenarios._rollout import deploy, roll_back
+from pytest_mcpflow.scenarios._storage import store_once
 
 __all__ = ["HISTORY", "Event", "EventBus", "ReleaseReport", "release_all"]
 
@@ -95,32 +97,12 @@ class _Office(Desk):
 
     async def back_up(self, event: Event) -> None:
         name = f"deployment_{event.data['service']}_{event.data['version']}"
-
-        async def is_there() -> bool:
-            found = await self.repeat("s3-storage.list_objects", {"prefix": f"config/{name}"})
-            return bool(found["result"])
-
-        await self.once("s3-storage.backup_config", {"source": "k8s/", "backup_name": name}, done=is_there)
+        wanted = {"source": "k8s/", "backup_name": name}
+        await store_once(self, "backup_config", wanted, key=f"config/{name}")
 
     async def roll_back(self, event: Event) -> None:
-        """Go back to the revision before, unless the service is well: undoing twice would undo the undoing."""
-        service = event.data["service"]
-
-        async def is_well() -> bool:
-            try:
-                await self.rollout(service)
-            except ToolError as error:
-                if "timed out waiting" not in str(error):
-                    raise
-                return False
-            return True
-
-        if await is_well():
-            await self._announce(event, "failed")
-        else:
-            undo = {"name": service, "namespace": "production"}
-            await self.once("kubernetes.kubectl_rollout_undo", undo, done=is_well)
-            await self._announce(event, "rolled_back")
+        is_undone = await roll_back(self, event.data["service"], "production")
+        await self._announce(event, "rolled_back" if is_undone else "failed")
 
     async def call_people(self, event: Event) -> None:
         data = event.data
@@ -133,11 +115,6 @@ class _Office(Desk):
         about = {"event_type": event.type, "handler": subscriber.name}
         message = f"Event handler failed: {subscriber.name} of {event.data['service']}: {error}"
         await self.alert(message, about, severity="high")
-
-    async def rollout(self, service: str) -> CallResult:
-        """The rollout of a service once it is ready; the cluster's refusal when three looks of 20 seconds are over."""
-        asked = {"name": service, "namespace": "production", "timeout": 20.0}
-        return await self.repeat("kubernetes.kubectl_rollout_status", asked)
 
     async def _announce(
         self, event: Event, status: Literal["started", "completed", "failed", "rolled_back"]
@@ -169,7 +146,7 @@ async def release_all(hub: Hub, bus_type: type[EventBus] = EventBus) -> ReleaseR
             data = {"service": service, "version": version}
             await bus.publish("deployment.started", data, context_id)
             try:
-                await _deploy(office, service)
+                await deploy(office, service, "production", f"k8s/{service}.yaml")
             except Exception as error:
                 await bus.publish("deployment.failed", {**data, "error": str(error)}, context_id)
             else:
@@ -177,20 +154,6 @@ async def release_all(hub: Hub, bus_type: type[EventBus] = EventBus) -> ReleaseR
         await _keep_history(office, bus)
         success = not office.failed and not any(each.type == "deployment.failed" for each in bus.history)
         return ReleaseReport(success, tuple(bus.history), tuple(office.failed))
-
-
-async def _deploy(office: _Office, service: str) -> None:
-    """Raise unless a new revision of the service is ready, whatever the answer to applying it was."""
-    before, lost = (await office.rollout(service))["revision"], None
-    try:
-        await office.repeat(
-            "kubernetes.kubectl_apply",
-            {"manifest_path": f"k8s/{service}.yaml", "namespace": "production"},
-        )
-    except Exception as error:
-        lost = error
-    if (await office.rollout(service))["revision"] == before:
-        raise RuntimeError(f"{service} is still at revision {before}") from lost
 
 
 async def _keep_history(office: _Office, bus: EventBus) -> None:

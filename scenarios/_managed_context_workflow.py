@@ -11,6 +11,7 @@ from typing import Any
 from pytest_mcpflow import Context, Hub
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import context_of
+from pytest_mcpflow.scenarios._storage import store_once
 
 __all__ = ["ManagedRelease", "Outcome", "ReleasesReport", "release_all"]
 
@@ -93,17 +94,11 @@ class ManagedRelease:
             self._errors.append(f"runs/{context.id} is left behind: {error}")
         record = self.record(context)
         try:
-            await self._keep(desk, f"audit/{context.id}.json", json.dumps(record))
+            kept = {"key": f"audit/{context.id}.json", "content": json.dumps(record)}
+            await store_once(desk, "put_object", kept, key=kept["key"])
         except Exception as error:
             self._errors.append(f"audit/{context.id}.json is missing: {error}")
         return len(record)
-
-    async def _keep(self, desk: Desk, key: str, content: str) -> None:
-        async def is_kept() -> bool:
-            listed = await desk.repeat("s3-storage.list_objects", {"prefix": key})
-            return bool(listed["result"])
-
-        await desk.once("s3-storage.put_object", {"key": key, "content": content}, done=is_kept)
 
 
 async def release_all(
