@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from shop import WAYS, under
+from stall import WAYS, under
 
 from pytest_mcpflow import Era, Way
 from pytest_mcpflow.faults.catalogue import KINDS
