@@ -13,14 +13,27 @@ from pytest_mcpflow.cassette.compare import MISSING
 from pytest_mcpflow.cassette.drift import CannotVerifyError, Change, Skipped
 from pytest_mcpflow.cassette.format import Message, Session, Side, as_object
 from pytest_mcpflow.cassette.given import Given, Secrets
-from pytest_mcpflow.cassette.judging import Said, changed_answer, changed_handshake, server_info, shown
+from pytest_mcpflow.cassette.judging import (
+    OPENINGS,
+    Said,
+    changed_answer,
+    changed_handshake,
+    server_info,
+    shown,
+)
 from pytest_mcpflow.cassette.live import Exchange, LiveServer
-from pytest_mcpflow.cassette.offers import LISTINGS, changed_offers, changed_terms, danger_of, offers_of
+from pytest_mcpflow.cassette.offers import (
+    LISTINGS,
+    changed_offers,
+    changed_terms,
+    danger_of,
+    offers_of,
+    pages_of,
+)
 from pytest_mcpflow.cassette.operations import Disconnected, Http, Operation, Questions, Result, Silence
 
 __all__ = ["ClientSide", "Findings", "Rules"]
 
-OPENINGS = frozenset({"initialize", "server/discover"})
 TAKEN_BACK = frozenset({"notifications/cancelled", "notifications/progress"})
 PAGES = 1000
 """How far a listing is followed; a server that has more pages goes round in circles."""
@@ -214,11 +227,13 @@ class ClientSide:
             changes = changed_handshake(operation, shown_result, ignore=self._rules.ignore)
             has_changed = self._findings.keep(self._findings.schemas, changes)
         else:
+            live = self._shown(operation, response)
             said = Said(
-                response=self._shown(operation, response),
+                response={"status": answer.status}
+                if answer and isinstance(operation.outcome, Http)
+                else live,
                 questions=[self._secrets.take_out(question) for question in exchange.questions],
                 has_progress=exchange.has_progress,
-                status=answer.status if answer and isinstance(operation.outcome, Http) else None,
             )
             changes = changed_answer(operation, said, ignore=self._rules.ignore, exact=self._rules.exact)
             has_changed = self._findings.keep(self._findings.answers, changes)
@@ -273,7 +288,8 @@ class ClientSide:
             self._findings.notes[note] = None
 
     async def _play_listing(self, first: Operation) -> None:
-        listing, group = LISTINGS[first.method], self._recorded_pages(first)
+        listing, group = LISTINGS[first.method], pages_of(first, self._recorded)
+        self._further_pages |= {page.line for page in group[1:]}
         old_pages = [each.outcome.body for each in group if isinstance(each.outcome, Result)]
         is_whole = "nextCursor" not in old_pages[-1]
         exchange = Exchange(self._given.to(first).answer, token=first.token)
@@ -296,19 +312,6 @@ class ClientSide:
         if has_changed:
             self.fresh |= {each.line: [] for each in group}
             self.fresh[first.line] = exchange.said
-
-    def _recorded_pages(self, first: Operation) -> list[Operation]:
-        """A listing's first request and those that followed its cursors."""
-        pages = [first]
-        for operation in self._recorded:
-            if operation.method != first.method or operation.line <= pages[-1].line:
-                continue
-            before, cursor = pages[-1].outcome, operation.params.get("cursor")
-            continues = isinstance(before, Result) and before.body.get("nextCursor") == cursor
-            if cursor is not None and continues and isinstance(operation.outcome, Result):
-                pages.append(operation)
-        self._further_pages |= {page.line for page in pages[1:]}
-        return pages
 
     async def _pages(
         self, method: str, params: Mapping[str, Any], exchange: Exchange, most: int

@@ -7,7 +7,7 @@ import unicodedata
 
 from pytest_mcpflow.cassette.compare import MISSING
 
-__all__ = ["COLUMNS", "columns", "excerpt", "fitted", "json_text", "printable"]
+__all__ = ["COLUMNS", "columns", "counted", "excerpt", "fitted", "json_text", "printable"]
 
 COLUMNS = 80
 ELLIPSIS = "…"
@@ -42,6 +42,11 @@ def fitted(text: str, width: int) -> str:
             break
         kept.append(character)
     return "".join(kept) + ELLIPSIS
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 tool`, `2 tools`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def json_text(value: object) -> str:
@@ -83,7 +88,7 @@ def _marked(mark: str, texts: list[str], width: int, limit: int) -> list[str]:
     shown = texts if len(texts) <= limit else texts[: max(limit - 1, 1)]
     marked = [f"{mark} {fitted(text, width - 2)}" for text in shown]
     more = len(texts) - len(shown)
-    return [*marked, f"{mark} ({more} more {'line' if more == 1 else 'lines'})"] if more else marked
+    return [*marked, f"{mark} ({counted(more, 'more line')})"] if more else marked
 
 
 def _window(one: str, other: str, width: int) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pytest_mcpflow.cassette.columns import COLUMNS, excerpt, fitted
+from pytest_mcpflow.cassette.columns import COLUMNS, counted, excerpt, fitted
 from pytest_mcpflow.errors import MCPFlowError
 
 __all__ = ["CannotVerifyError", "Change", "Drift", "Skipped"]
@@ -101,7 +101,7 @@ class Drift:
         yield from _section("answers", self.answers)
         yield from _section("skipped", self.skipped)
         yield from _section("notes", [f"  {fitted(note, COLUMNS - 2)}" for note in self.notes])
-        counts = [f"{_count(self.compared, 'operation')} compared"]
+        counts = [f"{counted(self.compared, 'operation')} compared"]
         if self.skipped:
             counts.append(f"{len(self.skipped)} skipped")
         if self:
@@ -120,7 +120,3 @@ def _section(title: str, entries: Sequence[object]) -> Iterator[str]:
     yield from (str(entry) for entry in entries[:SHOWN])
     if len(entries) > SHOWN:
         yield f"  and {len(entries) - SHOWN} more"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Whether what a live server said is what was recorded."""
+"""Whether what was said to a request is what was said to it before: on a tape and by a live server, or on two tapes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,21 @@ from typing import Any
 from pytest_mcpflow.cassette.compare import differences
 from pytest_mcpflow.cassette.drift import Change
 from pytest_mcpflow.cassette.format import SERVER_INFO, as_object
-from pytest_mcpflow.cassette.operations import Failure, Http, Notice, Operation, Questions, Result
+from pytest_mcpflow.cassette.operations import (
+    Disconnected,
+    Failure,
+    Http,
+    Notice,
+    Operation,
+    Questions,
+    Result,
+    Silence,
+)
 from pytest_mcpflow.outcome import shown_arguments
 
-__all__ = ["Said", "changed_answer", "changed_handshake", "server_info", "shown"]
+__all__ = ["OPENINGS", "Said", "changed_answer", "changed_handshake", "recorded", "server_info", "shown"]
 
+OPENINGS = frozenset({"initialize", "server/discover"})
 PROGRESS = "notifications/progress"
 ANY_TIME = frozenset({"ping", "roots/list"})
 """Questions that belong to no call, whenever they come."""
@@ -21,19 +31,31 @@ ANY_TIME = frozenset({"ping", "roots/list"})
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
-    """What a live server said to one operation.
+    """What a server said to one request.
 
     Args:
-        response: An object with `result` or `error`.
+        response: An object with `result` or `error`; with `status` for an HTTP status, with `lost` for no answer.
         questions: What it asked on the way, each with `method` and `params`.
-        has_progress: Whether it reported progress.
-        status: The HTTP status of an answer that was no JSON-RPC.
+        has_progress: Whether it reported progress; `None` if whether it did so in time was chance.
     """
 
     response: Mapping[str, Any]
     questions: Sequence[Mapping[str, Any]] = ()
-    has_progress: bool = False
-    status: int | None = None
+    has_progress: bool | None = False
+
+
+def recorded(operation: Operation) -> Said:
+    """What a tape says that was said."""
+    steps = operation.steps
+    # Some servers report their progress once more after the answer.
+    late = any(notice.message.get("method") == PROGRESS for notice in operation.aftermath)
+    return Said(
+        response=_response(operation),
+        questions=[each for step in steps if isinstance(step, Questions) for each in step.requests.values()],
+        has_progress=None
+        if late
+        else any(isinstance(step, Notice) and step.message.get("method") == PROGRESS for step in steps),
+    )
 
 
 def shown(operation: Operation) -> str:
@@ -44,19 +66,20 @@ def shown(operation: Operation) -> str:
 
 
 def changed_answer(
-    operation: Operation, said: Said, *, ignore: Sequence[str] = (), exact: bool = False
+    operation: Operation, new: Said, *, ignore: Sequence[str] = (), exact: bool = False
 ) -> list[Change]:
-    """What became otherwise about the answer and about what came before it."""
-    old, new = _recorded_outcome(operation.outcome), _live_outcome(said)
-    on_the_way = (_recorded_way(operation), _live_way(operation, said))
-    if old.keys() == new.keys():
-        pairs = [on_the_way, *((old[kind], new[kind]) for kind in old)]
-    else:
-        pairs = [on_the_way, (old, new)]
+    """What is otherwise about the answer to a recorded operation, and about what came before it."""
+    old = recorded(operation)
+    before, now = _stripped(old.response), _stripped(new.response)
+    pairs: list[tuple[object, object]] = [(_way(old, new), _way(new, old))]
+    # Pointers lead into the result; where one was refused and the other was not, to which of them it was.
+    pairs += (
+        [(before[kind], now[kind]) for kind in before] if before.keys() == now.keys() else [(before, now)]
+    )
     return [
         Change(shown(operation), each.pointer, each.old, each.new, operation.line)
-        for before, now in pairs
-        for each in differences(before, now, ignore=ignore, exact=exact)
+        for one, other in pairs
+        for each in differences(one, other, ignore=ignore, exact=exact)
     ]
 
 
@@ -64,9 +87,8 @@ def changed_handshake(
     operation: Operation, result: Mapping[str, Any], *, ignore: Sequence[str] = ()
 ) -> list[Change]:
     """What the server says otherwise about itself; another version is none of it."""
-    outcome = operation.outcome
     found = differences(
-        _handshake(outcome.body if isinstance(outcome, Result) else as_object(None)),
+        _handshake(as_object(_response(operation).get("result"))),
         _handshake(result),
         ignore=[*ignore, "/serverInfo/version"],
         exact=True,
@@ -80,48 +102,38 @@ def server_info(result: Mapping[str, Any]) -> Mapping[str, Any]:
     return as_object(result.get("serverInfo") or as_object(result.get("_meta")).get(SERVER_INFO))
 
 
-def _recorded_outcome(outcome: object) -> dict[str, object]:
-    match outcome:
+def _response(operation: Operation) -> Mapping[str, Any]:
+    match operation.outcome:
         case Result(body=body):
-            return {"result": _without_stamp(body)}
+            return {"result": body}
         case Failure(error=error):
             return {"error": error}
         case Http(status=status):
-            return {"status": {"status": status}}
-        case _:
-            return {}
+            return {"status": status}
+        case Disconnected():
+            return {"lost": "the server went away"}
+        case Silence():
+            return {"lost": "the client gave up"}
 
 
-def _live_outcome(said: Said) -> dict[str, object]:
-    if said.status is not None:
-        return {"status": {"status": said.status}}
-    if "error" in said.response:
-        return {"error": said.response["error"]}
-    return {"result": _without_stamp(as_object(said.response.get("result")))}
+def _stripped(response: Mapping[str, Any]) -> dict[str, Any]:
+    kinds = {kind: response[kind] for kind in ("result", "error", "status", "lost") if kind in response}
+    return kinds | ({"result": _without_stamp(kinds["result"])} if "result" in kinds else {})
 
 
-def _recorded_way(operation: Operation) -> dict[str, object]:
-    steps = operation.steps
-    asked = [request for step in steps if isinstance(step, Questions) for request in step.requests.values()]
-    has_progress = any(isinstance(step, Notice) and step.message.get("method") == PROGRESS for step in steps)
-    return _way(asked, has_progress)
+def _way(said: Said, other: Said) -> dict[str, object]:
+    """What came before an answer, as a document."""
+    asked = _questions(said.questions)
+    way: dict[str, object] = {"questions": asked} if asked else {}
+    return way | ({"progress": "reported"} if said.has_progress and other.has_progress is not None else {})
 
 
-def _live_way(operation: Operation, said: Said) -> dict[str, object]:
-    # Some servers report their progress once more after the answer: then whether it came before is chance.
-    late = any(notice.message.get("method") == PROGRESS for notice in operation.aftermath)
-    recorded = _recorded_way(operation)
-    return _way(said.questions, "progress" in recorded if late else said.has_progress)
-
-
-def _way(questions: Iterable[Mapping[str, Any]], has_progress: bool) -> dict[str, object]:
-    asked = [
-        {"method": each.get("method"), "params": _without_meta(as_object(each.get("params")))}
+def _questions(questions: Iterable[Mapping[str, Any]]) -> list[object]:
+    return [
+        {"method": each.get("method"), "params": _without(as_object(each.get("params")), "_meta")}
         for each in questions
         if each.get("method") not in ANY_TIME
     ]
-    way: dict[str, object] = {"questions": asked} if asked else {}
-    return way | ({"progress": "reported"} if has_progress else {})
 
 
 def _handshake(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,10 +146,9 @@ def _without_stamp(body: Mapping[str, Any]) -> Mapping[str, Any]:
     meta = as_object(body.get("_meta"))
     if SERVER_INFO not in meta:
         return body
-    kept = {name: value for name, value in meta.items() if name != SERVER_INFO}
-    rest = {name: value for name, value in body.items() if name != "_meta"}
-    return {**rest, "_meta": kept} if kept else rest
+    kept = _without(meta, SERVER_INFO)
+    return _without(body, "_meta") | ({"_meta": kept} if kept else {})
 
 
-def _without_meta(params: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {name: value for name, value in params.items() if name != "_meta"}
+def _without(members: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in members.items() if key != name}

@@ -9,8 +9,9 @@ from typing import Any
 from pytest_mcpflow.cassette.compare import MISSING, differences
 from pytest_mcpflow.cassette.drift import Change
 from pytest_mcpflow.cassette.format import as_object
+from pytest_mcpflow.cassette.operations import Operation, Result
 
-__all__ = ["LISTINGS", "Listing", "changed_offers", "changed_terms", "danger_of", "offers_of"]
+__all__ = ["LISTINGS", "Listing", "changed_offers", "changed_terms", "danger_of", "offers_of", "pages_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,19 @@ def offers_of(listing: Listing, pages: Iterable[Mapping[str, Any]]) -> dict[str,
         for page in pages
         for entry in _list(page.get(listing.member))
     }
+
+
+def pages_of(first: Operation, recorded: Iterable[Operation]) -> list[Operation]:
+    """A listing's first request and those that followed its cursors."""
+    pages = [first]
+    for operation in recorded:
+        if operation.method != first.method or operation.line <= pages[-1].line:
+            continue
+        before, cursor = pages[-1].outcome, operation.params.get("cursor")
+        continues = isinstance(before, Result) and before.body.get("nextCursor") == cursor
+        if cursor is not None and continues and isinstance(operation.outcome, Result):
+            pages.append(operation)
+    return pages
 
 
 def changed_offers(

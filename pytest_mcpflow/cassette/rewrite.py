@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from pytest_mcpflow.cassette.files import write_lines
 from pytest_mcpflow.cassette.format import Cassette, Frame, Session, Side, as_object, dump, read_frames
 from pytest_mcpflow.cassette.judging import server_info
 from pytest_mcpflow.cassette.operations import Operation
 from pytest_mcpflow.cassette.writer import Redacting
-from pytest_mcpflow.errors import CassetteError
 
-__all__ = ["Rewrite", "write_lines"]
+__all__ = ["Rewrite"]
 
 Said = Sequence[tuple[Side, Mapping[str, Any]]]
 
@@ -147,29 +143,6 @@ class _Ids:
     def _new(self) -> int:
         self._last += 1
         return self._last
-
-
-def write_lines(path: Path, lines: Iterable[bytes]) -> None:
-    """Write a file in one step: others see the old one or the new one, also after a crash.
-
-    Raises:
-        CassetteError: The folder cannot be written to.
-    """
-    try:
-        number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(number, "wb") as file:
-                file.writelines(lines)
-                file.flush()
-                os.fsync(number)
-            if path.exists():
-                shutil.copymode(path, name)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError as error:
-        raise CassetteError(f"cassette {path} cannot be written: {error.strerror or error}") from error
 
 
 def _restated(body: Mapping[str, Any], names: dict[str, str]) -> Mapping[str, Any]:
