@@ -57,7 +57,7 @@ class Context7(Fake):
     """How long a kept answer is served without asking anew."""
     outages: list[Outage] = field(default_factory=list[Outage])
     requests: list[float] = field(default_factory=list[float], repr=False, compare=False)
-    """When requests were admitted. This and `kept` are bookkeeping and no state that a client can see."""
+    """When requests were admitted; servers of one key share the list. Like `kept`, nothing that a client can see."""
     kept: dict[str, Kept] = field(default_factory=dict[str, Kept], repr=False, compare=False)
 
     @tool(reads=True)
@@ -118,6 +118,11 @@ class Context7(Fake):
 
         return self._serve(Examples, f"examples {limit} {library} {topic}", fetch, reachable=known.reachable)
 
+    @property
+    def is_down(self) -> bool:
+        """Whether the server refuses everything now."""
+        return self._is_out("server")
+
     def fail(self, kind: OutageKind = "server") -> None:
         """Let something not work from now on."""
         self.outages.append(Outage(kind, self.clock.now()))
@@ -160,9 +165,9 @@ class Context7(Fake):
 
     def _admit(self) -> None:
         now = self.clock.now()
-        if self._is_out("server"):
+        if self.is_down:
             raise FakeError("503 Service Unavailable")
-        self.requests = [at for at in self.requests if at > now - WINDOW_SECONDS]
+        self.requests[:] = [at for at in self.requests if at > now - WINDOW_SECONDS]
         if len(self.requests) >= self.rate_limit:
             wait = math.ceil(self.requests[-self.rate_limit] + WINDOW_SECONDS - now)
             raise FakeError(

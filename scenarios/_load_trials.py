@@ -22,7 +22,7 @@ ANNOUNCED = "context7-2"
 PAUSE_SECONDS = 60.0
 MAX_FAILS = 2
 REQUESTS = {"round-robin": 6, "weighted": 6, "performance": 20, "round-robin of two": 6, "weighted of two": 8}
-EVERY = 0.05
+EVERY = 6 / 128
 """Seconds between two requests of the trial by speed, which come whether the ones before are answered or not."""
 
 

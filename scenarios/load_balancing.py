@@ -24,6 +24,10 @@ from pytest_mcpflow.scenarios._load_trials import (
 __all__ = ["LoadBalancing", "LoadReport"]
 
 
+FAST, MIDDLE, SLOW = 13 / 128, 22 / 128, 33 / 128
+"""No two answers come at the same instant, nor with a request: the next server never depends on their order."""
+
+
 def _server(seconds: float, *outages: Outage) -> Context7:
     server = documentation_server(context7_search_libraries=seconds)
     server.outages += outages
@@ -34,15 +38,15 @@ def _server(seconds: float, *outages: Outage) -> Context7:
 class LoadBalancing(CrossServer):
     """Spread searches over three documentation servers: in turn, 3:2:1 by weight, and by how fast they answer.
 
-    The servers take 0.11, 0.18 and 0.27 seconds. The second one is taken down after a minute; then the other two
-    share its part, and it gets no more calls.
+    The servers take about 0.1, 0.17 and 0.26 seconds. The second one is taken down after a minute; then the other
+    two share its part, and it gets no more calls.
     """
 
     tags = ("coordination",)
 
-    context7: Context7 = field(default_factory=lambda: _server(0.11))
-    context7_2: Context7 = field(default_factory=lambda: _server(0.18, Outage("server", PAUSE_SECONDS)))
-    context7_3: Context7 = field(default_factory=lambda: _server(0.27))
+    context7: Context7 = field(default_factory=lambda: _server(FAST))
+    context7_2: Context7 = field(default_factory=lambda: _server(MIDDLE, Outage("server", PAUSE_SECONDS)))
+    context7_3: Context7 = field(default_factory=lambda: _server(SLOW))
 
     async def workflow(self, hub: Hub) -> LoadReport:
         return await Trials(hub, Coordinator(hub, WEIGHTS, max_fails=MAX_FAILS)).run()

@@ -49,15 +49,15 @@ class Aggregate:
 class RequestAggregation(CrossServer):
     """Read the newest documentation of six libraries at the same time, and say what there is by index.
 
-    The three servers take 0.3, 0.1 and 0.2 seconds, so answers come in another order than questions. One of
+    The three servers take 3/8, 1/8 and 2/8 of a second, so answers come in another order than questions. One of
     the libraries is not documented.
     """
 
     tags = ("coordination",)
 
-    context7: Context7 = field(default_factory=lambda: documentation_server(**{TOOL: 0.3}))
-    context7_2: Context7 = field(default_factory=lambda: documentation_server(**{TOOL: 0.1}))
-    context7_3: Context7 = field(default_factory=lambda: documentation_server(**{TOOL: 0.2}))
+    context7: Context7 = field(default_factory=lambda: documentation_server(**{TOOL: 0.375}))
+    context7_2: Context7 = field(default_factory=lambda: documentation_server(**{TOOL: 0.125}))
+    context7_3: Context7 = field(default_factory=lambda: documentation_server(**{TOOL: 0.25}))
 
     async def workflow(self, hub: Hub) -> Aggregate:
         with context_of(hub, "request-aggregation") as context_id:

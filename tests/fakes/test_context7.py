@@ -179,6 +179,16 @@ def test_the_hundred_and_first_request_of_a_minute_waits_for_the_first_to_be_a_m
     assert fake.context7_search_libraries("fastapi").success
 
 
+def test_servers_of_one_key_share_its_quota() -> None:
+    first, second = index(), index()
+    first.rate_limit = second.rate_limit = 2
+    second.requests = first.requests
+    for server in (first, second):
+        server.context7_search_libraries("fastapi")
+
+    refused(first, "429 Too Many Requests", lambda: first.context7_search_libraries("fastapi"))
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 20), min_size=1, max_size=60), st.integers(1, 10))
 def test_no_minute_has_more_requests_than_the_limit(pauses: list[float], limit: int) -> None:
