@@ -255,7 +255,7 @@ def test_ctrl_c_ends_the_run_and_leaves_no_process(project: pytest.Pytester) -> 
         test_it="""
 from pathlib import Path
 import asyncio, pytest
-from stall import Shop
+from shop import Shop
 
 @pytest.mark.mcpflow(transport="stdio", virtual_time=False)
 async def test_it(mcpflow):
