@@ -12,12 +12,10 @@ __all__ = ["main"]
 COMMANDS = {
     "diff": ("compare two cassettes", "pytest_mcpflow.cassette.diff"),
     "merge": ("put several cassettes into one", "pytest_mcpflow.cassette.merge"),
-    "merge": ("put several cassettes into one", "pytest_mcpflow.cassette.merge"),
     "record": ("run an MCP server behind a recorder", "pytest_mcpflow.cassette.record"),
     "scenarios": ("list the scenarios that pytest --mcp-scenario can select", "pytest_mcpflow.scenario_list"),
     "serve": ("answer from a cassette, as a server for any client", "pytest_mcpflow.cassette.serve"),
     "show": ("show what is on a cassette", "pytest_mcpflow.cassette.show"),
-    "trim": ("write a cassette with less on it", "pytest_mcpflow.cassette.trim"),
     "trim": ("write a cassette with less on it", "pytest_mcpflow.cassette.trim"),
     "verify": ("compare a cassette with a live server", "pytest_mcpflow.cassette.verify"),
 }
