@@ -107,14 +107,14 @@ async def talk(transport: Transport | str, era: Era) -> Heard:
     """Twelve steps with a server; what came back, without what differs between the eras."""
     heard = Heard()
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
-        heard.progress.append(done)
+    async def note(progress: float, total: float | None, message: str | None) -> None:
+        heard.progress.append(progress)
 
     async with client_of(transport, era, heard) as client:
 
         async def call(name: str, arguments: Mapping[str, Any] | None = None) -> None:
             try:
-                result = await client.call_tool(name, dict(arguments or {}), progress_callback=progress)
+                result = await client.call_tool(name, dict(arguments or {}), progress_callback=note)
             except MCPError as error:
                 heard.answers.append((error.code, str(error)))
             else:
