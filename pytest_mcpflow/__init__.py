@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         CassetteError,
         DeadlockError,
         FakeDefinitionError,
+        FaultPlanError,
         HubError,
         MCPFlowError,
         ScenarioError,
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
         VirtualTimeError,
     )
     from pytest_mcpflow.fake import Call, Declined, Fake, FakeError, prompt, resource, tool
+    from pytest_mcpflow.faults import Effect, Fault, FaultedCall, FaultKind, FaultPlan
     from pytest_mcpflow.hub import Hub
     from pytest_mcpflow.matchers import answered, refused, sent
-    from pytest_mcpflow.outcome import Answered, Cancelled, Failed, Outcome, Pending, Refused
+    from pytest_mcpflow.outcome import Answered, Cancelled, Failed, Injected, Outcome, Pending, Refused
     from pytest_mcpflow.question import Answer, Elicitation, Question, Sampling
     from pytest_mcpflow.result import CallResult
     from pytest_mcpflow.running import run
@@ -43,6 +45,7 @@ _HOMES = {
         "CassetteError",
         "DeadlockError",
         "FakeDefinitionError",
+        "FaultPlanError",
         "HubError",
         "MCPFlowError",
         "ScenarioError",
@@ -54,10 +57,11 @@ _HOMES = {
         "VirtualTimeError",
     ),
     "fake": ("Call", "Declined", "Fake", "FakeError", "prompt", "resource", "tool"),
+    "faults": ("Effect", "Fault", "FaultKind", "FaultPlan", "FaultedCall"),
     "context": ("Context", "HubTool"),
     "hub": ("Hub",),
     "matchers": ("answered", "refused", "sent"),
-    "outcome": ("Answered", "Cancelled", "Failed", "Outcome", "Pending", "Refused"),
+    "outcome": ("Answered", "Cancelled", "Failed", "Injected", "Outcome", "Pending", "Refused"),
     "question": ("Answer", "Elicitation", "Question", "Sampling"),
     "result": ("CallResult",),
     "running": ("run",),
@@ -79,15 +83,22 @@ __all__ = [
     "Context",
     "DeadlockError",
     "Declined",
+    "Effect",
     "Elicitation",
     "Era",
     "Failed",
     "Fake",
     "FakeDefinitionError",
     "FakeError",
+    "Fault",
+    "FaultKind",
+    "FaultPlan",
+    "FaultPlanError",
+    "FaultedCall",
     "Hub",
     "HubError",
     "HubTool",
+    "Injected",
     "Interaction",
     "Latency",
     "MCPFlowError",

@@ -10,6 +10,7 @@ from pytest_mcpflow.faults.catalogue import KINDS
 
 TIMED_OUT = "MCPError: Request 'tools/call' timed out"
 CLOSED = "MCPError: Connection closed"
+UNSTRUCTURED = "RuntimeError: Tool sell has an output schema but did not return structured content"
 
 
 @pytest.mark.parametrize(
@@ -33,8 +34,8 @@ CLOSED = "MCPError: Connection closed"
         ("disconnect", 2, CLOSED, "effect applied, connection closed after execution"),
         ("restart(0)", 1, CLOSED, "no effect, server restarts"),
         ("restart(0, when=after)", 2, CLOSED, "effect applied, server restarts"),
-        ("malformed", 2, "RuntimeError: Tool sell has an output schema but did not return structured content", None),
-        ("malformed(html)", 2, "RuntimeError: Tool sell has an output schema but did not return structured content", None),
+        ("malformed", 2, UNSTRUCTURED, None),
+        ("malformed(html)", 2, UNSTRUCTURED, None),
         ("malformed(wrong_type)", 2, "RuntimeError: Invalid structured content returned by tool sell", None),
         ("malformed(huge)", 2, "{'left': 8}", "effect applied, malformed answer (huge)"),
         ("schema_drift(added)", 2, "{'left': 8, 'schema_version': 2}", None),
@@ -63,7 +64,7 @@ def test_a_late_effect_comes_after_the_caller_has_given_up() -> None:
     at: list[float] = []
     hub = Hub(way=Way.MEMORY, virtual_time=True)
     hub.serve(Shop())
-    hub.on_effect("sell", lambda call: at.append(hub.clock.now()))
+    hub.on_effect("sell", lambda _: at.append(hub.clock.now()))
     hub.fail("shop.sell=late(2.5)")
 
     async def give_up() -> None:

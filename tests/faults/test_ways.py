@@ -14,7 +14,9 @@ VARIANTS = {
     "crash": ["crash", "crash(after)"],
     "delay": ["delay(3)", "delay(30)", "delay(3, reply)", "delay(30, reply)"],
     "disconnect": ["disconnect(before)", "disconnect(during)", "disconnect"],
-    "malformed": [f"malformed({how})" for how in ("empty", "unstructured", "wrong_type", "truncated", "huge", "html")],
+    "malformed": [
+        f"malformed({how})" for how in ("empty", "unstructured", "wrong_type", "truncated", "huge", "html")
+    ],
     "restart": ["restart(0)", "restart(memory=lost)", "restart(0, lost, after)"],
     "schema_drift": ["schema_drift", "schema_drift(added)"],
     "timeout": ["timeout(3)", "timeout"],
