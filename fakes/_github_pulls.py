@@ -8,6 +8,7 @@ from typing import Literal
 from pytest_mcpflow.fake import FakeError, tool
 from pytest_mcpflow.fakes._github_account import Account
 from pytest_mcpflow.fakes._github_state import Check, CheckState, PullRequest, Review, ReviewComment, Verdict
+from pytest_mcpflow.fakes._github_workflows import FOLDER, read_workflow
 
 
 @dataclass
@@ -75,7 +76,9 @@ class PullTools(Account):
         if {commit.sha for commit in ahead.commits} <= {commit.sha for commit in behind.commits}:
             raise FakeError(f"Validation Failed: No commits between {base} and {head}")
         number = len(found.pull_requests) + len(found.issues) + 1
-        checks = [Check(name, state) for name, state in found.new_checks.items()]
+        expected: dict[str, CheckState] = dict.fromkeys(_jobs_on_pull_requests(ahead.files), "success")
+        expected |= found.new_checks
+        checks = [Check(name, state) for name, state in expected.items()]
         opened = PullRequest(
             number, title, body, head, base, labels=labels or [], reviewers=reviewers or [], checks=checks
         )
@@ -196,3 +199,15 @@ class PullTools(Account):
             *(pull.number, url, pull.state, pull.title, pull.body, pull.head, pull.base),
             *(pull.labels, pull.reviewers, pull.merged, mergeable),
         )
+
+
+def _jobs_on_pull_requests(files: dict[str, str]) -> list[str]:
+    """The jobs that the workflow files among these run for every pull request."""
+    workflows = [read_workflow(path, text) for path, text in files.items() if path.startswith(FOLDER)]
+    return [
+        job.name
+        for workflow in workflows
+        if "pull_request" in workflow.triggers
+        for job in workflow.jobs
+        if job.condition is None
+    ]

@@ -15,6 +15,7 @@ __all__ = [
     "Repository",
     "Review",
     "ReviewComment",
+    "Webhook",
     "WorkflowRun",
 ]
 
@@ -108,8 +109,18 @@ class WorkflowRun:
 
 
 @dataclass
+class Webhook:
+    url: str
+    events: list[str]
+
+
+@dataclass
 class Repository:
-    """`secrets` holds digests: a value that was stored never comes back."""
+    """`secrets` holds digests: a value that was stored never comes back.
+
+    Secrets and variables of an environment are stored as `environment/NAME`; `environments` has the reviewers
+    of each.
+    """
 
     default_branch: str = "main"
     branches: dict[str, Branch] = field(default_factory=dict[str, Branch])
@@ -117,6 +128,12 @@ class Repository:
     pull_requests: list[PullRequest] = field(default_factory=list[PullRequest])
     issues: list[Issue] = field(default_factory=list[Issue])
     secrets: dict[str, str] = field(default_factory=dict[str, str])
+    variables: dict[str, str] = field(default_factory=dict[str, str])
+    environments: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    webhooks: list[Webhook] = field(default_factory=list[Webhook])
     workflow_runs: list[WorkflowRun] = field(default_factory=list[WorkflowRun])
     new_checks: dict[str, CheckState] = field(default_factory=dict[str, CheckState])
-    """The checks that a pull request gets when it is opened, and how they end."""
+    """The checks that a pull request gets when it is opened, and how they end.
+
+    A valid workflow file on its branch that runs on pull requests adds its jobs, which pass unless named here.
+    """

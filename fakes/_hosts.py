@@ -151,6 +151,7 @@ class Host:
     """A remote machine.
 
     Args:
+        files: What was uploaded, by path.
         commands: What `run_command` answers, by the exact command.
         command_log: Every command that was run, in order.
         reachable: Whether SSH gets through.
@@ -161,6 +162,7 @@ class Host:
     services: dict[str, Service] = field(default_factory=dict[str, Service])
     databases: dict[str, Database] = field(default_factory=dict[str, Database])
     flags: dict[str, bool] = field(default_factory=dict[str, bool])
+    files: dict[str, str] = field(default_factory=dict[str, str])
     commands: dict[str, CommandResult] = field(default_factory=dict[str, CommandResult])
     command_log: list[CommandRun] = field(default_factory=list[CommandRun])
     reachable: bool = True

@@ -18,6 +18,7 @@ from pytest_mcpflow.fakes._databases import Database, Order, Query, Snapshot, Tr
 from pytest_mcpflow.fakes._deployment_tools import DeploymentError, DeploymentTools
 from pytest_mcpflow.fakes._droplet_tools import DropletAPIError, DropletTools
 from pytest_mcpflow.fakes._estate import WARNING_UTILISATION, DatabaseError, SSHError, UnitNotFoundError
+from pytest_mcpflow.fakes._file_tools import FileTools
 from pytest_mcpflow.fakes._hosts import (
     Approval,
     CommandResult,
@@ -77,7 +78,7 @@ class InvalidValueError(FakeError):
 
 
 @dataclass
-class DropletExecutor(DatabaseTools, DeploymentTools, DropletTools):
+class DropletExecutor(DatabaseTools, DeploymentTools, DropletTools, FileTools):
     """Remote hosts: run commands, deploy, look at health and logs."""
 
     @tool(reads=True)

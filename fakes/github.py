@@ -23,8 +23,10 @@ from pytest_mcpflow.fakes._github_state import (
     Repository,
     Review,
     ReviewComment,
+    Webhook,
     WorkflowRun,
 )
+from pytest_mcpflow.fakes._github_workflows import WorkflowFile, WorkflowJob
 
 __all__ = [
     "Branch",
@@ -38,6 +40,9 @@ __all__ = [
     "Repository",
     "Review",
     "ReviewComment",
+    "Webhook",
+    "WorkflowFile",
+    "WorkflowJob",
     "WorkflowRun",
     "repository",
 ]

@@ -302,11 +302,12 @@ def test_wrong_arguments_are_refused_at_the_door(tool: str, arguments: dict[str,
 def test_every_reading_tool_leaves_the_state_alone_at_any_time() -> None:
     hosts = restored()
     hosts.set_backup_interval("shop-2", 5)
+    hosts.upload_file("prod-1", "/etc/motd", "hello")
     advance(hosts, 1000)
     before = copy.deepcopy(hosts)
-    values = {"host": "prod-1", "service": "api", "database": "shop-2"}
+    values = {"host": "prod-1", "service": "api", "database": "shop-2", "path": "/etc/motd"}
     tools = [spec for spec in contract_of(DropletExecutor).tools.values() if spec.mark.reads]
-    assert len(tools) == 14
+    assert len(tools) == 15
     for spec in tools:
         needed = cast("list[str]", spec.parameters.json_schema.get("required", []))
         assert not ask(hosts, spec.name, **{name: values[name] for name in needed})["isError"]
