@@ -16,11 +16,19 @@ from typing import Annotated, Any, cast
 
 import httpx2
 import real_servers
+from mcp.client.session import ClientRequestContext
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.resolve import Elicit, Resolve, Sample
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp_types import CreateMessageResult, SamplingMessage, TextContent
+from mcp_types import (
+    CreateMessageRequestParams,
+    CreateMessageResult,
+    ElicitRequestParams,
+    ElicitResult,
+    SamplingMessage,
+    TextContent,
+)
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -42,6 +50,8 @@ __all__ = [
     "frames",
     "nobody",
     "notice",
+    "on_elicit",
+    "on_sample",
     "recorded",
     "result",
     "said",
@@ -302,3 +312,13 @@ def web_client() -> httpx2.AsyncClient:
 
 def said(tape: Path, sender: str) -> list[dict[str, Any]]:
     return [frame["message"] for frame in frames(tape, "message") if frame["from"] == sender]
+
+
+async def on_elicit(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+    return ElicitResult(action="accept", content={"name": "Ada"})
+
+
+async def on_sample(context: ClientRequestContext, params: CreateMessageRequestParams) -> CreateMessageResult:
+    return CreateMessageResult(
+        role="assistant", content=TextContent(type="text", text="green"), model="model"
+    )

@@ -9,33 +9,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from http_servers import LIMIT, Workshop, everything_over_http, frames, recorded
+from http_servers import LIMIT, Workshop, everything_over_http, frames, on_elicit, on_sample, recorded
 from mcp import Client
-from mcp.client.session import ClientRequestContext
 from mcp.client.sse import sse_client
-from mcp_types import (
-    CreateMessageRequestParams,
-    CreateMessageResult,
-    ElicitRequestParams,
-    ElicitResult,
-    TextContent,
-)
+from mcp_types import TextContent
 
 from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.operations import Notice, Questions, Result, Silence, operations
 
 Mode = Literal["legacy", "auto", "2026-07-28"]
 BOTH = pytest.mark.parametrize("mode", ["legacy", "auto"], ids=["handshake", "stateless"])
-
-
-async def on_elicit(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
-    return ElicitResult(action="accept", content={"name": "Ada"})
-
-
-async def on_sample(context: ClientRequestContext, params: CreateMessageRequestParams) -> CreateMessageResult:
-    return CreateMessageResult(
-        role="assistant", content=TextContent(type="text", text="green"), model="model"
-    )
 
 
 @asynccontextmanager
