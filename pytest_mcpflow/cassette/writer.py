@@ -81,9 +81,13 @@ class CassetteWriter:
 
         Args:
             transport: What carries it: stdio, http or memory.
-            command: How the server is started or reached.
+            command: How the server is started or reached; of a program only its name is written, which is the same
+                wherever it is installed.
         """
-        words = list(command) if self.redactor is None else self.redactor.arguments(command)
+        named = [os.path.basename(word) if transport == "stdio" else word for word in command[:1]]
+        words = [*named, *command[1:]]
+        if self.redactor is not None:
+            words = self.redactor.arguments(words)
         with self._locked():
             frames, _ = read_frames(self.path)
             number = 1 + max((frame.session for frame in frames), default=0)
