@@ -30,6 +30,10 @@ async def roll_back(calls: Careful, name: str, namespace: str) -> bool:
 
     Returns:
         Whether it was undone.
+
+    Raises:
+        RuntimeError: It was undone, and does not start again.
+        ToolError: The cluster does not say how the deployment is, or does not undo.
     """
 
     async def is_well() -> bool:
@@ -45,6 +49,8 @@ async def roll_back(calls: Careful, name: str, namespace: str) -> bool:
         return False
     undo = {"name": name, "namespace": namespace}
     await calls.once("kubernetes.kubectl_rollout_undo", undo, done=is_well)
+    if not await is_well():
+        raise RuntimeError(f"{name} in {namespace} does not start after it was rolled back")
     return True
 
 

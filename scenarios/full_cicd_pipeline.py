@@ -1,0 +1,150 @@
+"""A delivery pipeline through seven servers, whose every gate is between the code and production."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pytest_mcpflow import Answered, Hub, Interaction, Run, invariant
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
+from pytest_mcpflow.fakes.docker import Docker
+from pytest_mcpflow.fakes.kubernetes import Kubernetes
+from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring, WatchedService
+from pytest_mcpflow.fakes.s3_storage import S3Storage
+from pytest_mcpflow.fakes.security_scanner import SecurityScanner
+from pytest_mcpflow.scenarios._cross_server import CrossServer
+from pytest_mcpflow.scenarios._full_cicd_pipeline_workflow import (
+    BACKUP_KEY,
+    COMMANDS,
+    IMAGE,
+    PipelineReport,
+    deliver,
+)
+from pytest_mcpflow.scenarios._full_cicd_pipeline_world import (
+    GATES,
+    builder,
+    cluster,
+    desktop,
+    scanner,
+    storage,
+)
+
+__all__ = ["FullCicdPipeline", "PipelineReport"]
+
+APPLY = "kubernetes.kubectl_apply"
+STEPS = (
+    *("quality", "build", "test", "security_scan", "staging_deploy"),
+    *("integration_tests", "backup", "production_deploy", "monitoring"),
+)
+
+
+@dataclass
+class FullCicdPipeline(CrossServer):
+    """Take app:latest from its code to production by way of staging, with a backup, and watch it there."""
+
+    tags = ("cicd", "pipeline")
+
+    scanner: SecurityScanner = field(default_factory=scanner)
+    desktop: DesktopCommander = field(default_factory=desktop)
+    docker: Docker = field(default_factory=builder)
+    cluster: Kubernetes = field(default_factory=cluster)
+    storage: S3Storage = field(default_factory=storage)
+    monitoring: PrometheusMonitoring = field(
+        default_factory=lambda: PrometheusMonitoring({"app": WatchedService("production")})
+    )
+    touched: list[tuple[bool, bool]] = field(default_factory=list[tuple[bool, bool]], init=False, repr=False)
+    """Each time production was touched: whether staging ran the image, and whether there was a new backup."""
+
+    def connect(self, hub: Hub) -> None:
+        def built(_: Interaction) -> None:
+            if IMAGE in self.docker.images:
+                self.scanner.images.setdefault(IMAGE, [])
+
+        def applied(call: Interaction) -> None:
+            if call.arguments["namespace"] == "production":
+                staged = self.cluster.running("staging", "app")
+                on_staging = self.cluster.deployments["staging/app"].image == IMAGE and bool(staged)
+                backed_up = any(each.at >= 0 for each in self.storage.objects[BACKUP_KEY])
+                self.touched.append((on_staging, backed_up))
+                self._let_pods_be_waited_for()
+
+        hub.on_effect("docker.docker_build", built)
+        hub.on_effect(APPLY, applied)
+
+    async def workflow(self, hub: Hub) -> PipelineReport:
+        return await deliver(hub)
+
+    def expect(self, run: Run) -> None:
+        running = {name: (each.image, len(each.revisions)) for name, each in self.cluster.deployments.items()}
+        assert running == {"staging/app": (IMAGE, 2), "production/app": (IMAGE, 2)}
+        assert len(self.cluster.running("production", "app")) == 3
+        assert {each.command for each in self.docker.containers} == {"pytest tests/ --cov=src/"}
+        assert {ran.command for ran in self.desktop.history} == {*COMMANDS.values()}
+        backups = [each.content for each in self.storage.objects[BACKUP_KEY]]
+        assert backups == ["image: app:1.8\n", "image: app:1.9\n"]
+        assert [rule.name for rule in self.monitoring.rules] == ["HighErrorRate", "SlowResponses"]
+        [sent] = self.people.broadcasts
+        assert (sent.environment, sent.service, sent.version) == ("production", "app", "latest")
+        assert sent.status == "completed"
+        assert sent.details == {"pipeline_steps": 9, "security_issues": 0, "deploy_ready": True}
+        assert self.people.alerts == []
+        assert run.transcript.before("security-scanner.bandit_scan", "docker.docker_build")
+        assert run.transcript.before("docker.docker_build", "docker.docker_run")
+        assert run.transcript.before("docker.docker_run", "security-scanner.container_scan")
+        assert run.transcript.before("security-scanner.container_scan", APPLY)
+        assert run.result == PipelineReport(True, STEPS, 0, True)
+
+    @invariant
+    def production_needs_every_gate(self, run: Run) -> None:
+        """Production is not touched unless the last answer of every gate before was a good one."""
+        for number, call in enumerate(run.transcript):
+            if call.site == APPLY and call.arguments["namespace"] == "production":
+                before = run.transcript[:number]
+                for site, arguments, is_good in GATES:
+                    asked = [
+                        each
+                        for each in before
+                        if each.site == site and arguments.items() <= each.arguments.items()
+                    ]
+                    assert asked, f"{site} {arguments} was never asked"
+                    outcome = asked[-1].outcome
+                    assert isinstance(outcome, Answered) and is_good(outcome.value), asked[-1]  # noqa: PT018 - narrows
+
+    @invariant
+    def production_needs_staging(self, run: Run) -> None:
+        """Production is not touched unless the image runs on staging."""
+        assert all(on_staging for on_staging, _ in self.touched)
+
+    @invariant
+    def production_needs_a_backup(self, run: Run) -> None:
+        """Production is not touched unless there is a backup of what runs there now."""
+        assert all(backed_up for _, backed_up in self.touched)
+
+    @invariant
+    def one_broadcast(self, run: Run) -> None:
+        """People hear of the outcome once."""
+        assert len(self.people.broadcasts) <= 1
+
+    @invariant
+    def completed_means_running(self, run: Run) -> None:
+        """A release is only said to be completed when production runs it and is watched."""
+        told = any(sent.status == "completed" for sent in self.people.broadcasts)
+        if told or (isinstance(run.result, PipelineReport) and run.result.success):
+            assert self.cluster.deployments["production/app"].image == IMAGE
+            assert len(self.cluster.running("production", "app")) == 3
+            assert self.monitoring.rules
+
+    @invariant
+    def production_is_not_left_broken(self, run: Run) -> None:
+        """What production cannot run with is undone once, or somebody is asked to do it by hand."""
+        causes = [each.cause for each in self.cluster.deployments["production/app"].revisions]
+        assert sum(cause.startswith("undo") for cause in causes) <= 1
+        by_hand = any("by hand" in alert.message for alert in self.people.alerts)
+        unreachable = any(not each.ok for each in run.calls("send_alert"))
+        assert by_hand or unreachable or len(self.cluster.running("production", "app")) == 3
+
+    def _let_pods_be_waited_for(self) -> None:
+        """What `kubectl wait` on the desktop says depends on the cluster."""
+        pods = self.cluster.pods(self.cluster.deployments["production/app"])
+        if not all(pod.phase in ("Pending", "Running") for pod in pods):
+            words = "error: timed out waiting for the condition on pods/app"
+            self.desktop.scripts[-1] = Script(COMMANDS["pods"], stderr=words, exit_code=1)
