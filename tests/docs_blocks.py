@@ -56,6 +56,7 @@ class Command:
         needs: The registries it needs, `pypi` or `npm`; where they cannot be reached, its test is skipped.
         stdin: What it is given to read.
         until: What it says before Ctrl-C ends it; it ends by itself by default.
+        exits: Its exit code.
     """
 
     __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
@@ -67,6 +68,7 @@ class Command:
     needs: tuple[str, ...] = ()
     stdin: str = ""
     until: str = ""
+    exits: int = 0
 
 
 def pages() -> list[Path]:

@@ -79,7 +79,9 @@ def test_a_command_does_what_its_description_says(name: str, tmp_path: Path) -> 
     if command.until:
         said = _interrupted(shell, folder, environment, command.until)
     else:
-        said = run(shell, cwd=folder, set_environment=environment, stdin=command.stdin)
+        said = run(
+            shell, cwd=folder, set_environment=environment, stdin=command.stdin, accept=[command.exits]
+        )
 
     assert [each for each in command.prints if each not in said] == [], said
     assert [each for each in command.makes if not (folder / each).exists()] == [], said

@@ -4,8 +4,41 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-__all__ = ["InPlaceOf"]
+if TYPE_CHECKING:
+    from pytest_mcpflow.cassette.redaction import Redactor
+
+__all__ = ["InPlaceOf", "add_redaction_arguments", "redactor_of"]
+
+
+def add_redaction_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe by which rules secrets are taken out."""
+    parser.add_argument(
+        "--redact",
+        action="append",
+        default=[],
+        metavar="NAME=REGEX",
+        help="something else to take out, besides what is known to be secret; may be repeated",
+    )
+    parser.add_argument(
+        "--redact-personal", action="store_true", help="take out e-mail addresses and telephone numbers, too"
+    )
+
+
+def redactor_of(options: argparse.Namespace) -> Redactor:
+    """The redaction that the options say.
+
+    Raises:
+        CassetteError: A rule cannot be read.
+    """
+    from pytest_mcpflow.cassette.redaction import Redactor
+
+    if not options.redact:
+        return Redactor(personal=options.redact_personal)
+    from pytest_mcpflow.cassette.redaction import rules_from_ini
+
+    return Redactor(rules_from_ini(options.redact), personal=options.redact_personal)
 
 
 class InPlaceOf(argparse.Action):

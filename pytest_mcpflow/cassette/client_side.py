@@ -19,6 +19,7 @@ from pytest_mcpflow.cassette.judging import (
     changed_answer,
     changed_handshake,
     server_info,
+    server_title,
     shown,
 )
 from pytest_mcpflow.cassette.live import Exchange, LiveServer
@@ -281,7 +282,7 @@ class ClientSide:
         live, outcome = server_info(result), operation.outcome
         if not live:
             return
-        self._findings.server = " ".join(str(live[part]) for part in ("name", "version") if part in live)
+        self._findings.server = server_title(live)
         before = server_info(outcome.body).get("version") if isinstance(outcome, Result) else None
         if before not in (None, live.get("version")):
             note = f"its version was {before} when it was recorded and is {live.get('version')}"

@@ -21,7 +21,16 @@ from pytest_mcpflow.cassette.operations import (
 )
 from pytest_mcpflow.outcome import shown_arguments
 
-__all__ = ["OPENINGS", "Said", "changed_answer", "changed_handshake", "recorded", "server_info", "shown"]
+__all__ = [
+    "OPENINGS",
+    "Said",
+    "changed_answer",
+    "changed_handshake",
+    "recorded",
+    "server_info",
+    "server_title",
+    "shown",
+]
 
 OPENINGS = frozenset({"initialize", "server/discover"})
 PROGRESS = "notifications/progress"
@@ -100,6 +109,11 @@ def changed_handshake(
 def server_info(result: Mapping[str, Any]) -> Mapping[str, Any]:
     """The server's name and version, if a result gives them."""
     return as_object(result.get("serverInfo") or as_object(result.get("_meta")).get(SERVER_INFO))
+
+
+def server_title(info: Mapping[str, Any]) -> str:
+    """A server's name and version as a person would write them."""
+    return " ".join(str(info[part]) for part in ("name", "version") if info.get(part))
 
 
 def _response(operation: Operation) -> Mapping[str, Any]:

@@ -14,15 +14,11 @@ import subprocess
 import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pytest_mcpflow.cassette.arguments import InPlaceOf
+from pytest_mcpflow.cassette.arguments import InPlaceOf, add_redaction_arguments, redactor_of
 from pytest_mcpflow.cassette.format import Side
 from pytest_mcpflow.cassette.writer import CassetteWriter, Redacting, SessionWriter
 from pytest_mcpflow.errors import CassetteError
-
-if TYPE_CHECKING:
-    from pytest_mcpflow.cassette.redaction import Rule
 
 __all__ = ["add_arguments", "record", "run"]
 
@@ -48,23 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="where the client finds the recorder of a --url (default: any free port of 127.0.0.1)",
     )
     parser.add_argument("--timing", action="store_true", help="note when each message came")
-    parser.add_argument(
-        "--redact",
-        action="append",
-        default=[],
-        metavar="NAME=REGEX",
-        help="something else to take out, besides what is known to be secret; may be repeated",
-    )
-    parser.add_argument(
-        "--redact-personal", action="store_true", help="take out e-mail addresses and telephone numbers, too"
-    )
+    add_redaction_arguments(parser)
     parser.add_argument("--no-redaction", action="store_true", help="take out nothing, not even secrets")
 
 
 def run(options: argparse.Namespace) -> int:
     """Record what the options say; see `record` for the exit code."""
     try:
-        redactor = _redactor(options)
+        redactor = None if options.no_redaction else redactor_of(options)
     except CassetteError as error:
         print(f"mcpflow record: {error}", file=sys.stderr)
         return NOT_WRITABLE
@@ -82,19 +69,6 @@ def run(options: argparse.Namespace) -> int:
     return record_http(
         options.output, options.url, host=host, port=int(port), redactor=redactor, timing=options.timing
     )
-
-
-def _redactor(options: argparse.Namespace) -> Redacting | None:
-    if options.no_redaction:
-        return None
-    from pytest_mcpflow.cassette.redaction import Redactor
-
-    rules: tuple[Rule, ...] = ()
-    if options.redact:
-        from pytest_mcpflow.cassette.redaction import rules_from_ini
-
-        rules = rules_from_ini(options.redact)
-    return Redactor(rules, personal=options.redact_personal)
 
 
 def record(

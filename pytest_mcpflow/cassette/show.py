@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_mcpflow.cassette.columns import COLUMNS, columns, counted, fitted, json_text, printable
 from pytest_mcpflow.cassette.format import Cassette, Session, as_object, read_cassette
-from pytest_mcpflow.cassette.judging import server_info, shown
+from pytest_mcpflow.cassette.judging import server_info, server_title, shown
 from pytest_mcpflow.cassette.offers import LISTINGS
 from pytest_mcpflow.cassette.operations import (
     Disconnected,
@@ -141,7 +141,7 @@ def _said(body: Mapping[str, Any]) -> str:
     """The gist of a result."""
     info = server_info(body)
     if "capabilities" in body and info:
-        return f"{info.get('name')} {info.get('version')}"
+        return server_title(info)
     for name, noun in LISTS.items():
         if isinstance(body.get(name), list):
             return counted(len(body[name]), noun)

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_mcpflow.cassette.arguments import InPlaceOf
+from pytest_mcpflow.cassette.arguments import InPlaceOf, add_redaction_arguments, redactor_of
 from pytest_mcpflow.cassette.compare import check_pointer
 from pytest_mcpflow.cassette.drift import CannotVerifyError, Drift
 from pytest_mcpflow.cassette.format import Cassette, Session, read_cassette
@@ -75,7 +75,9 @@ async def verify(
     rules = Rules(allow=tuple(allow), ignore=tuple(map(check_pointer, ignore)), exact=exact)
     tape = read_cassette(cassette) if isinstance(cassette, Path) else cassette
     findings = Findings()
-    if tape.redaction is not None:
+    if tape.redaction is None:
+        redactor = None
+    else:
         redactor = redactor or Redactor()
         if redactor.fingerprint != tape.redaction:
             if update:
@@ -171,6 +173,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--limit", type=float, default=LIMIT, metavar="SECONDS", help="for each answer; 30 by default"
     )
+    add_redaction_arguments(parser)
     parser.add_argument("--update", action="store_true", help="write what differs into the cassette")
 
 
@@ -216,6 +219,7 @@ async def _verify(options: argparse.Namespace, headers: Mapping[str, str]) -> Dr
         limit=options.limit,
         sessions=options.session,
         headers=headers,
+        redactor=None if tape.redaction is None else redactor_of(options),
         update=options.update,
     )
 
