@@ -83,7 +83,7 @@ STAND_INS = {
 TEMPLATE = (
     r"\$\{[^}]*\}|\$\w+|\$\([^)]*\)|\{\{.*\}\}|\{[\w!:]*\}|<[^<>]*>|%\(\w+\)s|%\w+%|%[sdr]|\[[A-Z _-]+\]"
 )
-MASK = r"[*•.…xX_#-]+"
+MASK = r"[*•.…_#-]+|[xX]{3,}"
 EXAMPLE = (
     r"your|example|placeholder|changeme|change-me|xxxx|\.\.\.|…|dummy|sample|insert|replace|12345|abcdef|foobar"
     r"|^(?:password|passwd|pass|pwd|secret|token|user|username|key|apikey|api[-_]key|value|test|foo|bar|mypassword)$"

@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable
 
-__all__ = ["PLACEHOLDER", "Cut", "digest", "is_redacted", "placeholder", "substitute"]
+__all__ = ["OPENING", "PLACEHOLDER", "Cut", "digest", "is_redacted", "placeholder", "substitute"]
 
 PLACEHOLDER = re.compile(r"\[REDACTED:[a-z][a-z0-9-]*:[0-9a-f]{8}\]")
 OPENING = "[REDACTED:"

@@ -20,6 +20,7 @@ from pytest_mcpflow.cassette.redaction.names import (
     skips_entropy,
 )
 from pytest_mcpflow.cassette.redaction.placeholder import (
+    OPENING,
     PLACEHOLDER,
     Cut,
     is_redacted,
@@ -223,12 +224,16 @@ class Strings:
         value = found[group]
         if not holds_secret(name):
             return start
-        if group == "bare":
+        if group == "bare" and not is_stand_in(value):
             value = value.rstrip(")}].:!?")
             end = start + len(value)
             if is_code(found, value, end):
                 return start
-        elif not found["closing"] and found.string[name_start - 1 : name_start] == found["quote"][-1]:
+        elif (
+            group == "quoted"
+            and not found["closing"]
+            and found.string[name_start - 1 : name_start] == found["quote"][-1]
+        ):
             return start  # the name was a string, and what seemed to open the value closed it
         if name.lower().endswith("pwd") and PATH.match(value) is not None:
             return start
@@ -256,10 +261,10 @@ class Strings:
             return None
         if patterns.HARMLESS_BEFORE.search(found.string, max(0, found.start() - 120), found.start()):
             return None
-        if (
-            any(rule.keeps and _compiled(rule.pattern).fullmatch(run) for rule in self._custom)
-            or as_text(decoded(run)) is not None
-        ):
+        if any(rule.keeps and _compiled(rule.pattern).fullmatch(run) for rule in self._custom):
+            return None
+        data = decoded(run)
+        if as_text(data) is not None or OPENING.encode() in (data or b""):
             return None
         return _cut(found, "random", run, group=0)
 

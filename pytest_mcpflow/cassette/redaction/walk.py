@@ -162,8 +162,8 @@ class Walk:
 def _is_secret_item(values: Sequence[Json], index: int, name: str) -> bool:
     """Whether an item is one of several secrets (`passwords`), or follows an option such as `--token`."""
     before = values[index - 1] if index else None
-    if isinstance(before, str) and before.startswith("-") and "=" not in before:
-        return holds_secret(before) and not values[index].startswith("-")
+    if isinstance(before, str) and before.startswith("-") and "=" not in before and holds_secret(before):
+        return not values[index].startswith("-")
     return holds_secret(name) and not name.lower().endswith(OFTEN_NAMES)
 
 
