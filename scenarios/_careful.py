@@ -132,9 +132,11 @@ class Desk(Careful):
         metadata: Mapping[str, Any] | None = None,
         *,
         severity: Literal["low", "medium", "high", "critical"] = "critical",
+        escalation_policy: str | None = None,
     ) -> str | None:
         """Alert whoever is on call; the alert's id, or `None` where nobody was reached."""
-        arguments = {"message": message, "severity": severity, "metadata": dict(metadata or {})}
+        policy = {} if escalation_policy is None else {"escalation_policy": escalation_policy}
+        arguments = {"message": message, "severity": severity, "metadata": dict(metadata or {}), **policy}
         try:
             # The key folds a repetition into the first, should only its answer have been lost.
             receipt = await self.repeat(
@@ -152,6 +154,7 @@ class Desk(Careful):
         message: str,
         *channels: str,
         priority: Literal["low", "normal", "high", "critical"] = "normal",
+        template: str | None = None,
     ) -> None:
         """Send a notice once; the text is what tells it from others."""
 
@@ -159,7 +162,8 @@ class Desk(Careful):
             sent = await self.repeat("communication-hub.list_messages", {"kind": "notification"})
             return any(each["message"] == message and each["delivered_to"] for each in sent["result"])
 
-        notice = {"message": message, "channels": list(channels), "priority": priority}
+        form = {} if template is None else {"template": template}
+        notice = {"message": message, "channels": list(channels), "priority": priority, **form}
         try:
             await self.once("communication-hub.send_notification", notice, done=is_sent)
         except Exception:
