@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from pytest_mcpflow import Answered, Hub, Run, Scenario, invariant
-from pytest_mcpflow.fakes.communication_hub import CommunicationHub
+from pytest_mcpflow import Answered, Hub, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
 from pytest_mcpflow.fakes.docker import Docker, Dockerfile
 from pytest_mcpflow.fakes.kubernetes import Kubernetes, Manifest
 from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring, WatchedService
 from pytest_mcpflow.fakes.security_scanner import Finding, SecurityScanner
+from pytest_mcpflow.scenarios._careful import Desk
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
+from pytest_mcpflow.scenarios._deployment_workflow import Release, release
 
 __all__ = ["DeploymentChain", "Release"]
-
-
-@dataclass(frozen=True)
-class Release:
-    """How the chain ended: `failed_step` is the tool that stopped it."""
-
-    success: bool
-    findings: int
-    failed_step: str | None = None
-    error: str | None = None
-
-
-class _Stopped(Exception):
-    def __init__(self, step: str, why: str) -> None:
-        super().__init__(why)
-        self.step = step
 
 
 def _code() -> SecurityScanner:
@@ -50,7 +34,7 @@ def _cluster() -> Kubernetes:
 
 
 @dataclass
-class DeploymentChain(Scenario):
+class DeploymentChain(CrossServer):
     """Release the application: scan, prepare, build, deploy, watch, and tell everybody once how it ended."""
 
     tags = ("deployment", "chain")
@@ -62,26 +46,10 @@ class DeploymentChain(Scenario):
     monitoring: PrometheusMonitoring = field(
         default_factory=lambda: PrometheusMonitoring(services={"app": WatchedService("production")})
     )
-    people: CommunicationHub = field(default_factory=CommunicationHub)
 
     async def workflow(self, hub: Hub) -> Release:
-        context = hub.create_context("deployment-chain")
-        try:
-            release = await _release(hub, context.id)
-            # Sent exactly once: it is not repeated when its answer is lost, the error is raised instead.
-            await hub.call_tool(
-                "communication-hub.broadcast_deployment",
-                {
-                    "environment": "production",
-                    "service": "app",
-                    "status": "completed" if release.success else "failed",
-                    "details": {"security": release.findings, "failed_step": release.failed_step},
-                },
-                context.id,
-            )
-            return release
-        finally:
-            del hub.contexts[context.id]
+        with context_of(hub, self.name) as context_id:
+            return await release(Desk(hub, context_id=context_id))
 
     def expect(self, run: Run) -> None:
         app = self.cluster.deployments["production/app"]
@@ -96,9 +64,11 @@ class DeploymentChain(Scenario):
             ("production", "app", "completed")
         ]
         assert self.people.broadcasts[0].details["security"] == 2
+        assert self.people.alerts == []
         for first, then in itertools.pairwise(_STEPS):
             assert run.transcript.before(first, then)
-        assert [each.site for each in run.transcript] == _STEPS
+        looking = "communication-hub.list_messages"
+        assert list(dict.fromkeys(each.site for each in run.transcript if each.site != looking)) == _STEPS
         assert {each.context_id for each in run.transcript} == {"deployment-chain"}
         assert run.result == Release(success=True, findings=2)
 
@@ -137,28 +107,3 @@ def _says(run: Run, tool: str, key: str) -> bool:
     """Whether the last answer of a tool has a true value under a key; a missing answer has not."""
     outcome = run.calls(tool)[-1].outcome
     return isinstance(outcome, Answered) and outcome.value.get(key) is True
-
-
-async def _release(hub: Hub, context_id: str) -> Release:
-    async def step(tool: str, arguments: dict[str, Any], gate: str = "success") -> Mapping[str, Any]:
-        try:
-            result = await hub.call_tool(tool, arguments, context_id)
-        except Exception as error:
-            raise _Stopped(tool, str(error)) from error
-        if not result.get(gate, False):
-            raise _Stopped(tool, f"{gate} is not true: {dict(result)}")
-        return result
-
-    findings = 0
-    try:
-        scan = await step(
-            "security-scanner.comprehensive_scan", {"scope": "full", "severity": "medium"}, gate="passed"
-        )
-        findings = len(scan["findings"])
-        await step("desktop-commander.execute_command", {"command": "mkdir -p deploy/{config,logs,backup}"})
-        await step("docker.docker_build", {"dockerfile_path": "Dockerfile", "image_tag": "app:latest"})
-        await step("kubernetes.kubectl_apply", {"manifest_path": "k8s/", "namespace": "production"})
-        await step("prometheus-monitoring.setup_alerts", {"service": "app", "environment": "production"})
-    except _Stopped as stopped:
-        return Release(success=False, findings=findings, failed_step=stopped.step, error=str(stopped))
-    return Release(success=True, findings=findings)
