@@ -9,15 +9,15 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from pytest_mcpflow.cassette.arguments import add_redaction_arguments, redactor_of
+from pytest_mcpflow.cassette.columns import COLUMNS, counted, printable
 from pytest_mcpflow.cassette.lint_findings import CHECKS, Finding, findings_in
-from pytest_mcpflow.cassette.redaction import Redactor, rules_from_ini
 from pytest_mcpflow.cassette.sarif import sarif_of
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["add_arguments", "run"]
 
 CLEAN, FOUND, CANNOT = 0, 1, 2
-WIDTH = 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,16 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("tapes", nargs="+", type=Path, metavar="TAPE", help="a cassette")
     parser.add_argument("--sarif", type=Path, metavar="FILE", help="write the findings as SARIF 2.1.0, too")
-    parser.add_argument(
-        "--redact",
-        action="append",
-        default=[],
-        metavar="NAME=REGEX",
-        help="one more rule for what is a secret",
-    )
-    parser.add_argument(
-        "--personal", action="store_true", help="look for e-mail addresses and telephone numbers, too"
-    )
+    add_redaction_arguments(parser)
     parser.add_argument(
         "--ignore",
         action="append",
@@ -52,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     tapes: list[Path] = options.tapes
     ignored: list[str] = options.ignore
     try:
-        redactor = Redactor(rules_from_ini(options.redact), personal=options.personal)
+        redactor = redactor_of(options)
         for tape in tapes:
             tape.open("rb").close()
         found = [
@@ -74,22 +65,14 @@ def _shown(found: Sequence[Finding], tapes: Sequence[Path]) -> str:
     for each in found:
         lines.append(f"{each.path}:{each.line}: {each.check.level} {each.check.id} {each.check.name}")
         told = f"{each.message}{f' at {each.pointer}' if each.pointer else ''}"
-        lines += textwrap.wrap(_printable(told), WIDTH, initial_indent="    ", subsequent_indent="    ")
+        lines += textwrap.wrap(printable(told), COLUMNS, initial_indent="    ", subsequent_indent="    ")
     if found:
         lines.append("")
         for check in dict.fromkeys(each.check for each in found):
             lines += textwrap.wrap(
-                f"{check.id}: {check.says} {check.advice}", WIDTH, subsequent_indent=" " * 8
+                f"{check.id}: {check.says} {check.advice}", COLUMNS, subsequent_indent=" " * 8
             )
         lines.append("")
-    count = f"{len(found)} finding{'' if len(found) == 1 else 's'}" if found else "nothing found"
-    lines.append(f"{count} in {len(tapes)} cassette{'' if len(tapes) == 1 else 's'}")
+    count = counted(len(found), "finding") if found else "nothing found"
+    lines.append(f"{count} in {counted(len(tapes), 'cassette')}")
     return "\n".join(lines)
-
-
-def _printable(text: str) -> str:
-    """A text with escapes for what a terminal would obey or not show."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )

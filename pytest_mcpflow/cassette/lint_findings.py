@@ -135,8 +135,10 @@ def _secrets(path: Path, frames: Iterable[Frame], redactor: Redactor) -> Iterato
             after = {**data, "headers": headers, "body": redactor.text(str(data.get("body", "")))}
         elif frame.kind == "noise":
             after = {**data, "text": redactor.text(str(data.get("text", "")))}
-        if after != data:
-            yield from _differences(path, frame.line, data, after)
+        found = [*_differences(path, frame.line, data, after)]
+        yield from found
+        if not found and frame.kind == "message" and after["message"] is not data["message"]:
+            yield Finding(BY_NAME["secret"], path, frame.line, "", "a secret is left (a number)")
 
 
 def _answers(frame: Frame, data: Mapping[str, Any], asked: dict[tuple[int, str, str], str]) -> str | None:
@@ -152,8 +154,7 @@ def _answers(frame: Frame, data: Mapping[str, Any], asked: dict[tuple[int, str, 
 
 def _differences(path: Path, line: int, before: object, after: object) -> Iterator[Finding]:
     changed = dict(_strings(after))
-    texts = dict(_strings(before))
-    for pointer, text in texts.items():
+    for pointer, text in _strings(before):
         if changed.get(pointer) != text:
             known = PLACEHOLDER.findall(text)
             rules = {
@@ -163,8 +164,6 @@ def _differences(path: Path, line: int, before: object, after: object) -> Iterat
             }
             which = f"by rule {', '.join(sorted(rules))}" if rules else "encoded, or as a name"
             yield Finding(BY_NAME["secret"], path, line, pointer, f"a secret is left ({which})")
-    if not any(changed.get(pointer) != text for pointer, text in texts.items()):
-        yield Finding(BY_NAME["secret"], path, line, "", "a secret is left (a number)")
 
 
 def _elsewhere(path: Path, frames: Iterable[Frame]) -> Iterator[Finding]:

@@ -156,6 +156,7 @@ MESSAGES = (
 ANSWERS = METHODS | st.none()
 
 
+@settings(deadline=None)
 @given(MESSAGES, ANSWERS, st.booleans())
 def test_redacting_twice_changes_nothing(message: Message, answers: str | None, personal: bool) -> None:
     redactor = Redactor(environment=VALUES, personal=personal)
@@ -165,6 +166,7 @@ def test_redacting_twice_changes_nothing(message: Message, answers: str | None, 
     assert redactor.message(once, answers=answers) == once
 
 
+@settings(deadline=None)
 @given(TEXTS | JSON.map(json.dumps))
 def test_redacting_a_text_twice_changes_nothing(text: str) -> None:
     redactor = Redactor(environment=VALUES, personal=True)
@@ -174,6 +176,7 @@ def test_redacting_a_text_twice_changes_nothing(text: str) -> None:
     assert redactor.text(once) == once
 
 
+@settings(deadline=None)
 @given(MESSAGES, ANSWERS)
 def test_every_redactor_of_the_same_rules_makes_the_same(message: Message, answers: str | None) -> None:
     recorded = Redactor(environment=VALUES).message(message, answers=answers)
@@ -184,6 +187,7 @@ def test_every_redactor_of_the_same_rules_makes_the_same(message: Message, answe
     assert replayed == recorded
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["a ", "%s", " b: ", '{"password": "', '"}', "token=", "\n"]), max_size=6).map(
         "".join
@@ -206,6 +210,7 @@ def test_a_live_request_with_other_values_of_the_variables_matches_its_recording
     assert live == recorded
 
 
+@settings(deadline=None)
 @given(MESSAGES, ANSWERS)
 def test_the_shape_stays(message: Message, answers: str | None) -> None:
     after = Redactor(environment=VALUES).message(message, answers=answers)
@@ -228,7 +233,7 @@ def _shape(value: object) -> object:
     return type(value)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(MESSAGES, ANSWERS, st.booleans())
 def test_the_sieve_passes_nothing_that_the_rules_would_change(
     message: Message, answers: str | None, personal: bool
@@ -244,6 +249,7 @@ def test_the_sieve_passes_nothing_that_the_rules_would_change(
             assert after == message
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(KINDS)), st.integers(0, 10**9), TEXTS)
 def test_no_context_hides_a_secret(kind: str, seed: int, around: str) -> None:
     planted = secret(kind, seed)
