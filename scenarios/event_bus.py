@@ -6,38 +6,16 @@ import json
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 
-from pytest_mcpflow import Hub, Interaction, Run, invariant
+from pytest_mcpflow import Hub, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
-from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Manifest, Revision
+from pytest_mcpflow.fakes.kubernetes import Kubernetes
 from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring, WatchedService
 from pytest_mcpflow.fakes.s3_storage import S3Storage
 from pytest_mcpflow.scenarios._cross_server import CrossServer
 from pytest_mcpflow.scenarios._event_bus_workflow import HISTORY, Event, ReleaseReport, release_all
+from pytest_mcpflow.scenarios._event_bus_world import BEFORE, ORDERS, RELEASES, cluster, deeds
 
 __all__ = ["Event", "EventBus", "ReleaseReport"]
-
-RELEASES = {"app": "1.2.3", "search": "2.1.0"}
-ORDERS = (
-    ("setup_alerts", "started"),
-    ("update_deployment_status", "backup_config", "completed"),
-    ("kubectl_rollout_undo", "rolled_back", "call people"),
-)
-"""What subscribers do, in the order in which they subscribed."""
-BEFORE = {"app": "app:1.2.2", "search": "search:2.0.0"}
-
-
-def _cluster() -> Kubernetes:
-    return Kubernetes(
-        manifests={f"k8s/{name}.yaml": Manifest(name, f"{name}:{new}", 2) for name, new in RELEASES.items()},
-        deployments={
-            f"production/{name}": Deployment(
-                name, "production", 2, [Revision(1, image, {}, -3600.0, "apply")]
-            )
-            for name, image in BEFORE.items()
-        },
-        # search:2.1.0 was never pushed.
-        images=[*BEFORE.values(), "app:1.2.3"],
-    )
 
 
 @dataclass
@@ -46,7 +24,7 @@ class EventBus(CrossServer):
 
     tags = ("events",)
 
-    cluster: Kubernetes = field(default_factory=_cluster)
+    cluster: Kubernetes = field(default_factory=cluster)
     monitoring: PrometheusMonitoring = field(
         default_factory=lambda: PrometheusMonitoring(
             {name: WatchedService("production") for name in RELEASES}
@@ -101,24 +79,18 @@ class EventBus(CrossServer):
         if isinstance(run.result, ReleaseReport):
             for event in run.result.history:
                 service, version = event.data["service"], event.data["version"]
-                did = [
-                    name for name, is_done in self._work(service, version)[event.type].items() if not is_done
-                ]
-                assert {f"{name} of {service}" for name in did} <= {*run.result.failed}, event
+                work = self._work(service, version)[event.type]
+                missing = {f"{name} of {service}" for name, is_done in work.items() if not is_done}
+                assert missing <= {*run.result.failed}, event
 
     @invariant
     def subscribers_are_told_in_order(self, run: Run) -> None:
         """Of the subscribers to one event, who subscribed first acts first."""
         for service, version in RELEASES.items():
-            about = [
-                each
-                for each in run.transcript
-                if service in str(each.arguments) or version in str(each.arguments)
-            ]
-            deeds = list(dict.fromkeys(map(_deed, about)))
+            did = deeds(run.transcript, service, version)
             for order in ORDERS:
-                done = [each for each in order if each in deeds]
-                assert sorted(done, key=deeds.index) == done
+                done = [each for each in order if each in did]
+                assert sorted(done, key=did.index) == done
 
     @invariant
     def the_history_is_kept(self, run: Run) -> None:
@@ -138,14 +110,10 @@ class EventBus(CrossServer):
         causes = [each.cause for each in self.cluster.deployments["production/search"].revisions]
         assert sum(cause.startswith("undo") for cause in causes) <= 1
         if isinstance(run.result, ReleaseReport):
-            completed = {
-                event.data["service"] for event in run.result.history if event.type.endswith("completed")
-            }
-            for service in completed:
-                assert (
-                    self.cluster.deployments[f"production/{service}"].image
-                    == f"{service}:{RELEASES[service]}"
-                )
+            for event in run.result.history:
+                if event.type == "deployment.completed":
+                    service, version = event.data["service"], event.data["version"]
+                    assert self.cluster.deployments[f"production/{service}"].image == f"{service}:{version}"
 
     def _work(self, service: str, version: str) -> dict[str, dict[str, bool]]:
         """Whether what the subscribers to an event are there for has been done, by event and subscriber."""
@@ -168,11 +136,3 @@ class EventBus(CrossServer):
                 "call people": any(text.startswith(f"{service} {version} failed") for text in alerts),
             },
         }
-
-
-def _deed(call: Interaction) -> str:
-    """What a subscriber did: its tool, the status it announced, or that it called people."""
-    if call.name == "broadcast_deployment":
-        return str(call.arguments["status"])
-    is_news = call.name == "send_alert" and "handler" not in call.arguments["metadata"]
-    return "call people" if is_news else call.name
