@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from http_servers import (
     EVENTS,
@@ -26,6 +27,11 @@ from http_servers import (
     serving,
     web_client,
 )
+
+from pytest_mcpflow.cassette.gateway_address import Upstream
+from pytest_mcpflow.cassette.gateway_app import GatewayApp
+from pytest_mcpflow.cassette.gateway_tape import HttpTape
+from pytest_mcpflow.cassette.writer import CassetteWriter
 
 pytestmark = pytest.mark.asyncio
 
@@ -290,3 +296,52 @@ async def test_a_guarded_server_sees_itself_as_host_and_strangers_as_strangers(t
 
     assert statuses == [200, 200, 200, 403, 421, 421]
     assert [frame["status"] for frame in frames(tape, "http")] == [403]
+
+
+async def test_no_last_byte_is_handed_on_before_the_message_is_on_the_tape(tmp_path: Path) -> None:
+    tape, seen = tmp_path / "tape.jsonl", list[tuple[str, bytes, int]]()
+
+    def note(who: str, piece: bytes) -> None:
+        seen.append((who, piece, len(frames(tape, "message"))))
+
+    class Pieces(httpx2.AsyncByteStream):
+        async def __aiter__(self) -> AsyncGenerator[bytes]:
+            yield result()[:5]
+            yield result()[5:]
+
+    class Server(httpx2.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            assert isinstance(request.stream, httpx2.AsyncByteStream)
+            async for piece in request.stream:
+                note("server", piece)
+            headers = JSON | {"content-length": str(len(result()))}
+            return httpx2.Response(200, headers=headers, stream=Pieces())
+
+    parts = iter([call()[:5], call()[5:], b""])
+
+    async def receive() -> dict[str, Any]:
+        part = next(parts, None)
+        if part is None:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": part, "more_body": part != b""}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        note("client", message.get("body", b""))
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "raw_path": b"/mcp",
+        "query_string": b"",
+        "client": ("::1", 1),
+        "headers": [(b"host", b"here"), (b"content-length", str(len(call())).encode())],
+    }
+    upstream = Upstream.parse("http://server/mcp")
+    with CassetteWriter(tape) as writer:
+        app = GatewayApp(upstream, Server(), HttpTape(writer, upstream.url), address="http://here", hosts=())
+        await app(scope, receive, send)
+
+    assert seen == [
+        *[("server", call()[:5], 0), ("server", call()[5:], 1)],
+        *[("client", b"", 1), ("client", result()[:5], 1), ("client", result()[5:], 2), ("client", b"", 2)],
+    ]
