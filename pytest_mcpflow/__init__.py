@@ -8,21 +8,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_mcpflow.cassette.modes import RecordMode
     from pytest_mcpflow.clock import Clock, ManualClock
     from pytest_mcpflow.context import Context, HubTool
     from pytest_mcpflow.errors import (
         ArgumentError,
         CassetteError,
         DeadlockError,
+        DifferentArgumentsError,
+        ExhaustedError,
         FakeDefinitionError,
         FaultPlanError,
         HubError,
         MCPFlowError,
+        NeverRecordedError,
         ScenarioError,
         ServerStartError,
         ToolError,
         UnansweredQuestionError,
         UnknownNameError,
+        UnusedRecordingError,
         VacuousTestError,
         VirtualTimeError,
     )
@@ -39,20 +44,25 @@ if TYPE_CHECKING:
     from pytest_mcpflow.ways import Era, Way
 
 _HOMES = {
+    "cassette.modes": ("RecordMode",),
     "clock": ("Clock", "ManualClock"),
     "errors": (
         "ArgumentError",
         "CassetteError",
         "DeadlockError",
+        "DifferentArgumentsError",
+        "ExhaustedError",
         "FakeDefinitionError",
         "FaultPlanError",
         "HubError",
         "MCPFlowError",
+        "NeverRecordedError",
         "ScenarioError",
         "ServerStartError",
         "ToolError",
         "UnansweredQuestionError",
         "UnknownNameError",
+        "UnusedRecordingError",
         "VacuousTestError",
         "VirtualTimeError",
     ),
@@ -83,9 +93,11 @@ __all__ = [
     "Context",
     "DeadlockError",
     "Declined",
+    "DifferentArgumentsError",
     "Effect",
     "Elicitation",
     "Era",
+    "ExhaustedError",
     "Failed",
     "Fake",
     "FakeDefinitionError",
@@ -103,10 +115,12 @@ __all__ = [
     "Latency",
     "MCPFlowError",
     "ManualClock",
+    "NeverRecordedError",
     "Order",
     "Outcome",
     "Pending",
     "Question",
+    "RecordMode",
     "Refused",
     "Run",
     "Sampling",
@@ -117,6 +131,7 @@ __all__ = [
     "Transcript",
     "UnansweredQuestionError",
     "UnknownNameError",
+    "UnusedRecordingError",
     "VacuousTestError",
     "VirtualTimeError",
     "Way",

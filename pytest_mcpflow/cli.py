@@ -11,6 +11,7 @@ __all__ = ["main"]
 
 COMMANDS = {
     "diff": ("compare two cassettes", "pytest_mcpflow.cassette.diff"),
+    "lint": ("look for secrets and harm on cassettes", "pytest_mcpflow.cassette.lint"),
     "merge": ("put several cassettes into one", "pytest_mcpflow.cassette.merge"),
     "record": ("run an MCP server behind a recorder", "pytest_mcpflow.cassette.record"),
     "scenarios": ("list the scenarios that pytest --mcp-scenario can select", "pytest_mcpflow.scenario_list"),

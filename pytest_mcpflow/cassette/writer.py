@@ -81,11 +81,10 @@ class CassetteWriter:
 
         Args:
             transport: What carries it: stdio, http or memory.
-            command: How the server is started or reached; of a program only its name is written, which is the same
-                wherever it is installed.
+            command: How the server is started or reached. Of absolute paths only the last part is written, since the
+                rest is this machine's.
         """
-        named = [os.path.basename(word) if transport == "stdio" else word for word in command[:1]]
-        words = [*named, *command[1:]]
+        words = [os.path.basename(word) if os.path.isabs(word) else word for word in command]
         if self.redactor is not None:
             words = self.redactor.arguments(words)
         with self._locked():

@@ -25,8 +25,10 @@ from pytest_mcpflow import (
     Context,
     DeadlockError,
     Declined,
+    DifferentArgumentsError,
     Elicitation,
     Era,
+    ExhaustedError,
     Failed,
     Fake,
     FakeDefinitionError,
@@ -38,10 +40,12 @@ from pytest_mcpflow import (
     Latency,
     ManualClock,
     MCPFlowError,
+    NeverRecordedError,
     Order,
     Outcome,
     Pending,
     Question,
+    RecordMode,
     Refused,
     Run,
     Sampling,
@@ -52,6 +56,7 @@ from pytest_mcpflow import (
     Transcript,
     UnansweredQuestionError,
     UnknownNameError,
+    UnusedRecordingError,
     VacuousTestError,
     VirtualTimeError,
     Way,
@@ -289,15 +294,35 @@ takes_any(restock, Hub())
 ALL: tuple[type[MCPFlowError], ...] = (
     CassetteError,
     DeadlockError,
+    DifferentArgumentsError,
+    ExhaustedError,
     FakeDefinitionError,
     HubError,
+    NeverRecordedError,
     ScenarioError,
     ServerStartError,
     UnansweredQuestionError,
     UnknownNameError,
+    UnusedRecordingError,
     VacuousTestError,
     VirtualTimeError,
 )
+
+
+# Cassettes
+
+
+def recorded(server: StdioServerParameters, tape: Path) -> Hub:
+    hub = Hub(record=RecordMode.ONCE, cassettes=tape.parent)
+    hub.use(server, name="recorded", cassette=tape.name)
+    hub.replay(
+        tape, name="replayed", era=Era.HANDSHAKE, ignore=("/arguments/now",), ordered=True, timing=True
+    )
+    hub.replay(
+        tape, name="loose", same=lambda recorded, live: recorded["name"] == live["name"], allow_unused=True
+    )
+    assert_type(hub.record, RecordMode)
+    return hub
 
 
 def unknown(error: UnknownNameError) -> None:
