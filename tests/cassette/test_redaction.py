@@ -394,6 +394,11 @@ class TestRules:
         described = redactor.message(message, answers="tools/list")["result"]["tools"][0]["description"]
         assert described == redactor.text("as TICKET-12")
 
+    def test_a_rule_may_match_a_text_of_one_letter(self) -> None:
+        redactor = Redactor([Rule("letter", "q")], environment={})
+
+        assert PLACEHOLDER.sub("#", redactor.text("q")) == "#"
+
     def test_a_rule_with_a_hint_is_tried_where_the_hint_is(self) -> None:
         redactor = Redactor([Rule("ticket", r"TICKET-\d+", hints=("TICKET",))], environment={})
 

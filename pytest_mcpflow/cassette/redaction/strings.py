@@ -79,8 +79,6 @@ class Strings:
 
     def free(self, text: str, *, name: str = "", depth: int = 0) -> str:
         """Redact any other text, under a name if it has one."""
-        if len(text) < 4:
-            return text
         if text[:64].lstrip()[:1] in ("{", "[") and depth < DEEPEST:
             as_json = self._json(text, depth)
             if as_json is not None:
