@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from pytest_mcpflow import CallResult, Hub, ToolError
@@ -86,6 +86,18 @@ class Delivery(Desk):
     async def push(self, branch: str) -> None:
         """Send the desktop's branch to GitHub; what is there already is not sent again."""
         await self.must_run(f"git push -u origin {branch}")
+
+    async def commit_there(self, branch: str, files: Mapping[str, str], message: str) -> None:
+        """Commit files to a branch on GitHub, once."""
+
+        async def is_there() -> bool:
+            commits = (await self.github("list_commits", sha=branch))["result"]
+            return any(commit["message"] == message for commit in commits)
+
+        changes = [{"path": path, "content": content} for path, content in files.items()]
+        commit = {**self.repository, "branch": branch, "files": changes, "message": message}
+        if not await is_there():
+            await self.once("github.push_files", commit, done=is_there)
 
     async def propose(
         self,
