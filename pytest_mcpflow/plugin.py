@@ -74,6 +74,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     except (CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError) as error:
         # These speak of the whole test; the frames they were raised in say nothing.
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
+    except Exception:
+        if hub.is_faulted:
+            try:
+                hub.faults.check()
+            except FaultPlanError as error:  # which the workflow swallowed, so that something else failed later
+                raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
+        raise
     finally:
         item.obj = test
     return result

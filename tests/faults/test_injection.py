@@ -248,7 +248,7 @@ def test_a_cancelled_call_is_given_up_as_well() -> None:
             async with asyncio.timeout(3):
                 await hub.call_tool("shop.sell", TEA)
         await hub.faults.settle()
-        return (await hub.call_tool("shop.count", TEA))["result"]
+        return int((await hub.call_tool("shop.count", TEA))["result"])
 
     assert hub.run(work()) == 8
     assert (
