@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
 
-from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
-from pytest_mcpflow.fakes.communication_hub import CommunicationHub
+from pytest_mcpflow import Answered, Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.docker import Container, Docker
 from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Manifest, Revision
 from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring, Sample, WatchedService
 from pytest_mcpflow.fakes.s3_storage import S3Storage
+from pytest_mcpflow.scenarios._automated_recovery import (
+    BACKUP_DATABASE,
+    KINDS,
+    Recoveries,
+    Recovery,
+    recover_from_each,
+)
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
 
-__all__ = ["AutomatedDisasterRecovery", "Recovery"]
-
-IncidentType = Literal["service_failure", "database_failure", "infrastructure_failure"]
-_KINDS: tuple[IncidentType, ...] = ("service_failure", "database_failure", "infrastructure_failure")
-BACKUP_DATABASE = "postgres-standby"
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """How each kind of incident ended: the action, and whether verification passed afterwards."""
-
-    incident: IncidentType
-    action: str | None
-    recovered: bool
-    unhealthy_before: tuple[str, ...]
-    backups: tuple[str, ...]
-    missing: tuple[str, ...] = ()
+__all__ = ["AutomatedDisasterRecovery", "Recoveries", "Recovery"]
 
 
 def _cluster() -> Kubernetes:
@@ -62,7 +50,7 @@ def _desktop() -> DesktopCommander:
 
 
 @dataclass
-class AutomatedDisasterRecovery(Scenario):
+class AutomatedDisasterRecovery(CrossServer):
     """Production fails. For each kind of failure: assess, alert, act, back up, verify, and report what is true."""
 
     tags = ("incident", "emergency")
@@ -74,14 +62,10 @@ class AutomatedDisasterRecovery(Scenario):
     )
     desktop: DesktopCommander = field(default_factory=_desktop)
     storage: S3Storage = field(default_factory=lambda: S3Storage(sources={"production-data": "rows"}))
-    people: CommunicationHub = field(default_factory=CommunicationHub)
 
-    async def workflow(self, hub: Hub) -> list[Recovery]:
-        recoveries: list[Recovery] = []
-        for kind in _KINDS:
-            recoveries.append(await _Responder(hub, kind).recover())
-            await asyncio.sleep(3600)
-        return recoveries
+    async def workflow(self, hub: Hub) -> Recoveries:
+        with context_of(hub, self.name) as context_id:
+            return await recover_from_each(hub, context_id)
 
     def connect(self, hub: Hub) -> None:
         """Errors end when the pods of what was done are ready; half an hour after a recovery the next thing fails."""
@@ -90,7 +74,7 @@ class AutomatedDisasterRecovery(Scenario):
             self.monitoring.record("app", "error_rate", 0.01, after=self.cluster.startup_seconds)
 
         def next_failure(_: Interaction) -> None:
-            if len(self.people.notifications) < len(_KINDS):
+            if len(self.people.notifications) < len(KINDS):
                 self.monitoring.record("app", "error_rate", 0.9, after=1800)
 
         hub.on_effect("kubernetes.*", errors_end)
@@ -109,13 +93,13 @@ class AutomatedDisasterRecovery(Scenario):
         assert all(self.desktop.files[path].startswith("-- dump of production") for path in dumps)
         assert len(dumps) == 3
         assert [alert.message for alert in self.people.alerts] == [
-            f"Disaster recovery started: {kind}" for kind in _KINDS
+            f"Disaster recovery started: {kind}" for kind in KINDS
         ]
         assert {(alert.severity, alert.escalation_policy) for alert in self.people.alerts} == {
             ("critical", "critical")
         }
         assert [sent.message for sent in self.people.notifications] == [
-            f"Recovered from {kind}" for kind in _KINDS
+            f"Recovered from {kind}" for kind in KINDS
         ]
         assert {
             (tuple(sent.channels), sent.priority, sent.template) for sent in self.people.notifications
@@ -130,13 +114,17 @@ class AutomatedDisasterRecovery(Scenario):
         ]
         first = [run.calls(tool)[0].at for tool in [*order, "send_notification"]]
         assert first == sorted(first)
-        assert [(each.incident, each.action, each.recovered, each.missing) for each in run.result] == [
+        assert [
+            (each.incident, each.action, each.recovered, each.missing) for each in run.result.recoveries
+        ] == [
             ("service_failure", "kubernetes.kubectl_apply", True, ()),
             ("database_failure", "kubernetes.kubectl_patch", True, ()),
             ("infrastructure_failure", "kubernetes.kubectl_apply", True, ()),
         ]
-        assert {each.unhealthy_before for each in run.result} == {("app",)}
-        assert {each.backups for each in run.result} == {("s3-storage", "pg_dump")}
+        assert {each.unhealthy_before for each in run.result.recoveries} == {("app",)}
+        assert {each.backups for each in run.result.recoveries} == {("s3-storage", "pg_dump")}
+        assert {each.unchecked for each in run.result.recoveries} == {()}
+        assert run.result.success
 
     @invariant
     def recovered_means_acted_and_verified(self, run: Run) -> None:
@@ -145,7 +133,7 @@ class AutomatedDisasterRecovery(Scenario):
         passed = [
             call
             for call in run.calls("verify_service_health")
-            if call.ok and _success(getattr(call.outcome, "value", None))
+            if isinstance(call.outcome, Answered) and call.outcome.value["success"] is True
         ]
         acted = [*run.effects("kubectl_apply"), *run.effects("kubectl_patch")]
         assert len(told) <= min(len(passed), len(acted))
@@ -163,102 +151,6 @@ class AutomatedDisasterRecovery(Scenario):
         started = [alert for alert in self.people.alerts if "started" in alert.message]
         ended = [
             *self.people.notifications,
-            *(alert for alert in self.people.alerts if "failed" in alert.message),
+            *(alert for alert in self.people.alerts if "started" not in alert.message),
         ]
         assert run.error is not None or len(ended) >= len(started)
-
-
-_ACTIONS: dict[IncidentType, tuple[str, dict[str, Any]]] = {
-    "service_failure": ("kubernetes.kubectl_apply", {"manifest_path": "k8s/production/"}),
-    "database_failure": (
-        "kubernetes.kubectl_patch",
-        {"name": "app", "env": {"DATABASE_URL": BACKUP_DATABASE}},
-    ),
-    "infrastructure_failure": ("kubernetes.kubectl_apply", {"manifest_path": "k8s/backup-region/"}),
-}
-
-
-def _success(value: object) -> bool:
-    return isinstance(value, Mapping) and cast("Mapping[str, Any]", value).get("success") is True
-
-
-class _Responder:
-    """Answers one incident."""
-
-    def __init__(self, hub: Hub, incident: IncidentType) -> None:
-        self._hub = hub
-        self._incident: IncidentType = incident
-
-    async def recover(self) -> Recovery:
-        try:
-            return await self._recover()
-        except Exception as error:
-            await self._alert(f"Disaster recovery failed for {self._incident}: {error}")
-            raise
-
-    async def _recover(self) -> Recovery:
-        assessment = await self._call(
-            "prometheus-monitoring.get_system_health", include_metrics=True, time_range="1h"
-        )
-        sick = tuple(each["service"] for each in assessment["services"] if not each["healthy"])
-        await self._alert(f"Disaster recovery started: {self._incident}", {"unhealthy": list(sick)})
-        await self._together(
-            self._call("kubernetes.kubectl_get", resource_type="pods", namespace="production"),
-            self._call("docker.docker_ps", all=False),
-            self._call("desktop-commander.execute_command", command="systemctl status critical-services"),
-        )
-        action, acted = await self._act()
-        backups, missing = await self._back_up()
-        verified = await self._together(
-            self._call(
-                "prometheus-monitoring.verify_service_health",
-                service="app",
-                environment="production",
-                timeout=300,
-            ),
-            self._call("desktop-commander.execute_command", command="curl -f https://app.example/health"),
-        )
-        recovered = acted and all(_success(result) for result in verified)
-        outcome = "Recovered from" if recovered else "NOT recovered from"
-        await self._call(
-            "communication-hub.send_notification",
-            message=f"{outcome} {self._incident}",
-            channels=["slack", "email", "dashboard"],
-            priority="critical",
-            template="incident",
-        )
-        return Recovery(self._incident, action if acted else None, recovered, sick, backups, missing)
-
-    async def _act(self) -> tuple[str, bool]:
-        """Do what helps against this kind of incident; the tool, and whether it did anything."""
-        tool, arguments = _ACTIONS[self._incident]
-        result = await self._hub.call_tool(tool, {**arguments, "namespace": "production"})
-        return tool, _success(result)
-
-    async def _back_up(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Back up by both ways there are; those that worked, and those that did not."""
-        dump = "pg_dump $DATABASE_URL | gzip > /tmp/emergency_backup_$(date +%s).sql.gz"
-        names = ("s3-storage", "pg_dump")
-        results = await self._together(
-            self._call("s3-storage.emergency_backup", source="production-data", priority="high"),
-            self._call("desktop-commander.execute_command", command=dump),
-        )
-        done = tuple(name for name, result in zip(names, results, strict=True) if _success(result))
-        return done, tuple(name for name in names if name not in done)
-
-    async def _together(self, *calls: Any) -> list[object]:
-        """Independent calls side by side; one that fails is an exception among the results."""
-        results: list[object] = await asyncio.gather(*calls, return_exceptions=True)
-        return results
-
-    async def _alert(self, message: str, metadata: dict[str, Any] | None = None) -> None:
-        await self._call(
-            "communication-hub.send_alert",
-            message=message,
-            severity="critical",
-            escalation_policy="critical",
-            metadata={"incident_type": self._incident, **(metadata or {})},
-        )
-
-    async def _call(self, tool: str, **arguments: object) -> Mapping[str, Any]:
-        return await self._hub.call_tool(tool, arguments)

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from pytest_mcpflow import Hub, Workflow
-from pytest_mcpflow.scenarios.automated_disaster_recovery import AutomatedDisasterRecovery
+from tampering import Send, answer, tampered
+
+from pytest_mcpflow import CallResult, Hub, Workflow
+from pytest_mcpflow.scenarios.automated_disaster_recovery import AutomatedDisasterRecovery, Recoveries
 
 __all__ = ["MUTANTS"]
 
 
-async def claim_recovery(hub: Hub) -> list[Any]:
+async def claim_recovery(hub: Hub) -> Recoveries:
     """Tells people that all is well, without having looked."""
     notice = {"message": "Recovered from service_failure", "channels": ["slack"], "priority": "critical"}
     await hub.call_tool("communication-hub.send_notification", notice)
-    return []
+    return Recoveries(success=True, recoveries=())
 
 
-async def act_before_alerting(hub: Hub) -> list[Any]:
+async def act_before_alerting(hub: Hub) -> Recoveries:
     """Changes production before anybody knows."""
     await hub.call_tool(
         "kubernetes.kubectl_apply", {"manifest_path": "k8s/production/", "namespace": "production"}
@@ -27,8 +29,19 @@ async def act_before_alerting(hub: Hub) -> list[Any]:
     return await AutomatedDisasterRecovery().workflow(hub)
 
 
+async def fail_unheard(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+    """Starts an alarm, and reports nothing of how it ended."""
+    if name.endswith("send_notification") or "failed" in arguments.get("message", ""):
+        return answer({"success": True, "alert_id": "alert-1", "message_id": "message-1"})
+    return await send(name, arguments)
+
+
 MUTANTS: dict[str, tuple[Workflow, str]] = {
     "claim recovery": (claim_recovery, "recovered_means_acted_and_verified"),
+    "fail unheard": (
+        tampered(AutomatedDisasterRecovery().workflow, fail_unheard),
+        "every_incident_is_reported",
+    ),
     "act before alerting": (act_before_alerting, "alerted_before_acting"),
 }
 """Workflow and the check that catches it, by what is wrong with it."""
