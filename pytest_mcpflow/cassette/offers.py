@@ -44,11 +44,13 @@ def pages_of(first: Operation, recorded: Iterable[Operation]) -> list[Operation]
     """A listing's first request and those that followed its cursors."""
     pages = [first]
     for operation in recorded:
+        before = pages[-1].outcome
+        if not isinstance(before, Result) or "nextCursor" not in before.body:
+            break
         if operation.method != first.method or operation.line <= pages[-1].line:
             continue
-        before, cursor = pages[-1].outcome, operation.params.get("cursor")
-        continues = isinstance(before, Result) and before.body.get("nextCursor") == cursor
-        if cursor is not None and continues and isinstance(operation.outcome, Result):
+        cursor = operation.params.get("cursor")
+        if cursor == before.body["nextCursor"] and isinstance(operation.outcome, Result):
             pages.append(operation)
     return pages
 

@@ -64,9 +64,10 @@ class Rewrite:
         Raises:
             CassetteError: The folder cannot be written to.
         """
-        write_lines(self._tape.path, self._lines())
+        write_lines(self._tape.path, self.lines())
 
-    def _lines(self) -> Iterator[bytes]:
+    def lines(self) -> Iterator[bytes]:
+        """The lines of the new cassette."""
         states: dict[int, dict[str, str]] = {}
         gone = False
         for frame in read_frames(self._tape.path)[0]:
