@@ -80,16 +80,16 @@ class GatewayApp:
         if scope["type"] != "http":
             return
         try:
-            is_cut = await self._serve(scope, receive, _Reply(send))
+            # An answer that is left without its end is cut by the ASGI server, so that the client sees it, too.
+            await self._serve(scope, receive, _Reply(send))
         except Exception as error:
             self.fail(error)
             raise
-        if is_cut:
-            raise ConnectionError("the client must see that its answer broke off")
 
     def fail(self, error: Exception) -> None:
         """From now on nothing passes, since it would not be on the tape."""
-        self.failure = self.failure or error
+        group = cast("ExceptionGroup[Exception] | None", error if isinstance(error, ExceptionGroup) else None)
+        self.failure = self.failure or (error if group is None else group.exceptions[0])
         self.failed.set()
 
     def close(self) -> None:
@@ -100,18 +100,17 @@ class GatewayApp:
         except (OSError, CassetteError) as error:
             self.fail(error)
 
-    async def _serve(self, scope: Scope, receive: Receive, reply: _Reply) -> bool:
-        """Answer a request; whether the answer broke off in the middle."""
+    async def _serve(self, scope: Scope, receive: Receive, reply: _Reply) -> None:
         headers = cast("Headers", scope["headers"])
         host = _value(headers, b"host")
         if self._hosts and host.lower() not in self._hosts:
             await reply.refuse(MISDIRECTED, f"this gateway is {self._address}, not {host!r}", None)
-            return False
+            return
         path = bytes(scope["raw_path"]).decode("latin-1")
         query = bytes(scope["query_string"]).decode("latin-1")
         if not path.startswith("/"):
             await reply.refuse(BAD_REQUEST, f"{path!r} is no path", None)
-            return False
+            return
         target = path + (f"?{query}" if query else "")
         exchange = self._exchange(scope, headers, path, target)
         if path == self._upstream.path and self._upstream.query:
@@ -124,33 +123,28 @@ class GatewayApp:
             stream=body,
             extensions={"target": target.encode("latin-1")},
         )
-        is_cut = False
         async with anyio.create_task_group() as group:
             group.start_soon(self._stop_when_client_leaves, receive, body, exchange, group.cancel_scope)
-            is_cut = await self._pass(request, exchange, reply)
+            await self._pass(request, exchange, reply)
             group.cancel_scope.cancel()
-        return is_cut
 
-    async def _pass(self, request: httpx2.Request, exchange: Exchange, reply: _Reply) -> bool:
-        """Send a request, once, and hand its answer on; whether that broke off in the middle."""
+    async def _pass(self, request: httpx2.Request, exchange: Exchange, reply: _Reply) -> None:
+        """Send a request, once, and hand its answer on."""
         try:
-            if self.failure is not None:
-                raise self.failure
-            await self._forward(request, exchange, reply)
+            if self.failure is None:
+                await self._forward(request, exchange, reply)
         except _ClientLeftError:
-            pass
+            return
         except (httpx2.TransportError, UnreadableAnswerError) as error:
             if reply.has_begun:
                 exchange.broke_off()
-                return True
-            text = f"{self._upstream.shown} gave no answer: {_reason(error)}"
-            await reply.refuse(BAD_GATEWAY, text, exchange)
+            else:
+                text = f"{self._upstream.shown} gave no answer: {_reason(error)}"
+                await reply.refuse(BAD_GATEWAY, text, exchange)
         except (OSError, CassetteError) as error:
             self.fail(error)
-            if reply.has_begun:
-                return True
-            await reply.refuse(INTERNAL_ERROR, f"the tape cannot be written: {error}", None)
-        return False
+        if self.failure is not None and not reply.has_begun:
+            await reply.refuse(INTERNAL_ERROR, f"the tape cannot be written: {self.failure}", None)
 
     async def _forward(self, request: httpx2.Request, exchange: Exchange, reply: _Reply) -> None:
         response = await self._transport.handle_async_request(request)

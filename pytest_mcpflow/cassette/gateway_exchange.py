@@ -233,7 +233,8 @@ class RecordedExchange(Exchange):
         if messages is not None:
             self._here().write("server", body, messages)
         elif self._is_redirected:
-            self._tape.move(self._sent, self._here())
+            if self._sent:
+                self._tape.move(self._sent, self._here())
         elif not self._says_nothing(body):
             self.refused(self._status, self._headers, body.decode(errors="replace"))
 

@@ -175,8 +175,7 @@ class HttpTape:
 
     def move(self, body: bytes, conversation: Conversation) -> None:
         """Take note that a client was told to send a body once more, to another path."""
-        if body:
-            self._moved[body] = conversation
+        self._moved[body] = conversation
 
     def moved(self, body: bytes) -> Conversation | None:
         """The session in which a body was written already, when it was sent to another path."""
