@@ -69,7 +69,8 @@ class BatchProcessing(CrossServer):
         assert {(sent.message, *sent.channels) for sent in told} == {
             (f"Finished: {build}", "slack") for build in BUILDS
         }
-        assert {(sent.priority, *sent.channels) for sent in self._notices()} == {("low", "dashboard")}
+        notices = self._notices()
+        assert {(sent.priority, *sent.channels) for sent in notices} == {("low", "dashboard")}
         assert run.result == BatchReport(True, run.result.batches, ())
         assert {kind: sum(sizes) for kind, sizes in run.result.batches.items()} == {
             "notification": 13,
@@ -79,12 +80,18 @@ class BatchProcessing(CrossServer):
         }
         sizes = {kind: sorted(each, reverse=True) for kind, each in run.result.batches.items()}
         assert (sizes["deployment"], sizes["monitoring"], sizes["backup"]) == ([5, 2], [20, 1], [2])
+        noticed = [
+            re.match(r"Batch processed: (\d+) (\w+) operations", each.message) for each in self._notices()
+        ]
+        assert sorted((each[2], int(each[1])) for each in noticed if each) == sorted(
+            (kind, size) for kind, batches in run.result.batches.items() for size in batches
+        )
         assert self.people.alerts == []
 
     @invariant
     def nothing_is_done_twice(self, run: Run) -> None:
         """Every operation runs at most once, also where timer and size meet, and where an answer is lost."""
-        told = Counter(sent.message for sent in self.people.notifications)
+        told = run.effects("send_notification").by("message")
         rules = Counter((rule.name, rule.service) for rule in self.monitoring.rules)
         revisions = {name: len(each.revisions) for name, each in self.cluster.deployments.items()}
         versions = {key: len(each) for key, each in self.storage.objects.items()}

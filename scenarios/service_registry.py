@@ -60,7 +60,9 @@ class ServiceRegistry(CrossServer):
         assert ([each.image for each in app.revisions], app.replicas) == ([IMAGE], 2)
         assert [rule.service for rule in self.monitoring.rules] == ["app", "app"]
         assert run.transcript.before("docker.docker_build", "kubernetes.kubectl_apply")
-        assert self.people.notifications[0].message.startswith("Services: docker ")
+        overview, waiting, *_ = [sent.message for sent in self.people.notifications]
+        assert overview.startswith("Services: docker ")
+        assert waiting.startswith("Waiting: kubernetes is unavailable: ")
         assert [(sent.service, sent.status, sent.version) for sent in self.people.broadcasts] == [
             ("app", "completed", "2.0.0")
         ]
