@@ -74,6 +74,9 @@ def _serve_http(player: Player, port: int, *, timing: bool) -> None:
     from pytest_mcpflow.cassette.serve_http import ReplayApp
 
     bound = socket.create_server(("127.0.0.1", port))
+    # asyncio does this only for sockets that name TCP as their protocol; without it an answer in two writes
+    # waits 40 ms for an acknowledgement.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     print(f"http://127.0.0.1:{bound.getsockname()[1]}/mcp", flush=True)
     app = ReplayApp(player, timing=timing)
     config = Config(app, lifespan="off", ws="none", log_level="warning", timeout_graceful_shutdown=1)
