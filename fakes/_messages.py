@@ -20,6 +20,7 @@ __all__ = [
     "Receipt",
     "Severity",
     "Shift",
+    "text_of",
 ]
 
 Severity = Literal["low", "medium", "high", "critical"]
@@ -66,6 +67,7 @@ class Notification:
     template: str | None = None
     delivered_to: list[str] = field(default_factory=list[str])
     failed_channels: list[str] = field(default_factory=list[str])
+    deduplication_key: str | None = None
     kind: Literal["notification"] = "notification"
 
 
@@ -127,3 +129,13 @@ class AlertReceipt:
     failed_channels: list[str]
     recipients: list[str]
     repeated: bool = False
+
+
+def text_of(message: Message) -> str:
+    """All that a message says."""
+    if isinstance(message, Notification):
+        return message.message
+    if isinstance(message, Alert):
+        return f"{message.message} {message.metadata}"
+    parts = (message.environment, message.service, message.status, message.version or "", message.details)
+    return " ".join(str(part) for part in parts)

@@ -23,6 +23,7 @@ from pytest_mcpflow.fakes._messages import (
     Receipt,
     Severity,
     Shift,
+    text_of,
 )
 
 __all__ = [
@@ -65,9 +66,17 @@ class CommunicationHub(Approvals):
 
     @tool(idempotent=False)
     def send_notification(
-        self, message: str, channels: list[str], priority: Priority = "normal", template: str | None = None
+        self,
+        message: str,
+        channels: list[str],
+        priority: Priority = "normal",
+        template: str | None = None,
+        deduplication_key: str | None = None,
     ) -> Receipt:
-        """Send a message to channels."""
+        """Send a message to channels.
+
+        A message whose deduplication key one that was delivered had already is not sent again.
+        """
         _has_text(message)
         if not channels:
             raise FakeError("no_channels: name at least one channel")
@@ -76,8 +85,13 @@ class CommunicationHub(Approvals):
                 raise FakeError(
                     f"channel_not_found: {channel} (there is: {', '.join(sorted(self.channels))})"
                 )
+        for earlier in self.notifications:
+            same = deduplication_key is not None and earlier.deduplication_key == deduplication_key
+            if same and earlier.delivered_to:
+                return _receipt(earlier, [])
         sent = Notification(
-            self.new_id("message"), self.clock.now(), message, list(channels), priority, template
+            *(self.new_id("message"), self.clock.now(), message, list(channels), priority, template),
+            deduplication_key=deduplication_key,
         )
         return self._send(sent, channels)
 
@@ -193,19 +207,17 @@ class CommunicationHub(Approvals):
         return [
             message
             for message in self.list_messages(kind)
-            if text in _text(message) and severity in (None, getattr(message, "severity", None))
+            if text in text_of(message) and severity in (None, getattr(message, "severity", None))
         ]
 
     def texts(self) -> list[str]:
         """The whole text of everything that was sent, in order."""
-        return [_text(message) for message in self.messages]
+        return [text_of(message) for message in self.messages]
 
     def _send(self, sent: Notification | Broadcast, channels: list[str]) -> Receipt:
         recipients = self._deliver(sent, channels)
         self.messages.append(sent)
-        return Receipt(
-            bool(sent.delivered_to), sent.id, [*sent.delivered_to], [*sent.failed_channels], recipients
-        )
+        return _receipt(sent, recipients)
 
     def _alert_receipt(self, alert: Alert, *, repeated: bool) -> AlertReceipt:
         recipients = [] if alert.delivered_to else self._deliver(alert, self.alert_channels)
@@ -237,15 +249,11 @@ class CommunicationHub(Approvals):
         raise FakeError(f"alert_not_found: {alert_id}")
 
 
+def _receipt(sent: Notification | Broadcast, recipients: list[str]) -> Receipt:
+    delivered, failed = [*sent.delivered_to], [*sent.failed_channels]
+    return Receipt(bool(delivered), sent.id, delivered, failed, recipients)
+
+
 def _has_text(message: str) -> None:
     if not message.strip():
         raise FakeError("no_text: the message is empty")
-
-
-def _text(message: Message) -> str:
-    if isinstance(message, Notification):
-        return message.message
-    if isinstance(message, Alert):
-        return f"{message.message} {message.metadata}"
-    parts = (message.environment, message.service, message.status, message.version or "", message.details)
-    return " ".join(str(part) for part in parts)

@@ -164,6 +164,7 @@ class Desk(Careful):
 
         form = {} if template is None else {"template": template}
         notice = {"message": message, "channels": list(channels), "priority": priority, **form}
+        notice["deduplication_key"] = message  # should the network deliver it twice
         try:
             await self.once("communication-hub.send_notification", notice, done=is_sent)
         except Exception:

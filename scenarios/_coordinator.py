@@ -8,9 +8,25 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_mcpflow import CallResult, Hub, MCPFlowError, ServerStartError, ToolError
+from pytest_mcpflow import (
+    Answered,
+    CallResult,
+    Hub,
+    MCPFlowError,
+    Outcome,
+    Refused,
+    ServerStartError,
+    ToolError,
+)
 
-__all__ = ["Coordinator", "NoServerError", "Served", "ServerFailure", "is_servers_fault"]
+__all__ = [
+    "Coordinator",
+    "NoServerError",
+    "Served",
+    "ServerFailure",
+    "is_servers_failure",
+    "is_servers_fault",
+]
 
 PASSED_ON = ("500", "502", "503")
 """The statuses with which a request is passed on to the next server; other refusals are answers."""
@@ -188,3 +204,12 @@ def is_servers_fault(error: Exception) -> bool:
     if isinstance(error, ToolError):
         return error.message.startswith(PASSED_ON)
     return isinstance(error, ServerStartError) or not isinstance(error, MCPFlowError)
+
+
+def is_servers_failure(outcome: Outcome) -> bool:
+    """The same of what a transcript says."""
+    return (
+        outcome.message.startswith(PASSED_ON)
+        if isinstance(outcome, Refused)
+        else not isinstance(outcome, Answered)
+    )

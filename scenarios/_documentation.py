@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
-from pytest_mcpflow import Answered, CallResult, Run
+from pytest_mcpflow import Answered, CallResult, Interaction, Run
 from pytest_mcpflow.fakes.context7 import Context7, Example, Library, Section
 from pytest_mcpflow.scenarios._careful import Careful
 
-__all__ = ["COPIED", "SEARCH", "documentation_server", "real_answer", "really_said"]
+__all__ = ["COPIED", "SEARCH", "answer_of", "documentation_server", "real_answer", "really_said"]
 
 FASTAPI, HTTPX = "https://fastapi.tiangolo.com", "https://www.python-httpx.org"
 SEARCH: dict[str, Any] = {"query": "fastapi", "limit": 5}
@@ -37,14 +37,17 @@ async def real_answer(careful: Careful, tool: str, arguments: Mapping[str, Any])
     return answer
 
 
+def answer_of(interaction: Interaction) -> dict[str, Any]:
+    """The fields of an answer; none where there was none, or something else than a server promises."""
+    outcome = interaction.outcome
+    value: object = outcome.value if isinstance(outcome, Answered) else None
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
 def really_said(run: Run, tool: str, library: str) -> list[dict[str, Any]]:
     """What the documentation server answered to a tool's questions about a library, inventions excepted."""
-    answers = [
-        each.outcome.value
-        for each in run.calls(tool)
-        if isinstance(each.outcome, Answered) and each.arguments["library"] == library
-    ]
-    return [answer for answer in answers if answer["source"] != "mock"]
+    answers = [answer_of(each) for each in run.calls(tool) if each.arguments["library"] == library]
+    return [answer for answer in answers if answer.get("source") in ("live", "cache")]
 
 
 def documentation_server(**takes: float) -> Context7:

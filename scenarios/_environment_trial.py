@@ -32,6 +32,8 @@ __all__ = [
 
 ENVIRONMENTS = {"context7": "production", "context7-2": "staging", "context7-3": "development"}
 TOOL, CONCURRENT, ROUNDS, PER_MINUTE = "context7_search_libraries", 10, 10, 100
+SPARE = 1
+"""Requests of each minute that are kept for one that the network delivers twice."""
 WINDOW_SECONDS, LATE_SECONDS, TIMEOUT_SECONDS = 60.0, 1.0, 30.0
 REPORT = "reports/environments.md"
 OVER = "Failover drill: over, bring all servers back"
@@ -75,7 +77,7 @@ class Quota:
     when between the two it was admitted; and `LATE_SECONDS` more, for one that is delivered late.
     """
 
-    def __init__(self, per_minute: int = PER_MINUTE) -> None:
+    def __init__(self, per_minute: int = PER_MINUTE - SPARE) -> None:
         self._free_at: asyncio.Queue[float] = asyncio.Queue()
         for _ in range(per_minute):
             self._free_at.put_nowait(float("-inf"))

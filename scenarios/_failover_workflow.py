@@ -79,7 +79,8 @@ class Reading:
         Raises:
             NoServerError: None can, or one did not answer and does not say either what it has done.
         """
-        notice = {"message": message, "channels": ["email"]}
+        # The key is for a request that the network delivers twice; gateways know nothing of each other's keys.
+        notice = {"message": message, "channels": ["email"], "deduplication_key": message}
         failures: list[str] = []
         for gateway in GATEWAYS[:MAX_ATTEMPTS]:
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,8 @@ ANNOUNCED = "context7-2"
 PAUSE_SECONDS = 60.0
 MAX_FAILS = 2
 REQUESTS = {"round-robin": 6, "weighted": 6, "performance": 20, "round-robin of two": 6, "weighted of two": 8}
+UNEVEN = 3.0
+"""How many times longer than its shortest answer a server's longest may take, to be called fast or slow."""
 EVERY = 6 / 128
 """Seconds between two requests of the trial by speed, which come whether the ones before are answered or not."""
 
@@ -42,6 +44,7 @@ class Trials:
     def __init__(self, hub: Hub, pool: Coordinator) -> None:
         self._hub, self._pool = hub, pool
         self._shares: dict[str, dict[str, int]] = {}
+        self._seconds: defaultdict[str, list[float]] = defaultdict(list)
         self._unanswered = 0
 
     async def run(self) -> LoadReport:
@@ -53,6 +56,8 @@ class Trials:
         problems = [f"{server} is dead ({why})" for server, why in pool.dead.items()]
         if pool.failed_calls > failed:
             problems.append("the trial by speed says nothing, since calls failed in it")
+        uneven = [each for each, seconds in self._seconds.items() if max(seconds) > UNEVEN * min(seconds)]
+        problems += [f"the trial by speed says nothing, since {each} answers unevenly" for each in uneven]
         await asyncio.sleep(PAUSE_SECONDS)  # no trial uses up the other's quota of a minute
         expected = {*pool.dead, ANNOUNCED}
         await self._trial("round-robin of two", pool.round_robin_request)
@@ -77,9 +82,12 @@ class Trials:
 
         async def work() -> None:
             try:
-                counts[(await request("context7_search_libraries", SEARCH)).server] += 1
+                served = await request("context7_search_libraries", SEARCH)
             except Exception:
                 self._unanswered += 1
+                return
+            counts[served.server] += 1
+            self._seconds[served.server].append(served.seconds)
 
         with context_of(self._hub, name) as self._pool.context_id:
             async with asyncio.TaskGroup() as group:

@@ -12,7 +12,7 @@ from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
 from pytest_mcpflow.scenarios._docs_feature_workflow import PLAN, QUERY, FeatureResearch, research
-from pytest_mcpflow.scenarios._documentation import documentation_server, really_said
+from pytest_mcpflow.scenarios._documentation import answer_of, documentation_server, really_said
 
 __all__ = ["DocsFeatureDevelopment", "FeatureResearch"]
 
@@ -82,11 +82,12 @@ class DocsFeatureDevelopment(CrossServer):
         """A plan is for a library that a search found, in a version whose documentation was read."""
         if PLAN in self.desktop.files:
             library, version = self.desktop.files[PLAN].splitlines()[0].split()[-2:]
+            searches = [answer_of(each) for each in run.calls("context7_search_libraries")]
             found = [
                 (match["name"], match["versions"])
-                for each in run.calls("context7_search_libraries")
-                if isinstance(each.outcome, Answered) and each.outcome.value["source"] != "mock"
-                for match in each.outcome.value["libraries"]
+                for answer in searches
+                if answer.get("source") in ("live", "cache")
+                for match in answer["libraries"]
             ]
             assert any(name == library and version in versions for name, versions in found)
             assert really_said(run, "context7_get_documentation", library)

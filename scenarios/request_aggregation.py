@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Run, ToolError, invariant
+from pytest_mcpflow import Hub, Run, ToolError, invariant
 from pytest_mcpflow.fakes.context7 import Context7
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._coordinator import Coordinator, Served
 from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
-from pytest_mcpflow.scenarios._documentation import documentation_server
+from pytest_mcpflow.scenarios._documentation import documentation_server, really_said
 
 __all__ = ["LIBRARIES", "SERVERS", "Aggregate", "Documented", "RequestAggregation", "aggregated"]
 
@@ -111,11 +111,7 @@ class RequestAggregation(CrossServer):
 
     def _said(self, run: Run, library: str) -> list[str]:
         """The versions that were documented by answers which reached the workflow."""
-        return [
-            each.outcome.value["version"]
-            for each in run.calls(TOOL)
-            if each.arguments["library"] == library and isinstance(each.outcome, Answered)
-        ]
+        return [answer["version"] for answer in really_said(run, TOOL, library)]
 
 
 async def aggregated(desk: Desk, pool: Coordinator) -> Aggregate:

@@ -46,6 +46,27 @@ def refused(people: CommunicationHub, attempt: Callable[[], object]) -> str:
     return str(refusal.value)
 
 
+def test_a_notification_of_one_key_is_delivered_once() -> None:
+    people, _ = hub()
+    first = people.send_notification("Done", ["slack"], deduplication_key="release-7")
+    again = people.send_notification("Done", ["slack"], deduplication_key="release-7")
+    other = people.send_notification("Done", ["slack"], deduplication_key="release-8")
+
+    assert (again.message_id, again.delivered_to) == (first.message_id, ["slack"])
+    assert [sent.id for sent in people.notifications] == [first.message_id, other.message_id]
+
+
+def test_a_notification_that_reached_nobody_is_sent_again_under_its_key() -> None:
+    people, _ = hub()
+    people.take_down("slack")
+    lost = people.send_notification("Done", ["slack"], deduplication_key="release-7")
+    people.bring_up("slack")
+    sent = people.send_notification("Done", ["slack"], deduplication_key="release-7")
+
+    assert (lost.success, sent.success) == (False, True)
+    assert lost.message_id != sent.message_id
+
+
 def test_a_notification_reaches_its_channels_and_their_members() -> None:
     people, clock = hub()
     people.channels["slack"].members = ["ana", "bo"]

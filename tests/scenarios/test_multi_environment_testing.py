@@ -51,8 +51,8 @@ def test_the_last_searches_wait_for_the_quota_and_not_a_second_longer_than_is_ca
 
     sent = [each.at for each in run.judgement.transcript.calls("context7*.*")]
     answered = [each.until or 0.0 for each in run.judgement.transcript.calls("context7*.*")]
-    assert sent[99] < 6
-    assert [at - end for end, at in zip(answered[:3], sent[100:103], strict=True)] == [61.0] * 3
+    assert sent[98] < 6
+    assert [at - end for end, at in zip(answered[:3], sent[99:102], strict=True)] == [61.0] * 3
 
 
 def test_an_environment_without_a_key_is_no_environment() -> None:
