@@ -9,11 +9,13 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any, TypeAlias, cast
+from urllib.parse import urlsplit
 
 import anyio
 import httpx2
 from mcp import StdioServerParameters
 from mcp.client import Transport
+from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import MCPServer, Server
@@ -294,6 +296,10 @@ def _transport(target: Target, heard: IO[str], client: httpx2.AsyncClient) -> An
             # Half a character in its output must not keep us waiting for ever.
             lenient = target.model_copy(update={"encoding_error_handler": "replace"})
             return stdio_client(lenient, errlog=cast("Any", heard))
+        case str() if urlsplit(target).path.endswith("/sse"):
+            # The transport of 2024-11-05, on which the event stream has an address of its own.
+            headers, limit = dict(client.headers), client.timeout.connect or 0.0
+            return sse_client(target, headers=headers, timeout=limit, sse_read_timeout=limit)
         case str():
             return streamable_http_client(target, http_client=client)
         case MCPServer():

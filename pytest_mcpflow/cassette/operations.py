@@ -307,7 +307,7 @@ class Assembler:
                 operation = self._open.pop(body.get("id"), None)
                 if operation is not None:
                     _add(operation, "rounds", frame)
-                    self._states[result.get("requestState")] = operation
+                    self._states[_hashable(result.get("requestState"))] = operation
             else:
                 self._end(body.get("id"), "answer", frame)
             return

@@ -120,6 +120,7 @@ def test_whatever_a_tape_says_lines_keep_to_their_columns_and_obey_nobody(tmp_pa
         ("client", {"id": 3, "method": "tools/list"}),
         ("server", {"id": 3, "result": {"tools": {"no": "list"}}}),
         ("client", {"id": 4, "method": "tools/call", "params": {"arguments": [1]}}),
+        ("server", {"id": 4, "result": {"resultType": "input_required", "requestState": [1]}}),
     )
 
     cassette = read_cassette(tape)

@@ -370,18 +370,27 @@ def test_real_connections_are_spoken_to_in_the_cassettes_era(tape: Path, way: st
     assert found(other.answers) == [("motto()", "/content/0/text")]
 
 
+def test_the_event_stream_of_the_oldest_transport_is_spoken_to(tmp_path: Path) -> None:
+    tape = record(tmp_path / "tape.jsonl", Era.HANDSHAKE, station())
+
+    with listening(station("text"), path="/sse") as url:
+        drift = asyncio.run(verify(tape, url, limit=10))
+
+    assert (found(drift.answers), drift.skipped) == ([("motto()", "/content/0/text")], ())
+
+
 @contextmanager
-def listening(server: MCPServer) -> Generator[str]:
+def listening(server: MCPServer, *, path: str = "/mcp") -> Generator[str]:
     """The URL of a server that listens on a port of this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         free.listen()
-        app = server.streamable_http_app()
+        app = server.sse_app() if path == "/sse" else server.streamable_http_app()
         serving_app = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
         thread = threading.Thread(target=lambda: asyncio.run(serving_app.serve(sockets=[free])))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{free.getsockname()[1]}/mcp"
+            yield f"http://127.0.0.1:{free.getsockname()[1]}{path}"
         finally:
             serving_app.should_exit = True
             thread.join(timeout=20)
