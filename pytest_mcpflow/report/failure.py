@@ -66,7 +66,8 @@ def _around_faults(calls: Sequence[Interaction]) -> Iterable[str]:
     for index in shown:
         if index > before + 1:
             lines.append(f"  ... {index - before - 1} more calls")
-        lines.append("  " + shortened(str(calls[index]), LINE))
+        line = f"  {calls[index]}"
+        lines.append(line if len(line) <= LINE else f"{line[: LINE - 3]}...")
         before = index
     return _first(lines, FAULTED_CALL_LINES, "more lines")
 
