@@ -32,6 +32,15 @@ class DropletEntry:
     cost_dollars: float
 
 
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """Which TCP ports of a host can be reached."""
+
+    success: bool
+    host: str
+    inbound_ports: list[int]
+
+
 @dataclass
 class DropletTools(Estate):
     """Droplets: create, list, destroy."""
@@ -66,6 +75,18 @@ class DropletTools(Estate):
             ):
                 self.hosts.pop(droplet.name, None)
         return self._droplet_entry(droplet_id)
+
+    @tool(idempotent=True)
+    def set_firewall(self, host: str, inbound_ports: list[int]) -> Firewall:
+        """Let only these TCP ports of a host be reached; without 22 nobody can log in any more."""
+        machine = self.hosts.get(host)
+        request = "api error: POST https://api.digitalocean.com/v2/firewalls"
+        if machine is None:
+            raise FakeError(f"{request}: 404 The resource you requested could not be found.")
+        if any(not 1 <= port <= 65535 for port in inbound_ports):
+            raise FakeError(f"{request}: 422 ports must be between 1 and 65535")
+        machine.open_ports = sorted(set(inbound_ports))
+        return Firewall(True, host, machine.open_ports)
 
     @tool(reads=True)
     def list_droplets(self) -> list[DropletEntry]:

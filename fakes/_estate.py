@@ -22,6 +22,8 @@ EXHAUSTED_ERROR_RATE = 0.5
 WARNING_UTILISATION = 0.9
 """From this share of its connections on, a database is in danger."""
 
+SSH_PORT = 22
+
 METRICS = ("error_rate", "response_seconds")
 
 
@@ -63,7 +65,7 @@ class Estate(Fake):
         found = self.hosts.get(name)
         if found is None:
             raise SSHError(f"ssh: Could not resolve hostname {name}: Name or service not known")
-        if not found.reachable:
+        if not found.reachable or (found.open_ports is not None and SSH_PORT not in found.open_ports):
             raise SSHError(f"ssh: connect to host {name} port 22: Connection timed out")
         if self.clock.now() < found.boots_at:
             raise SSHError(f"ssh: connect to host {name} port 22: Connection refused")

@@ -154,6 +154,7 @@ class Host:
         files: What was uploaded, by path.
         commands: What `run_command` answers, by the exact command.
         command_log: Every command that was run, in order.
+        open_ports: What a firewall lets in, or None while there is no firewall.
         reachable: Whether SSH gets through.
         boots_at: When it begins to answer, seconds on the clock.
     """
@@ -165,6 +166,7 @@ class Host:
     files: dict[str, str] = field(default_factory=dict[str, str])
     commands: dict[str, CommandResult] = field(default_factory=dict[str, CommandResult])
     command_log: list[CommandRun] = field(default_factory=list[CommandRun])
+    open_ports: list[int] | None = None
     reachable: bool = True
     boots_at: float = 0.0
 

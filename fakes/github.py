@@ -74,6 +74,12 @@ class GitHub(PullTools, ActionsTools):
         self.repositories[f"{owner}/{name}"] = repository()
         return f"https://github.example/{owner}/{name}"
 
+    @tool(reads=True)
+    def list_repositories(self, owner: str) -> list[str]:
+        """List the names of an owner's repositories."""
+        parts = [name.partition("/") for name in self.repositories]
+        return sorted(name for holder, _, name in parts if holder == owner)
+
     @tool(idempotent=False)
     def create_branch(
         self, owner: str, repo: str, branch: str, from_branch: str | None = None

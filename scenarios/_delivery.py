@@ -169,13 +169,22 @@ class Delivery(Desk):
         await self.once("github.merge_pull_request", pull, done=is_merged)
 
     async def deploy(
-        self, host: str, service: str, version: str, *, strategy: str = "rolling", skip_staging: bool = False
+        self,
+        host: str,
+        service: str,
+        version: str,
+        *,
+        strategy: str = "rolling",
+        skip_staging: bool = False,
+        machine: str = "",
     ) -> CallResult:
         """Deploy a version: the key makes a repeated request the same deployment.
 
-        To skip staging asks a person, who has a quarter of an hour.
+        Args:
+            skip_staging: Ask a person, who has a quarter of an hour, to go to production at once.
+            machine: What tells this host from an earlier one of the same name.
         """
-        key = f"{host}/{service}@{version}"
+        key = f"{host}{machine}/{service}@{version}"
         request = {"host": host, "service": service, "version": version, "strategy": strategy}
         patient = Careful(self._hub, timeout=900) if skip_staging else self
         return await patient.repeat(

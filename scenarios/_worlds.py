@@ -22,6 +22,7 @@ __all__ = [
     "connect_remote",
     "hosting",
     "outcomes",
+    "receive",
     "succeeded",
     "tests_passed_before",
 ]
@@ -44,19 +45,22 @@ def hosting(name: str, files: Mapping[str, str]) -> GitHub:
 
 def connect_remote(hub: Hub, desktop: DesktopCommander, hosted: HostedRepository) -> None:
     """Let what is pushed from the desktop arrive on GitHub, with its history."""
+    hub.on_effect("desktop-commander.execute_command", lambda _: receive(hub, desktop, hosted))
 
-    def arrive() -> None:
-        local = desktop.repository
-        for branch, head in local.pushed.items():
-            there = {each.sha: each for known in hosted.branches.values() for each in known.commits}
-            history, at = list[HostedCommit](), cast("str | None", head)
-            while at is not None:
-                commit = local.commits[at]
-                history.insert(0, there.get(at) or HostedCommit(at, commit.message, hub.clock.now()))
-                at = commit.parent
-            hosted.branches[branch] = Branch(history, dict(local.commits[head].files))
 
-    hub.on_effect("desktop-commander.execute_command", lambda _: arrive())
+def receive(hub: Hub, desktop: DesktopCommander, hosted: HostedRepository) -> None:
+    """Let GitHub have what the desktop has pushed so far."""
+    local = desktop.repository
+    for branch, head in local.pushed.items():
+        there = {each.sha: each for known in hosted.branches.values() for each in known.commits}
+        if head in there:
+            continue  # it may have gone on since
+        history, at = list[HostedCommit](), cast("str | None", head)
+        while at is not None:
+            commit = local.commits[at]
+            history.insert(0, there.get(at) or HostedCommit(at, commit.message, hub.clock.now()))
+            at = commit.parent
+        hosted.branches[branch] = Branch(history, dict(local.commits[head].files))
 
 
 def outcomes(desktop: DesktopCommander, prefix: str) -> list[tuple[str, int]]:

@@ -131,3 +131,11 @@ def test_a_review_has_comments_on_lines_that_there_are() -> None:
     refused(fake, "body can't be blank", review(" ", "a.py", 1))
     refused(fake, "Path could not be resolved: b.py", review("so", "b.py", 1))
     refused(fake, "Line could not be resolved: a.py:2", review("so", "a.py", 2))
+
+
+def test_the_repositories_of_an_owner_are_listed() -> None:
+    fake = hosted()
+    fake.create_repository("shop", "web")
+    fake.create_repository("other", "api")
+
+    assert fake.list_repositories("shop") == ["api", "web"]
