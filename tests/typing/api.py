@@ -26,6 +26,7 @@ from pytest_mcpflow import (
     DeadlockError,
     Declined,
     DifferentArgumentsError,
+    Effect,
     Elicitation,
     Era,
     ExhaustedError,
@@ -33,9 +34,15 @@ from pytest_mcpflow import (
     Fake,
     FakeDefinitionError,
     FakeError,
+    Fault,
+    FaultedCall,
+    FaultKind,
+    FaultPlan,
+    FaultPlanError,
     Hub,
     HubError,
     HubTool,
+    Injected,
     Interaction,
     Latency,
     ManualClock,
@@ -297,6 +304,7 @@ ALL: tuple[type[MCPFlowError], ...] = (
     DifferentArgumentsError,
     ExhaustedError,
     FakeDefinitionError,
+    FaultPlanError,
     HubError,
     NeverRecordedError,
     ScenarioError,
@@ -307,6 +315,61 @@ ALL: tuple[type[MCPFlowError], ...] = (
     VacuousTestError,
     VirtualTimeError,
 )
+
+
+# Calls that go wrong
+
+
+@dataclass(frozen=True)
+class BankHoliday(FaultKind, effect=Effect.NONE, sees="bank holiday"):
+    """The bank takes no orders for some days."""
+
+    days: float = 1
+
+    async def happen(self, call: FaultedCall) -> dict[str, Any]:
+        assert_type(call.server, str)
+        assert_type(call.tool, str)
+        assert_type(call.number, int)
+        assert_type(call.now, float)
+        assert_type(call.timeout, float | None)
+        assert_type(call.fake, Fake | None)
+        assert_type(call.chance("salt"), float)
+        if call.chance() < 0.5:
+            raise call.closed()
+        call.when_given_up(lambda: call.deliver_later(self.days))
+        assert_type(await call.deliver(arguments=call.arguments), dict[str, Any])
+        return call.refusal("closed")
+
+
+def pytest_mcpflow_faults() -> list[type[FaultKind]]:
+    return [BankHoliday]
+
+
+def a_plan() -> FaultPlan:
+    plan = FaultPlan.parse("shop.order#1=lose_reply", seed=7)
+    holiday = Fault("shop.*", BankHoliday(2), first=2, last=None, since=30, until=90, probability=0.5)
+    assert_type(plan.faults, tuple[Fault, ...])
+    assert_type(plan.with_fault(holiday).without(plan.faults[0]), FaultPlan)
+    assert_type(str(plan), str)
+    assert_type(holiday.kind, FaultKind)
+    assert_type(holiday.kind.effect, Effect)
+    return plan
+
+
+async def goes_wrong(hub: Hub) -> None:
+    hub.fail(a_plan(), must_happen=True)
+    hub.fail("shop.count#*=stale")
+    hub.faults.define_change("sold out", lambda: None)
+    hub.faults.check()
+    await hub.faults.settle(limit=60)
+    assert_type(hub.is_faulted, bool)
+    assert_type(hub.faults.never_happened(), list[Fault])
+    assert_type(hub.transcript[0].fault, Injected | None)
+
+
+@pytest.mark.mcpflow(faults="shop.order#1=refuse", faults_must_happen=True)
+def test_under_a_plan(mcpflow: Hub) -> None:
+    assert_type(mcpflow.seed, int)
 
 
 # Cassettes
