@@ -56,6 +56,7 @@ def _policies() -> dict[str, EscalationPolicy]:
 class CommunicationHub(Approvals):
     """Tells people what is going on. Every call is a message: repeating one repeats the message."""
 
+    service_error = "internal_error"
     channels: dict[str, Channel] = field(default_factory=_channels)
     policies: dict[str, EscalationPolicy] = field(default_factory=_policies)
     shifts: list[Shift] = field(default_factory=list[Shift])

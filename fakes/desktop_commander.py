@@ -59,6 +59,7 @@ class Ran:
 class DesktopCommander(Fake):
     """A developer's machine."""
 
+    service_error = "EIO: i/o error"
     files: dict[str, str] = field(default_factory=dict[str, str])
     folders: list[str] = field(default_factory=list[str])
     environment: dict[str, str] = field(default_factory=dict[str, str])

@@ -75,6 +75,7 @@ class Containers:
 class Docker(Fake):
     """One engine."""
 
+    service_error = "Error response from daemon: Internal Server Error"
     dockerfiles: dict[str, Dockerfile] = field(default_factory=dict[str, Dockerfile])
     images: dict[str, Image] = field(default_factory=dict[str, Image])
     containers: list[Container] = field(default_factory=list[Container])

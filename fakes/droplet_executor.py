@@ -81,6 +81,8 @@ class InvalidValueError(FakeError):
 class DropletExecutor(DatabaseTools, DeploymentTools, DropletTools, FileTools):
     """Remote hosts: run commands, deploy, look at health and logs."""
 
+    service_error = "server_error: Unexpected server-side error"
+
     @tool(reads=True)
     def list_hosts(self) -> list[HostEntry]:
         """List the hosts with what runs on them."""

@@ -65,6 +65,7 @@ class GitHub(PullTools, ActionsTools):
     """One account's repositories: files, branches, issues, pull requests, and what guards them."""
 
     service: ClassVar[str] = "github"
+    service_error = "500 Server Error"
 
     @tool(idempotent=False)
     def create_repository(self, owner: str, name: str, private: bool = True) -> str:

@@ -101,6 +101,7 @@ LIMITS = {"error_rate": 0.05, "response_seconds": 0.5}
 class PrometheusMonitoring(Fake):
     """Watches services, and says how they are. A target that is down has no metric but `up`."""
 
+    service_error = "internal: query processing failed"
     services: dict[str, WatchedService] = field(default_factory=dict[str, WatchedService])
     rules: list[AlertRule] = field(default_factory=list[AlertRule])
     receivers: list[str] = field(default_factory=lambda: ["on-call"])

@@ -45,6 +45,7 @@ class Backup:
 class S3Storage(Fake):
     """One bucket, versioned."""
 
+    service_error = "An error occurred (InternalError): We encountered an internal error. Please try again."
     sources: dict[str, str] = field(default_factory=dict[str, str])
     """What can be backed up: by name (`k8s/`, `production/app`, `production-data`) its content."""
     objects: dict[str, list[Version]] = field(default_factory=dict[str, list[Version]])

@@ -39,6 +39,7 @@ __all__ = [
 class SecurityScanner(Fake):
     """Scans one code base. Scans change nothing."""
 
+    service_error = "scanner exited with status 2"
     findings: list[Finding] = field(default_factory=list[Finding])
     dependencies: dict[str, list[Vulnerability]] = field(default_factory=dict[str, list[Vulnerability]])
     """By manifest: requirements.txt, package.json."""
