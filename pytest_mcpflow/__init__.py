@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_mcpflow.context import Context, HubTool
     from pytest_mcpflow.errors import (
         ArgumentError,
+        CannotVerifyError,
         CassetteError,
         DeadlockError,
         DifferentArgumentsError,
@@ -48,6 +49,7 @@ _HOMES = {
     "clock": ("Clock", "ManualClock"),
     "errors": (
         "ArgumentError",
+        "CannotVerifyError",
         "CassetteError",
         "DeadlockError",
         "DifferentArgumentsError",
@@ -88,6 +90,7 @@ __all__ = [
     "Call",
     "CallResult",
     "Cancelled",
+    "CannotVerifyError",
     "CassetteError",
     "Clock",
     "Context",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "ArgumentError",
+    "CannotVerifyError",
     "CassetteError",
     "DeadlockError",
     "DifferentArgumentsError",
@@ -129,6 +130,13 @@ class ExhaustedError(CassetteError):
 
 class UnusedRecordingError(CassetteError):
     """A recorded tool call was never asked for. Correct the workflow, or pass `hub.replay(..., allow_unused=True)`."""
+
+
+class CannotVerifyError(MCPFlowError):
+    """A live server could not be compared with a cassette: it cannot be reached, died, hung, or speaks another era.
+
+    The message says what it was asked last and what it wrote to its standard error; see to it that the server runs.
+    """
 
 
 def nearest(asked: str, known: Iterable[str], *, limit: int = 3) -> list[str]:

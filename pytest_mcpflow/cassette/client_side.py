@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from pytest_mcpflow.cassette.compare import MISSING
-from pytest_mcpflow.cassette.drift import CannotVerifyError, Change, Skipped
+from pytest_mcpflow.cassette.drift import Change, Skipped
 from pytest_mcpflow.cassette.format import Message, Session, Side, as_object
 from pytest_mcpflow.cassette.given import Given, Secrets
 from pytest_mcpflow.cassette.judging import (
@@ -32,6 +32,7 @@ from pytest_mcpflow.cassette.offers import (
     pages_of,
 )
 from pytest_mcpflow.cassette.operations import Disconnected, Http, Operation, Questions, Result, Silence
+from pytest_mcpflow.errors import CannotVerifyError
 
 __all__ = ["ClientSide", "Findings", "Rules"]
 

@@ -6,19 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_mcpflow.cassette.columns import COLUMNS, counted, excerpt, fitted
-from pytest_mcpflow.errors import MCPFlowError
 
-__all__ = ["CannotVerifyError", "Change", "Drift", "Skipped"]
+__all__ = ["Change", "Drift", "Skipped"]
 
 SHOWN = 20
 """Changes of one kind that a report shows; the rest is counted."""
-
-
-class CannotVerifyError(MCPFlowError):
-    """A live server could not be compared with a cassette: it cannot be reached, died, hung, or speaks another era.
-
-    The message says what it was asked last, and what it wrote to its standard error.
-    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from pytest_mcpflow.cassette.arguments import InPlaceOf, add_redaction_arguments, redactor_of
 from pytest_mcpflow.cassette.compare import check_pointer
-from pytest_mcpflow.cassette.drift import CannotVerifyError, Drift
+from pytest_mcpflow.cassette.drift import Drift
 from pytest_mcpflow.cassette.format import Cassette, Session, read_cassette
 from pytest_mcpflow.cassette.operations import operations
 from pytest_mcpflow.cassette.writer import Redacting
-from pytest_mcpflow.errors import CassetteError
+from pytest_mcpflow.errors import CannotVerifyError, CassetteError
 
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.live import Target

@@ -34,10 +34,10 @@ from mcp.types import (
 )
 from weather_station import READS, record, serving, station
 
-from pytest_mcpflow import CassetteError, Era
+from pytest_mcpflow import CannotVerifyError, CassetteError, Era
 from pytest_mcpflow.cassette.columns import columns
 from pytest_mcpflow.cassette.compare import MISSING
-from pytest_mcpflow.cassette.drift import CannotVerifyError, Change, Drift, Skipped
+from pytest_mcpflow.cassette.drift import Change, Drift, Skipped
 from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.operations import operations
 from pytest_mcpflow.cassette.redaction import Redactor

@@ -20,9 +20,8 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 from weather_station import READS, record, station
 
-from pytest_mcpflow import CassetteError, Era
+from pytest_mcpflow import CannotVerifyError, CassetteError, Era
 from pytest_mcpflow.cassette.diff import differing
-from pytest_mcpflow.cassette.drift import CannotVerifyError
 from pytest_mcpflow.cassette.format import Side, read_cassette
 from pytest_mcpflow.cassette.merge import merged
 from pytest_mcpflow.cassette.operations import operations
