@@ -102,6 +102,7 @@ class Broadcast:
     details: dict[str, Any]
     delivered_to: list[str] = field(default_factory=list[str])
     failed_channels: list[str] = field(default_factory=list[str])
+    deduplication_key: str | None = None
     kind: Literal["deployment"] = "deployment"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_mcpflow.fake import FakeError, tool
 from pytest_mcpflow.fakes._approvals import Approval, Approvals
@@ -39,6 +39,8 @@ __all__ = [
     "Receipt",
     "Shift",
 ]
+
+M = TypeVar("M", Notification, Broadcast)
 
 
 def _channels() -> dict[str, Channel]:
@@ -86,10 +88,8 @@ class CommunicationHub(Approvals):
                 raise FakeError(
                     f"channel_not_found: {channel} (there is: {', '.join(sorted(self.channels))})"
                 )
-        for earlier in self.notifications:
-            same = deduplication_key is not None and earlier.deduplication_key == deduplication_key
-            if same and earlier.delivered_to:
-                return _receipt(earlier, [])
+        if (earlier := _delivered(self.notifications, deduplication_key)) is not None:
+            return _receipt(earlier, [])
         sent = Notification(
             *(self.new_id("message"), self.clock.now(), message, list(channels), priority, template),
             deduplication_key=deduplication_key,
@@ -136,10 +136,16 @@ class CommunicationHub(Approvals):
         status: DeploymentStatus,
         version: str | None = None,
         details: dict[str, Any] | None = None,
+        deduplication_key: str | None = None,
     ) -> Receipt:
-        """Tell everybody about a deployment."""
-        at, told = self.clock.now(), deepcopy(details or {})
-        sent = Broadcast(self.new_id("broadcast"), at, environment, service, status, version, told)
+        """Tell everybody about a deployment; as with notifications, a delivered deduplication key is not sent again."""
+        if (earlier := _delivered(self.broadcasts, deduplication_key)) is not None:
+            return _receipt(earlier, [])
+        sent = Broadcast(
+            *(self.new_id("broadcast"), self.clock.now(), environment, service, status, version),
+            deepcopy(details or {}),
+            deduplication_key=deduplication_key,
+        )
         return self._send(sent, self.broadcast_channels)
 
     @tool(reads=True)
@@ -253,6 +259,12 @@ class CommunicationHub(Approvals):
 def _receipt(sent: Notification | Broadcast, recipients: list[str]) -> Receipt:
     delivered, failed = [*sent.delivered_to], [*sent.failed_channels]
     return Receipt(bool(delivered), sent.id, delivered, failed, recipients)
+
+
+def _delivered(messages: list[M], key: str | None) -> M | None:
+    """The message of a deduplication key that reached somebody."""
+    found = (each for each in messages if each.deduplication_key == key and each.delivered_to)
+    return next(found, None) if key is not None else None
 
 
 def _has_text(message: str) -> None:

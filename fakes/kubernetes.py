@@ -176,12 +176,25 @@ class Kubernetes(Fake):
         return self._rollout(deployment, "patched")
 
     @tool(destroys=True, idempotent=False)
-    def kubectl_rollout_undo(self, name: str, namespace: str = "default") -> Rollout:
-        """Go back to the revision before. Undoing twice ends where it began, as in Kubernetes."""
+    def kubectl_rollout_undo(
+        self, name: str, namespace: str = "default", to_revision: int | None = None
+    ) -> Rollout:
+        """Go back to the revision before, or to a revision by its number.
+
+        Undoing twice ends where it began, as in Kubernetes; with a number, the second time changes nothing.
+        """
         deployment = self._deployment(name, namespace)
         if len(deployment.revisions) < 2:
             raise FakeError(f"error: no rollout history found for deployment {name!r}")
         before = deployment.revisions[-2]
+        if to_revision is not None:
+            known = {revision.number: revision for revision in deployment.revisions}
+            if to_revision not in known:
+                raise FakeError(f"error: unable to find specified revision {to_revision} in history")
+            before, now = known[to_revision], deployment.revisions[-1]
+            if (before.image, before.env) == (now.image, now.env):
+                same = f"skipped rollback (current template already matches revision {to_revision})"
+                return self._rollout(deployment, same)
         self._revise(deployment, before.image, before.env, f"undo to revision {before.number}")
         deployment.crashing = False
         return self._rollout(deployment, "rolled back")

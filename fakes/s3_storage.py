@@ -53,21 +53,31 @@ class S3Storage(Fake):
     """What was restored, by source."""
     backups: dict[str, str] = field(default_factory=dict[str, str])
     """The key of each backup, by its id."""
+    tokens: dict[str, Backup] = field(default_factory=dict[str, Backup])
+    """The backups made with an idempotency token, by it."""
 
     @tool(idempotent=False)
-    def backup_config(self, source: str, backup_name: str) -> Backup:
-        """Back up configuration under a name. A second backup of that name is a second version."""
-        return self._back_up(source, f"config/{backup_name}")
+    def backup_config(self, source: str, backup_name: str, idempotency_token: str | None = None) -> Backup:
+        """Back up configuration under a name. A second backup of that name is a second version.
+
+        With a token that was used before it is the backup made then, and nothing new, as in AWS Backup.
+        """
+        return self._back_up(source, f"config/{backup_name}", idempotency_token)
 
     @tool(idempotent=False)
-    def backup_deployment(self, environment: str, service: str) -> Backup:
-        """Back up what runs in an environment."""
-        return self._back_up(f"{environment}/{service}", f"deployments/{environment}/{service}")
+    def backup_deployment(
+        self, environment: str, service: str, idempotency_token: str | None = None
+    ) -> Backup:
+        """Back up what runs in an environment; a token is used once, as in `backup_config`."""
+        key = f"deployments/{environment}/{service}"
+        return self._back_up(f"{environment}/{service}", key, idempotency_token)
 
     @tool(idempotent=False)
-    def emergency_backup(self, source: str, priority: Priority = "normal") -> Backup:
-        """Back up data now."""
-        return self._back_up(source, f"emergency/{priority}/{source}")
+    def emergency_backup(
+        self, source: str, priority: Priority = "normal", idempotency_token: str | None = None
+    ) -> Backup:
+        """Back up data now; a token is used once, as in `backup_config`."""
+        return self._back_up(source, f"emergency/{priority}/{source}", idempotency_token)
 
     @tool(idempotent=True)
     def restore_backup(self, backup_id: str) -> str:
@@ -106,14 +116,19 @@ class S3Storage(Fake):
         del self.objects[key]
         return key
 
-    def _back_up(self, source: str, key: str) -> Backup:
+    def _back_up(self, source: str, key: str, token: str | None) -> Backup:
+        if token is not None and token in self.tokens:
+            return self.tokens[token]
         if source not in self.sources:
             raise FakeError(
                 f"An error occurred (404) when calling the HeadObject operation: Not Found: {source}"
             )
         version = self._add(key, self.sources[source])
         self.backups[version.id] = f"{key}|{source}"
-        return Backup(True, version.id, key, len(version.content.encode()))
+        made = Backup(True, version.id, key, len(version.content.encode()))
+        if token is not None:
+            self.tokens[token] = made
+        return made
 
     def _add(self, key: str, content: str) -> Version:
         version = Version(self.new_hex(16, kind="version"), content, self.clock.now())

@@ -163,7 +163,7 @@ def _submitted(desk: Desk, tasks: TaskManager) -> list[str]:
     async def is_backed_up() -> bool:
         return await versions_of(desk, "emergency/high/production-data") > 0
 
-    data = {"source": "production-data", "priority": "high"}
+    data = {"source": "production-data", "priority": "high", "idempotency_token": "release 2.0.0"}
     tasks.submit("scan", "security-scanner.comprehensive_scan", {"scope": "full", "severity": "medium"})
     tasks.submit("backup", "s3-storage.emergency_backup", data, done=is_backed_up)
     app = {"service": "app", "environment": "production", "timeout": 120}

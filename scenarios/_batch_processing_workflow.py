@@ -118,7 +118,7 @@ class _Worker:
                 rules = {"service": subject, "environment": "production"}
                 await desk.repeat("prometheus-monitoring.setup_alerts", rules)
             case "backup":
-                wanted = {"source": "k8s/", "backup_name": subject}
+                wanted = {"source": "k8s/", "backup_name": subject, "idempotency_token": subject}
                 await store_once(desk, "backup_config", wanted, key=f"config/{subject}")
             case unknown:
                 raise ValueError(f"nobody knows how to do {unknown!r}")

@@ -187,7 +187,8 @@ class Desk(Careful):
             return any(told.items() <= each.items() and each["delivered_to"] for each in sent["result"])
 
         release = {} if version is None else {"version": version}
-        broadcast = {**told, **release, "details": dict(details or {})}
+        key = "/".join((*told.values(), version or ""))  # should the network deliver it twice
+        broadcast = {**told, **release, "details": dict(details or {}), "deduplication_key": key}
         try:
             await self.once("communication-hub.broadcast_deployment", broadcast, done=is_sent)
         except Exception:

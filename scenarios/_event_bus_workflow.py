@@ -11,7 +11,7 @@ from typing import Literal
 from pytest_mcpflow import Hub
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import context_of
-from pytest_mcpflow.scenarios._rollout import deploy, roll_back
+from pytest_mcpflow.scenarios._rollout import deploy, ready_revision, roll_back
 from pytest_mcpflow.scenarios._storage import store_once
 
 __all__ = ["HISTORY", "Event", "EventBus", "ReleaseReport", "release_all"]
@@ -97,11 +97,14 @@ class _Office(Desk):
 
     async def back_up(self, event: Event) -> None:
         name = f"deployment_{event.data['service']}_{event.data['version']}"
-        wanted = {"source": "k8s/", "backup_name": name}
+        wanted = {"source": "k8s/", "backup_name": name, "idempotency_token": name}
         await store_once(self, "backup_config", wanted, key=f"config/{name}")
 
     async def roll_back(self, event: Event) -> None:
-        is_undone = await roll_back(self, event.data["service"], "production")
+        service, revision = event.data["service"], event.data.get("revision")
+        is_undone = revision is not None and await roll_back(
+            self, service, "production", to_revision=int(revision)
+        )
         await self._announce(event, "rolled_back" if is_undone else "failed")
 
     async def call_people(self, event: Event) -> None:
@@ -146,7 +149,9 @@ async def release_all(hub: Hub, bus_type: type[EventBus] = EventBus) -> ReleaseR
             data = {"service": service, "version": version}
             await bus.publish("deployment.started", data, context_id)
             try:
-                await deploy(office, service, "production", f"k8s/{service}.yaml")
+                before = await ready_revision(office, service, "production")
+                data["revision"] = str(before)
+                await deploy(office, service, "production", f"k8s/{service}.yaml", before=before)
             except Exception as error:
                 await bus.publish("deployment.failed", {**data, "error": str(error)}, context_id)
             else:

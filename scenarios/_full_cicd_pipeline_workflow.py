@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pytest_mcpflow import CallResult, Hub
 from pytest_mcpflow.scenarios._careful import Desk, together
 from pytest_mcpflow.scenarios._cross_server import context_of
-from pytest_mcpflow.scenarios._rollout import deploy, roll_back
+from pytest_mcpflow.scenarios._rollout import deploy, ready_revision, roll_back
 from pytest_mcpflow.scenarios._storage import store_once, versions_of
 
 __all__ = ["BACKUP_KEY", "COMMANDS", "IMAGE", "PipelineReport", "deliver"]
@@ -41,7 +41,9 @@ class _Pipeline:
         self._context_id = context_id
         self._passed: list[str] = []
         self._step, self._issues = "", 0
-        self._is_ready = self._is_production_touched = False
+        self._is_ready = False
+        self._way_back: int | None = None
+        """The revision that production had before it was touched."""
 
     async def run(self) -> PipelineReport:
         try:
@@ -61,11 +63,10 @@ class _Pipeline:
         await self._gate("test", self._test())
         await self._gate("security_scan", self._scan_image())
         self._is_ready = True
-        await self._gate("staging_deploy", deploy(self._desk, "app", "staging", "k8s/staging/"))
+        await self._gate("staging_deploy", self._deploy("staging"))
         await self._gate("integration_tests", self._command("integration tests"))
         await self._gate("backup", self._back_up())
-        self._is_production_touched = True
-        await self._gate("production_deploy", deploy(self._desk, "app", "production", "k8s/production/"))
+        await self._gate("production_deploy", self._deploy("production"))
         await self._gate("monitoring", self._watch())
 
     async def _gate(self, step: str, checked: Awaitable[object]) -> None:
@@ -97,10 +98,17 @@ class _Pipeline:
         self._issues += len(scan["vulnerabilities"])
         _insist(scan, "passed", "trivy")
 
+    async def _deploy(self, namespace: str) -> None:
+        before = await ready_revision(self._desk, "app", namespace)
+        if namespace == "production":
+            self._way_back = before
+        await deploy(self._desk, "app", namespace, f"k8s/{namespace}/", before=before)
+
     async def _back_up(self) -> None:
         """A backup of now: one of an earlier release is no way back."""
         known = await versions_of(self._desk, BACKUP_KEY)
-        wanted = {"environment": "production", "service": "app"}
+        token = f"{self._context_id} after {known}"
+        wanted = {"environment": "production", "service": "app", "idempotency_token": token}
         await store_once(self._desk, "backup_deployment", wanted, key=BACKUP_KEY, known=known)
         if await versions_of(self._desk, BACKUP_KEY) <= known:
             raise RuntimeError(f"there is no new version of {BACKUP_KEY}")
@@ -120,9 +128,9 @@ class _Pipeline:
         about = {"context_id": self._context_id, "partial_results": self._passed}
         await self._desk.alert(f"CI/CD pipeline failed: {reason}", about, severity="high")
         is_undone = False
-        if self._is_production_touched:
+        if self._way_back is not None:
             try:
-                is_undone = await roll_back(self._desk, "app", "production")
+                is_undone = await roll_back(self._desk, "app", "production", to_revision=self._way_back)
             except Exception as failure:
                 await self._desk.alert(f"Production may need to be rolled back by hand: {failure}")
         await self._broadcast("rolled_back" if is_undone else "failed")
@@ -134,7 +142,7 @@ class _Pipeline:
             "security_issues": self._issues,
             "deploy_ready": self._is_ready,
         }
-        environment = "production" if self._is_production_touched else "staging"
+        environment = "staging" if self._way_back is None else "production"
         await self._desk.broadcast(environment, "app", status, version="latest", details=details)
 
     def _report(self, stopped_at: str | None, error: str | None) -> PipelineReport:

@@ -97,11 +97,15 @@ class ServiceRegistry:
         Raises:
             ServiceNotFoundError: It is not registered.
             ServiceUnavailableError: It or what it needs does not answer; it was not called.
+            RuntimeError: The call itself failed.
         """
         for name in (*self._find(service).dependencies, service):
             if not await self._answers(name):
                 raise ServiceUnavailableError(service, name)
-        return await self._calls.call(f"{service}.{operation}", data)
+        try:
+            return await self._calls.call(f"{service}.{operation}", data)
+        except Exception as error:
+            raise RuntimeError(f"{service} did not do {operation}: {error}") from error
 
     async def _answers(self, service: str) -> bool:
         """No answer is not a good one."""

@@ -54,7 +54,12 @@ class ContextCache(CrossServer):
         def look(call: Interaction) -> None:
             sessions = [name for name in hub.contexts if name.startswith("session-")]
             self.most_open.append(len(sessions))
-            if (call.context_id or "").startswith("session-") and call.context_id not in sessions:
+            is_awaited = call.until is None  # what arrives after it was given up is nobody's fault
+            if (
+                is_awaited
+                and (call.context_id or "").startswith("session-")
+                and call.context_id not in sessions
+            ):
                 self.not_open.append(call.call)
 
         hub.on_effect("*", look)

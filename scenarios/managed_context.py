@@ -48,7 +48,12 @@ class ManagedContext(CrossServer):
 
         def look(call: Interaction) -> None:
             self.open_at_once.append({*hub.contexts})
-            if (call.context_id or "").startswith("release-") and call.context_id not in hub.contexts:
+            is_awaited = call.until is None  # what arrives after it was given up is nobody's fault
+            if (
+                is_awaited
+                and (call.context_id or "").startswith("release-")
+                and call.context_id not in hub.contexts
+            ):
                 self.outside.append(call.call)
 
         hub.on_effect("*", look)

@@ -241,6 +241,30 @@ def test_without_a_key_a_repeated_alert_is_another_alert() -> None:
     assert [alert.repeats for alert in people.alerts] == [0, 0]
 
 
+def test_a_broadcast_of_a_key_that_was_delivered_is_not_sent_again() -> None:
+    people = CommunicationHub()
+
+    first = people.broadcast_deployment("production", "app", "completed", deduplication_key="app 1")
+    again = people.broadcast_deployment("production", "app", "completed", deduplication_key="app 1")
+    other = people.broadcast_deployment("production", "app", "completed", deduplication_key="app 2")
+
+    assert first.message_id == again.message_id != other.message_id
+    assert again.recipients == []
+    assert len(people.broadcasts) == 2
+
+
+def test_a_broadcast_that_reached_nobody_is_sent_again() -> None:
+    people = CommunicationHub()
+    for channel in people.broadcast_channels:
+        people.take_down(channel)
+    assert not people.broadcast_deployment("production", "app", "failed", deduplication_key="app 1").success
+
+    people.bring_up("slack")
+    again = people.broadcast_deployment("production", "app", "failed", deduplication_key="app 1")
+
+    assert again.delivered_to == ["slack"]
+
+
 def test_a_deduplication_key_makes_a_repeated_alert_one_alert() -> None:
     people, _ = hub()
 

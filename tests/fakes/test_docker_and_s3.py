@@ -88,6 +88,25 @@ def test_each_backup_is_a_version_and_can_be_restored() -> None:
     assert [each.versions for each in fake.list_objects("emergency/")] == [2]
 
 
+def test_an_idempotency_token_makes_one_backup_of_two_requests() -> None:
+    fake = S3Storage({"k8s/": "replicas: 1", "production/app": "app:1", "data": "..."})
+    for _ in range(2):
+        fake.backup_config("k8s/", "release", idempotency_token="config-1")
+        fake.backup_deployment("production", "app", idempotency_token="deployment-1")
+        fake.emergency_backup("data", "high", idempotency_token="data-1")
+    assert [each.versions for each in fake.list_objects()] == [1, 1, 1]
+    first = fake.backup_config("k8s/", "release", idempotency_token="config-1")
+    second = fake.backup_config("k8s/", "release", idempotency_token="config-2")
+    assert first.backup_id != second.backup_id
+
+
+def test_a_token_of_a_refused_backup_is_still_free() -> None:
+    fake = S3Storage()
+    refused(fake, "Not Found: data", lambda: fake.emergency_backup("data", idempotency_token="data-1"))
+    fake.sources["data"] = "..."
+    assert fake.emergency_backup("data", idempotency_token="data-1").success
+
+
 def test_objects_are_written_read_and_deleted() -> None:
     fake = S3Storage()
     stored = fake.put_object("a/b", "text")

@@ -86,6 +86,24 @@ def test_undoing_goes_back_and_undoing_twice_returns() -> None:
     assert images == ["app:1", "app:2"]
 
 
+def test_undoing_to_a_revision_goes_there_once() -> None:
+    fake = cluster()
+    fake.kubectl_apply("k8s/production/app.yaml", "production")
+    assert fake.kubectl_rollout_undo("app", "production", to_revision=1).message.endswith("rolled back")
+    again = fake.kubectl_rollout_undo("app", "production", to_revision=1)
+    assert "skipped rollback (current template already matches revision 1)" in again.message
+    assert [each.image for each in fake.deployments["production/app"].revisions] == [
+        "app:1",
+        "app:2",
+        "app:1",
+    ]
+    refused(
+        fake,
+        "unable to find specified revision 9 in history",
+        lambda: fake.kubectl_rollout_undo("app", "production", to_revision=9),
+    )
+
+
 def test_a_patch_rolls_out_only_what_differs() -> None:
     fake = cluster()
     assert fake.kubectl_patch("app", {"A": "1"}, "production").revision == 2
