@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -315,6 +316,56 @@ def test_a_message_nested_too_deeply_is_redacted_as_text(redactor: Redactor) -> 
         assert "REDACTED" in said
         assert "123456" not in said
         assert secret("github", 1) not in said
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        *(
+            "a",
+            "aB1",
+            "=",
+            "-",
+            "[",
+            "1",
+            "\\",
+            "M1a",
+            "a.",
+            "sk-",
+            "eyJ",
+            "eyJ-",
+            "xoxb-",
+            "A" * 76 + "\n",
+            '{"a":',
+        ),
+        *(
+            "password",
+            "password=",
+            'password="',
+            "--token ",
+            "://u:",
+            "curl -u a",
+            "cookie: a=",
+            "a@b.c ",
+            "+1 ",
+        ),
+        *(
+            "-----BEGIN PRIVATE KEY-----",
+            "[REDACTED:",
+            "[REDACTED:named:f52fbd32]",
+            "authorization: ",
+            "bearer ",
+        ),
+    ],
+)
+def test_no_text_takes_long(piece: str) -> None:
+    text = piece * (100_000 // len(piece))
+    redactor = Redactor(environment={"MY_PASSWORD": "correct-horse/battery"}, personal=True)
+
+    began = time.process_time()
+    redactor.text(text)
+
+    assert time.process_time() - began < 4.0, "seconds; it takes 0.2"
 
 
 class TestKnownValues:

@@ -105,10 +105,12 @@ def holds_secret(name: str) -> bool:
     if last == "code":
         return before in CODES
     if last == "token":
-        return before not in NO_TOKENS
+        return not _is_no_token(before)
     if last == "connectionstring" or (before, last) == ("connection", "string"):
         return True
-    return last in SINGLE or last.endswith(ENDINGS) or (last.endswith("token") and last[:-5] not in NO_TOKENS)
+    return (
+        last in SINGLE or last.endswith(ENDINGS) or (last.endswith("token") and not _is_no_token(last[:-5]))
+    )
 
 
 def holds_secret_number(name: str) -> bool:
@@ -137,6 +139,10 @@ def is_stand_in(value: str) -> bool:
 def is_example(value: str) -> bool:
     """Whether a value in a description is an example of a secret and none itself."""
     return is_stand_in(value) or re.search(EXAMPLE, value, re.IGNORECASE) is not None
+
+
+def _is_no_token(kind: str) -> bool:
+    return kind in NO_TOKENS or kind.endswith("progress")
 
 
 def _words(name: str) -> list[str]:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pytest_mcpflow.cassette.redaction.known import KnownValues
-from pytest_mcpflow.cassette.redaction.shapes import hints
+from pytest_mcpflow.cassette.redaction.shapes import hints, shapes
 from pytest_mcpflow.cassette.redaction.sieve import Sieve
 
 if TYPE_CHECKING:
@@ -60,10 +60,10 @@ class Redactor:
     def fingerprint(self) -> str:
         """What identifies rules and options, and not the environment: 12 hexadecimal digits."""
         from pytest_mcpflow.cassette.redaction.placeholder import digest
-        from pytest_mcpflow.cassette.redaction.shapes import SHAPES
 
+        known = [name for name, _, _ in shapes()]
         own = [(rule.name, rule.pattern) for rule in self._own]
-        return digest(json.dumps([VERSION, self._entropy, self._personal, SHAPES, own]), length=12)
+        return digest(json.dumps([VERSION, self._entropy, self._personal, known, own]), length=12)
 
     def suspects(self, raw: bytes) -> bool:
         """Whether there may be a secret in a message, given as JSON. If not, redacting would change nothing."""

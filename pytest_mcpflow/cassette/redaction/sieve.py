@@ -37,7 +37,7 @@ STEMS = {
     b"pass": rb"pass(?!e[ds]|ing|age)",
     b"pwd": rb"pwd",
     b"secret": rb"secret",
-    b"token": rb"token(?!s)(?<!progresstoken)(?<!maxtoken)"
+    b"token": rb"token(?!s)(?<!maxtoken)"
     rb"|tokens(?:(?<=access.tokens)|(?<=accesstokens)|(?<=refresh.tokens)|(?<=refreshtokens)|(?<=api.tokens)"
     rb"|(?<=apitokens)|(?<=auth.tokens)|(?<=authtokens)|(?<=bearer.tokens)|(?<=bearertokens)|(?<=bot.tokens)"
     rb"|(?<=bottokens)|(?<=session.tokens)|(?<=sessiontokens)|(?<=personal.tokens)|(?<=personaltokens))",
@@ -106,7 +106,8 @@ class Sieve:
             return True  # escapes behind which plain letters may hide
         if b"@" in raw and (b"://" in raw or self._personal):
             return True
-        low = raw.lower()
+        # What most messages have: the progress token is the protocol's own, and no secret in anybody's data.
+        low = raw.lower().replace(b"progresstoken", b"")
         if any(map(low.__contains__, STEMS)) and self._has_name(low):
             return True
         if b"curl " in low or b"basic " in low or (b"=" in low and (b"sig=" in low or b"signature=" in low)):
