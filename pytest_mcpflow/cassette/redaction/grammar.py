@@ -118,11 +118,12 @@ PARAMS = Fields(
         **dict.fromkeys(
             (
                 *("protocolVersion", "capabilities", "name", "cursor", "requestState", "level", "logger"),
-                *("progressToken", "progress", "total", "requestId", "taskId", "status", "notifications"),
+                *("progressToken", "progress", "total", "requestId", "taskId", "status"),
             ),
             NONE,
         ),
         "uri": DESCRIBED,
+        "notifications": DESCRIBED,
         "clientInfo": IMPLEMENTATION,
         "ref": _fields(none="type name", described="uri"),
         "argument": FREE,

@@ -102,7 +102,8 @@ class Strings:
             return self.free(value, name=name)
         found = patterns.SCHEME.fullmatch(value.strip())
         if found is not None:
-            return value[: value.index(found["secret"])] + self.secret(found["secret"])
+            start = len(value) - len(value.lstrip()) + found.start("secret")
+            return value[:start] + self.secret(found["secret"])
         return self.secret(value)
 
     def secret(self, value: str, *, rule: str = "named") -> str:
