@@ -130,7 +130,7 @@ async def test_the_endpoint_of_the_old_transport_leads_to_the_gateway(tmp_path: 
         event = f"event: endpoint\r\ndata: {given.format(base=base)}\r\n\r\n".encode()
         last = b"event: message\r\ndata: " + RESULT + b"\r\n\r\n"
         return Answer(
-            200, EVENTS, (b": hello\n\n", commented.wait, event[:20], event[20:], posted.wait, last)
+            200, EVENTS, (b": hello\n\n", commented.wait, event[:30], event[30:], posted.wait, last)
         )
 
     async with (
