@@ -134,7 +134,7 @@ def judge(
     workflow: Workflow | None = None,
     workflow_reference: str | None = None,
     plan: FaultPlan | str | None = None,
-    deadline: float = 86_400.0,
+    deadline: float = 604_800.0,
 ) -> Judgement:
     """Run a scenario's workflow, or the user's, on its world in virtual time, and judge the outcome.
 

@@ -144,7 +144,8 @@ class FaultedCall:
     def deliver_later(self, after: float) -> None:
         """Let the server do it `after` seconds from now, when nobody waits for the answer any more."""
         self.entry.abandoned = True
-        self.detached(self._deliver_later(after))
+        if not self._injector.is_closed:  # a call that is given up because the run is over arrives nowhere
+            self.detached(self._deliver_later(after))
 
     async def _deliver_later(self, after: float) -> None:
         await asyncio.sleep(after)

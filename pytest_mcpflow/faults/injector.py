@@ -49,7 +49,8 @@ class _Aftermath:
 class Injector:
     """The faults of one hub.
 
-    `kinds` are the kinds that a plan's text can name; `fired` counts how often each fault happened.
+    `kinds` are the kinds that a plan's text can name; `fired` counts how often each fault happened; `is_closed` is
+    whether the hub has been left.
     """
 
     def __init__(self, clock: Clock, members: Members) -> None:
@@ -67,6 +68,7 @@ class Injector:
         self._aftermaths: list[_Aftermath] = []
         self._going_on: set[asyncio.Task[Any]] = set()
         self._is_checked = False
+        self.is_closed = False
 
     def add(self, plan: FaultPlan, entries: Iterable[Entry], *, must_happen: bool) -> None:
         """Follow a plan from here on; `entries` are the calls so far, which are counted."""
@@ -134,6 +136,7 @@ class Injector:
         """A tool is called: find out whether the call goes wrong."""
         if not self._is_checked:
             self.check()
+        self.is_closed = False
         site = (entry.server, entry.name)
         self._counts[site] += 1
         number = self._counts[site]
@@ -194,7 +197,8 @@ class Injector:
             limit -= max(self.clock.now() - before, 1e-3)
 
     async def close(self) -> None:
-        """End what is still on its way."""
+        """End what is still on its way; the next call begins anew."""
+        self.is_closed = True
         going_on = list(self._going_on)
         for task in going_on:
             task.cancel()
