@@ -111,7 +111,7 @@ class Outage:
 class Kubernetes(Fake):
     """A cluster, and the manifests that its users can apply by path."""
 
-    service_error = "Error from server (InternalError): an error on the server has prevented the request from succeeding"
+    service_error = "Error from server (InternalError): an error on the server prevented the request from succeeding"
     manifests: dict[str, Manifest] = field(default_factory=dict[str, Manifest])
     """By file, `k8s/production/app.yaml`."""
     deployments: dict[str, Deployment] = field(default_factory=dict[str, Deployment])

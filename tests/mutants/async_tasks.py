@@ -46,12 +46,13 @@ class Optimistic(TaskManager):
 
 
 class Insistent(TaskManager):
-    """Repeats what must not be repeated."""
+    """Repeats what must not be repeated, without the token that would tell."""
 
     async def _call(
         self, tool: str, arguments: Mapping[str, Any], done: Callable[[], Awaitable[bool]] | None
     ) -> Mapping[str, Any]:
         if done is not None:
+            arguments = {name: value for name, value in arguments.items() if name != "idempotency_token"}
             await self._calls.repeat(tool, arguments)
         return await super()._call(tool, arguments, done)
 

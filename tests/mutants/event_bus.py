@@ -66,8 +66,9 @@ async def refuse_rules(name: str, arguments: dict[str, Any], send: Send) -> Call
 
 
 async def undo_twice(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
-    """Repeats the undoing, as after a lost answer."""
+    """Repeats the undoing, as after a lost answer, without saying where to."""
     if name.endswith("rollout_undo"):
+        del arguments["to_revision"]
         await send(name, arguments)
     return await send(name, arguments)
 

@@ -99,8 +99,9 @@ def _without_staging() -> Tamper:
 
 
 async def broadcast_twice(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
-    """Repeats the broadcast, as after a lost answer."""
+    """Repeats the broadcast, as after a lost answer, without the key that would tell."""
     if name.endswith("broadcast_deployment"):
+        del arguments["deduplication_key"]
         await send(name, arguments)
     return await send(name, arguments)
 
