@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_mcpflow import Hub
 from pytest_mcpflow.scenarios._careful import Desk
-from pytest_mcpflow.scenarios._coordinator import Coordinator, NoServerError, Served, ServerFailure
+from pytest_mcpflow.scenarios._coordinator import Coordinator, Served
 from pytest_mcpflow.scenarios._cross_server import context_of
 from pytest_mcpflow.scenarios._documentation import SEARCH
 
@@ -164,21 +164,24 @@ class EnvironmentTrial:
     async def _failover(self, desk: Desk, servers: Sequence[str]) -> dict[tuple[str, ...], str | None]:
         """Have operators take servers down, and see who answers."""
         answered: dict[tuple[str, ...], str | None] = {}
-        for down, expected in DRILLS.items():
-            if down:
-                await desk.notify(drill(down), "slack")
-            try:
-                pool = self._pool(servers, "failover", max_fails=1)
-                answered[down] = (await pool.failover_request(TOOL, SEARCH, max_attempts=3)).server
-            except (NoServerError, ServerFailure):
-                answered[down] = None
-            if answered[down] != expected:
-                self._problems.append(
-                    f"without {', '.join(down) or 'any failure'}, {answered[down]} answered"
-                )
-        await desk.notify(OVER, "slack")
+        try:
+            for down, expected in DRILLS.items():
+                if down:
+                    await desk.notify(drill(down), "slack")
+                answered[down] = server = await self._who_answers(servers)
+                if server != expected:
+                    self._problems.append(f"without {', '.join(down) or 'any failure'}, {server} answered")
+        finally:
+            await desk.notify(OVER, "slack")
         self._problems += [f"operators were not told: {each}" for each in desk.untold]
         return answered
+
+    async def _who_answers(self, servers: Sequence[str]) -> str | None:
+        try:
+            pool = self._pool(servers, "failover", max_fails=1)
+            return (await pool.failover_request(TOOL, SEARCH, max_attempts=3)).server
+        except Exception:
+            return None
 
     async def _tell(self, desk: Desk, text: str) -> None:
         try:

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from mutants.multi_environment_testing import MUTANTS
 from single_faults import faulted, reference
 
-from pytest_mcpflow import Hub, run
+from pytest_mcpflow import Hub, Way, run
 from pytest_mcpflow.scenario import invariants_of
 from pytest_mcpflow.scenarios._environment_trial import DRILLS, OVER, REPORT, Quota
 from pytest_mcpflow.scenarios.multi_environment_testing import MultiEnvironmentTesting
+from pytest_mcpflow.verdict import Verdict, judge
 
 UNDER_LOAD = range(3, 103)
 
@@ -74,6 +75,17 @@ def test_a_server_that_is_down_for_real_fails_the_drill_that_counts_on_it() -> N
     assert "without context7, context7-3 answered" in run.result.problems
     assert REPORT in scenario.desktop.files
     assert run.silence is None
+
+
+@pytest.mark.parametrize("kind", ["rate_limit", "auth_expired", "outage"])
+def test_a_drill_in_which_a_server_refuses_ends_all_the_same(kind: str) -> None:
+    scenario = MultiEnvironmentTesting()
+    judgement = judge(scenario, way=Way.DIRECT, plan=f"context7-2.context7_search_libraries#35={kind}")
+
+    assert judgement.verdict is Verdict.DEGRADED, judgement.broken
+    assert scenario.people.notifications[-1].message == OVER
+    assert not scenario.context7_2.is_down
+    assert "without context7, " in scenario.people.alerts[0].message
 
 
 def test_operators_who_hear_nothing_make_every_drill_a_failure() -> None:
