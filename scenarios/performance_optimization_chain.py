@@ -74,7 +74,7 @@ class PerformanceOptimizationChain(CrossServer):
     def expect(self, run: Run) -> None:
         assert self.desktop.files[CODE] == FIXED
         assert self.desktop.files[PICTURE] == "<html>"
-        assert [each.command for each in self.desktop.history if each.command == FIX] == [FIX]
+        assert FIX in [each.command for each in self.desktop.history]
         assert {each.exit_code for each in self.desktop.history} == {0}
         first = [self._first(command) for command in (PROFILE, DRAW, ANALYSE, FIX)]
         assert first == sorted(first)
@@ -102,8 +102,9 @@ class PerformanceOptimizationChain(CrossServer):
 
     @invariant
     def the_fix_runs_once(self, run: Run) -> None:
-        """However answers are lost, the code is changed once."""
-        assert sum(each.command == FIX and each.exit_code == 0 for each in self.desktop.history) <= 1
+        """However answers are lost, the code is changed by one call."""
+        changed = [each for each in run.effects("execute_command") if each.arguments["command"] == FIX]
+        assert len(changed) <= 1
 
     @invariant
     def a_fix_is_only_told_of_when_it_was_made(self, run: Run) -> None:
