@@ -306,7 +306,7 @@ class Hub:
             source = member.source = member.source or member.make_source()
             is_ours = member.fake is not None
             make_client = client_factory(
-                name, self._journal, self._desk, ours=is_ours, elsewhere=member.stand_in
+                name, self._journal, self._desk, ours=is_ours, elsewhere=member.stand_in, tape=member.tape
             )
             member.connection = Connection(name, lambda: source.connect(make_client))
         return await member.connection.client()
@@ -393,5 +393,6 @@ class Hub:
 
     def _replay(self, source: CassetteSource, *, allow_unused: bool) -> Member:
         member = self._members.add(source.name, lambda: source)
+        member.tape = source.player
         self._promises.replay(source.player, allow_unused=allow_unused)
         return member

@@ -12,6 +12,7 @@ from pytest_mcpflow.schema import ToolSpec
 from pytest_mcpflow.transcript import matches
 
 if TYPE_CHECKING:
+    from pytest_mcpflow.cassette.player import Player
     from pytest_mcpflow.connection import Connection
     from pytest_mcpflow.served import Source, StandIn
 
@@ -22,7 +23,8 @@ __all__ = ["Member", "Members"]
 class Member:
     """A server of a hub.
 
-    `fake` and its `tools` are known where it is served here; `stand_in` answers what the connected server has not got.
+    `fake` and its `tools` are known where it is served here; `tape` answers in place of a server, and `stand_in` what
+    the tape has not got.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Member:
     source: Source | None = None
     connection: Connection | None = None
     stand_in: StandIn | None = None
+    tape: Player | None = None
 
 
 class Members:

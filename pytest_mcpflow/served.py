@@ -256,13 +256,19 @@ class StandIn:
 
 
 def client_factory(
-    server: str, journal: Journal | None, desk: Desk, *, ours: bool, elsewhere: Elsewhere | None = None
+    server: str,
+    journal: Journal | None,
+    desk: Desk,
+    *,
+    ours: bool,
+    elsewhere: Elsewhere | None = None,
+    tape: Player | None = None,
 ) -> ClientFactory:
     """Makes clients whose requests are written down, if there is a journal, and whose questions the test answers."""
 
     def connected(session: ClientSession) -> None:
         if journal is not None:
-            tap(session, server, journal, ours=ours, elsewhere=elsewhere)
+            tap(session, server, journal, ours=ours, elsewhere=elsewhere, tape=tape)
 
     def make_client(transport: Transport, mode: str) -> Client:
         return _HubClient(

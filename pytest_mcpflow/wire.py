@@ -7,7 +7,7 @@ workflow's `mcp.Client`, and what other libraries do with its session.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextvars import ContextVar
 from importlib.metadata import version
 from typing import Any, Protocol, cast
@@ -36,10 +36,22 @@ current_entry: ContextVar[Entry | None] = ContextVar("current_entry", default=No
 """The interaction that the running task is in the middle of."""
 
 
+NO_TOOLS: Mapping[str, Any] = {"cacheScope": "private", "resultType": "complete", "tools": [], "ttlMs": 0}
+"""An empty list of tools, with what the stateless era demands of one."""
+
+
 class Elsewhere(Protocol):
     """Knows another session that may answer where this one failed."""
 
     async def session_for(self, error: MCPError) -> ClientSession | None: ...
+
+
+class Tape(Protocol):
+    """A recording in place of a server, of which each tool call is used up by its answer."""
+
+    def give_back(self, method: str, params: Mapping[str, Any]) -> None: ...
+
+    def knows(self, method: str) -> bool: ...
 
 
 def tap(
@@ -49,6 +61,7 @@ def tap(
     *,
     ours: bool,
     elsewhere: Elsewhere | None = None,
+    tape: Tape | None = None,
 ) -> None:
     """Write every request of `session` into the journal.
 
@@ -58,13 +71,14 @@ def tap(
         journal: Where to write.
         ours: Whether the server is a fake of this process, which is then told the number of the interaction.
         elsewhere: Where to ask once more what failed here.
+        tape: What answers, if it is a recording: an answer that a fault keeps from the caller does not use it up.
 
     Raises:
         HubError: The SDK has moved the seam.
     """
     # The SDK has no public hook on a client's requests; the attribute is checked.
     session._dispatcher = _Tap(  # pyright: ignore[reportPrivateUsage]
-        _dispatcher(session), server, journal, ours, elsewhere
+        _dispatcher(session), server, journal, ours, elsewhere, tape
     )
 
 
@@ -86,9 +100,10 @@ class _Tap:
         journal: Journal,
         ours: bool,
         elsewhere: Elsewhere | None,
+        tape: Tape | None,
     ) -> None:
         self._inner, self._server, self._journal, self._ours = inner, server, journal, ours
-        self._elsewhere = elsewhere
+        self._elsewhere, self._tape = elsewhere, tape
         self._in_rounds: dict[str, Entry] = {}
 
     async def send_raw_request(
@@ -111,7 +126,10 @@ class _Tap:
         faults = self._journal.faults
         faulted = None if faults is None or by_itself else faults.about(entry)
         try:
-            if faulted is None:
+            if by_itself and self._tape is not None and not self._tape.knows(method):
+                # Other clients never asked, and nobody asks now: without a schema the SDK checks nothing.
+                result = dict(NO_TOOLS)
+            elif faulted is None:
                 result = await self._request(method, params, opts)
             else:
                 result = await self._go_wrong(faulted, method, params or {}, opts)
@@ -139,16 +157,21 @@ class _Tap:
             without_limit = {key: value for key, value in options.items() if key not in _OURS}
             if on_progress is not None:
                 without_limit["on_progress"] = on_progress
-            return await self._inner.send_raw_request(method, sent, cast("CallOptions", without_limit))
+            limitless = cast("CallOptions", without_limit)
+            return await borrowed.send(sent, self._inner.send_raw_request(method, sent, limitless))
 
+        borrowed = _Borrowed(self._tape, method)
         limit = asyncio.timeout(timeout)
         try:
             async with limit:
                 result = await faulted.go_wrong(send, timeout=timeout, on_progress=options.get("on_progress"))
+            borrowed.keep(result)
         except TimeoutError:
             if not limit.expired():
                 raise
             raise MCPError(REQUEST_TIMEOUT, f"Request {method!r} timed out") from None
+        finally:
+            borrowed.end()
         return {
             "resultType": "complete",
             **result,
@@ -184,3 +207,35 @@ class _Tap:
         self, name: str
     ) -> Any:  # other clients ask their dispatcher for more than the protocol has
         return getattr(self._inner, name)
+
+
+class _Borrowed:
+    """What a call that goes wrong takes from a tape, and gives back unless its caller gets it."""
+
+    def __init__(self, tape: Tape | None, method: str) -> None:
+        self._tape, self._method = tape, method
+        self._held: tuple[Mapping[str, Any], dict[str, Any]] | None = None
+        self._is_over = False
+
+    async def send(self, params: Mapping[str, Any], request: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+        self._give_back()  # what is delivered twice was recorded once
+        result = await request
+        self._held = (params, result)
+        if self._is_over:
+            self._give_back()
+        return result
+
+    def keep(self, result: Mapping[str, Any]) -> None:
+        """The caller gets this; if it is what the tape answered, that is used up."""
+        if self._held is not None and self._held[1] == result:
+            self._held = None
+
+    def end(self) -> None:
+        """What comes from here on comes too late for the caller."""
+        self._is_over = True
+        self._give_back()
+
+    def _give_back(self) -> None:
+        if self._tape is not None and self._held is not None:
+            self._tape.give_back(self._method, self._held[0])
+        self._held = None

@@ -103,9 +103,7 @@ class Player:
             DifferentArgumentsError: There is one of that tool, with other arguments.
             ExhaustedError: There was one, and it was used already.
         """
-        if self.redactor is not None:
-            body = self.redactor.message({"method": method, "params": params, "id": 0}, answers=None)
-            params = as_object(body["params"])
+        params = self._redacted(method, params)
         key = self._key(method, params)
         recorded = self.tape.keyed.get(key, ())
         turn = self._turns.get(key, 0)
@@ -119,6 +117,18 @@ class Player:
         self._played.add(recorded[turn].line)
         return recorded[turn]
 
+    def give_back(self, method: str, params: Mapping[str, Any]) -> None:
+        """Let the recording that answered a tool call last answer another: nobody got that answer."""
+        key = self.tape.matching.key(method, self._redacted(method, params))
+        turn = self._turns.get(key, 0)
+        if method == CALL and turn:
+            self._turns[key] = turn - 1
+            self._played.discard(self.tape.keyed[key][turn - 1].line)
+
+    def knows(self, method: str) -> bool:
+        """Whether anything of a method was recorded."""
+        return bool(self.tape.of_method(method))
+
     def forgive(self, message: str) -> bool:
         """Take back a miss, since somebody else answered; whether there was one."""
         kept = [miss for miss in self.misses if str(miss) != message]
@@ -130,6 +140,12 @@ class Player:
         """The recorded tool calls that nobody asked for."""
         calls = self.tape.of_method(CALL)
         return [_shown(each.method, each.params) for each in calls if each.line not in self._played]
+
+    def _redacted(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        if self.redactor is None:
+            return params
+        body = self.redactor.message({"method": method, "params": params, "id": 0}, answers=None)
+        return as_object(body["params"])
 
     def _key(self, method: str, params: Mapping[str, Any]) -> str:
         """Under which the recordings of a request are kept, which is the user's to say."""
