@@ -345,3 +345,27 @@ async def test_no_last_byte_is_handed_on_before_the_message_is_on_the_tape(tmp_p
         *[("server", call()[:5], 0), ("server", call()[5:], 1)],
         *[("client", b"", 1), ("client", result()[:5], 1), ("client", result()[5:], 2), ("client", b"", 2)],
     ]
+
+
+async def test_clients_behind_one_proxy_are_told_apart_by_their_connections(tmp_path: Path) -> None:
+    tape = tmp_path / "tape.jsonl"
+
+    def answer(method: str, target: str) -> Answer:
+        return Answer(200, JSON, (result(json.loads(script.requests[-1][3])["id"]),))
+
+    script = Script(answer)
+    headers = JSON | {"x-forwarded-for": "192.0.2.1"}
+    async with (
+        serving(script) as base,
+        recorded(f"{base}/mcp", tape) as address,
+        web_client() as one,
+        web_client() as other,
+    ):
+        for web, number in ((one, 1), (other, 1), (one, 2), (other, 2), (other, 3), (one, 3)):
+            await web.post(address, content=call(number), headers=headers)
+
+    asked = [frame for frame in frames(tape, "message") if frame["from"] == "client"]
+    assert [(frame["session"], frame["message"]["id"]) for frame in asked] == [
+        *[(1, 1), (2, 1), (1, 2), (2, 2), (2, 3), (1, 3)]
+    ]
+    assert {headers["x-forwarded-for"] for _, _, headers, _ in script.requests} == {"192.0.2.1"}
