@@ -103,6 +103,10 @@ class IncidentResponse(Scenario):
     async def workflow(self, hub: Hub) -> IncidentReport:
         return await Response(hub).run()
 
+    def admits(self, run: Run) -> bool:
+        """A restart that may not be repeated is left to people, who are alerted."""
+        return super().admits(run) or any("by hand" in alert.message for alert in self.people.alerts)
+
     def expect(self, run: Run) -> None:
         self._expect_production(run)
         self._expect_code_and_documents(run.result.root_cause)

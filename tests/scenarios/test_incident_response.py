@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import pytest
-from faulty_hub import Fault, under
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants import incident_response as mutants
+from planned import SINGLE_FAULTS, call_sites
 from tampering import Send, answer, omitting, tampered
 
 from pytest_mcpflow import CallResult, Hub, Way, Workflow
@@ -26,7 +25,7 @@ def reference() -> Judgement:
     return judge(IncidentResponse(), way=Way.DIRECT)
 
 
-def ran(workflow: Workflow) -> tuple[IncidentResponse, Judgement, list[IncidentReport]]:
+def ran(workflow: Workflow, plan: str = "") -> tuple[IncidentResponse, Judgement, list[IncidentReport]]:
     """The world afterwards, the judgement, and what the workflow returned (nothing where it raised)."""
     scenario, returned = IncidentResponse(), list[IncidentReport]()
 
@@ -34,34 +33,34 @@ def ran(workflow: Workflow) -> tuple[IncidentResponse, Judgement, list[IncidentR
         returned.append(await workflow(hub))
         return returned[0]
 
-    return scenario, judge(scenario, way=Way.DIRECT, workflow=watched), returned
+    return scenario, judge(scenario, way=Way.DIRECT, workflow=watched, plan=plan), returned
 
 
-def faulted(faults: Mapping[int | str, Fault]) -> tuple[IncidentResponse, Judgement, list[IncidentReport]]:
-    return ran(under(IncidentResponse().workflow, faults))
+def faulted(plan: str) -> tuple[IncidentResponse, Judgement, list[IncidentReport]]:
+    return ran(IncidentResponse().workflow, plan)
 
 
 def invariants_broken(judgement: Judgement) -> list[str]:
     return [str(broken) for broken in judgement.broken if broken.check not in ("expect", "workflow")]
 
 
-@pytest.mark.parametrize("fault", Fault)
-def test_any_call_may_fail_and_the_incident_ends_as_documented_but_for_a_restart(fault: Fault) -> None:
-    unlike, broken = set[str](), list[tuple[int, str]]()
-    for number, call in enumerate(reference().transcript):
-        _, judgement, _ = faulted({number: fault})
-        broken += [(number, rule) for rule in invariants_broken(judgement)]
-        unlike |= {call.site} if judgement.broken else set()
+@pytest.mark.parametrize("kind", SINGLE_FAULTS)
+def test_any_call_may_fail_and_the_incident_ends_as_documented_but_for_a_restart(kind: str) -> None:
+    unlike, no_good = set[str](), list[str]()
+    for site in call_sites(reference().transcript):
+        _, judgement, _ = faulted(f"{site}={kind}")
+        no_good += [] if judgement.verdict.is_good else [f"{site}={kind} {judgement.verdict}"]
+        unlike |= {site.partition("#")[0]} if judgement.broken else set()
 
-    assert broken == []
+    assert no_good == []
     # Whether a restart took place can be seen, so only one that did not is missing afterwards: it is not repeated.
-    assert unlike == ({RESTARTS} if fault in (Fault.REFUSE, Fault.LOSE_REQUEST) else set())
+    assert unlike == ({RESTARTS} if kind in ("refuse", "lose_request") else set())
 
 
-@pytest.mark.parametrize("fault", Fault)
-def test_a_tool_that_never_works_is_heard_of_and_breaks_no_rule(fault: Fault) -> None:
+@pytest.mark.parametrize("kind", SINGLE_FAULTS)
+def test_a_tool_that_never_works_is_heard_of_and_breaks_no_rule(kind: str) -> None:
     for site in sorted(reference().transcript.counts()):
-        scenario, judgement, [report] = faulted({site: fault})
+        scenario, judgement, [report] = faulted(f"{site}#*={kind}")
 
         assert invariants_broken(judgement) == [], site
         stayed_unlike = any(broken.check == "expect" for broken in judgement.broken)
@@ -69,16 +68,26 @@ def test_a_tool_that_never_works_is_heard_of_and_breaks_no_rule(fault: Fault) ->
         assert not stayed_unlike or told_more or not report.closed, site
 
 
+FAULTS = st.deferred(
+    lambda: st.builds(
+        "{}#{}={}".format,
+        st.sampled_from(sorted(reference().transcript.counts())),
+        st.integers(1, 4),
+        st.sampled_from(SINGLE_FAULTS),
+    )
+)
+
+
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.dictionaries(st.integers(0, 60), st.sampled_from(Fault), min_size=2, max_size=3))
-def test_no_few_faults_together_break_a_rule(faults: dict[int | str, Fault]) -> None:
-    _, judgement, _ = faulted(faults)
+@given(st.lists(FAULTS, min_size=2, max_size=3))
+def test_no_few_faults_together_break_a_rule(faults: list[str]) -> None:
+    _, judgement, _ = faulted(", ".join(faults))
 
     assert invariants_broken(judgement) == []
 
 
 def test_a_restart_whose_answer_is_lost_is_found_to_have_happened() -> None:
-    scenario, judgement, [report] = faulted({RESTARTS: Fault.LOSE_REPLY})
+    scenario, judgement, [report] = faulted(f"{RESTARTS}=lose_reply")
 
     assert judgement.broken == ()
     assert report.restarted == ("admin", "api")
@@ -90,7 +99,7 @@ def test_a_restart_whose_answer_is_lost_is_found_to_have_happened() -> None:
 
 
 def test_a_restart_that_never_arrives_is_left_to_people() -> None:
-    scenario, _, [report] = faulted({RESTARTS: Fault.LOSE_REQUEST})
+    scenario, _, [report] = faulted(f"{RESTARTS}=lose_request")
 
     assert report.restarted == ()
     assert [service.restarts for service in scenario.production.hosts["prod-1"].services.values()] == [
@@ -103,7 +112,7 @@ def test_a_restart_that_never_arrives_is_left_to_people() -> None:
 
 @pytest.mark.parametrize("missing", ["check_health", "list_connections"])
 def test_what_cannot_be_measured_is_a_p1(missing: str) -> None:
-    scenario, _, [report] = faulted({f"droplet-executor.{missing}": Fault.LOSE_REPLY})
+    scenario, _, [report] = faulted(f"droplet-executor.{missing}=lose_reply")
 
     assert report.severity == "P1"
     assert not report.closed
@@ -111,7 +120,7 @@ def test_what_cannot_be_measured_is_a_p1(missing: str) -> None:
 
 
 def test_alerts_that_do_not_get_through_stop_no_repair_but_the_closing() -> None:
-    scenario, _, [report] = faulted({"send_alert": Fault.REFUSE})
+    scenario, _, [report] = faulted("send_alert=refuse")
 
     assert scenario.production.hosts["prod-1"].services["api"].version == "2.4.1"
     assert not report.closed
