@@ -70,7 +70,8 @@ class MultiEnvironmentTesting(CrossServer):
         at_a_time = [sum(each.at <= other.at < (each.until or 0) for each in load) for other in load]
         assert max(at_a_time) == CONCURRENT == 10
         shares = Counter(ENVIRONMENTS[each.server] for each in load)
-        assert all(abs(count - 100 / 3) <= 2 for count in shares.values())
+        passed_on = len(run.transcript.in_context("load")) - len(load)
+        assert all(abs(count - 100 / 3) <= 1 + passed_on for count in shares.values())
         assert {name: found.answered for name, found in report.environments.items()} == shares
         assert (report.load.p50, report.load.p95) == (0.25, 0.5)
         assert report.failover == DRILLS
