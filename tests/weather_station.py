@@ -22,11 +22,12 @@ from mcp.types import CreateMessageResult, ElicitResult, SamplingMessage, TextCo
 from pydantic import BaseModel
 
 from pytest_mcpflow import Era
+from pytest_mcpflow.cassette.drift import Change
 from pytest_mcpflow.cassette.tap import recorded
 from pytest_mcpflow.cassette.writer import CassetteWriter
 from pytest_mcpflow.serve.memory import memory_transport
 
-__all__ = ["READS", "record", "serving", "station", "visit"]
+__all__ = ["READS", "found", "record", "serving", "station", "visit"]
 
 READS = ToolAnnotations(read_only_hint=True)
 ADDS = ToolAnnotations(read_only_hint=False, destructive_hint=False)
@@ -154,6 +155,11 @@ CHANGES = frozenset(
     }
     | {"silent", "structured", "text", "version"}
 )
+
+
+def found(changes: tuple[Change, ...]) -> list[tuple[str, str]]:
+    """What changed, and where."""
+    return [(each.subject, each.pointer) for each in changes]
 
 
 def serving(*changes: str) -> list[str]:

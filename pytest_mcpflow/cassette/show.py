@@ -106,9 +106,10 @@ def _session(session: Session, *, full: bool) -> Iterator[str]:
 def _brief(operation: Operation, width: int) -> Iterator[str]:
     head = f"  {operation.line:>{width}}  "
     tail = _way(operation)
-    room = COLUMNS - len(head) - columns(tail)
-    call = fitted(shown(operation), room // 2)
-    yield f"{head}{call} -> {fitted(_outcome(operation), room - columns(call) - 4)}{tail}"
+    room = COLUMNS - len(head) - len(" -> ") - columns(tail)
+    outcome = fitted(_outcome(operation), room)
+    call = fitted(shown(operation), max(room // 2, room - columns(outcome)))
+    yield f"{head}{call} -> {fitted(outcome, room - columns(call))}{tail}"
 
 
 def _way(operation: Operation) -> str:
