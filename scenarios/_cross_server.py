@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, cast
 
-from pytest_mcpflow import Hub, Run, Scenario, invariant
+from pytest_mcpflow import Answered, Hub, Interaction, Run, Scenario, invariant
 from pytest_mcpflow.fakes.communication_hub import CommunicationHub
 
-__all__ = ["CrossServer", "context_of"]
+__all__ = ["CrossServer", "context_of", "said"]
 
 
 @contextmanager
@@ -20,6 +21,12 @@ def context_of(hub: Hub, name: str) -> Generator[str]:
         yield context.id
     finally:
         del hub.contexts[context.id]
+
+
+def said(call: Interaction) -> Mapping[str, Any]:
+    """What a call was answered, or nothing where there is no answer that reads as a mapping."""
+    value = call.outcome.value if isinstance(call.outcome, Answered) else None
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 @dataclass

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pytest_mcpflow import Hub, Interaction, Run, Transcript, invariant
 from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Outage, Revision
 from pytest_mcpflow.scenarios._circuit_breaker_workflow import LOOKS, Board, watch
-from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
 
 __all__ = ["Board", "CircuitBreaker"]
 
@@ -136,13 +136,14 @@ class _Seen:
     def end(self, call: Interaction, at: float) -> None:
         if self.tripped_at is not None and call.at < self.tripped_at:
             return  # it was on its way already
-        self.recent.append(not call.ok)
-        self.in_a_row = 0 if call.ok else self.in_a_row + 1
-        if call.ok and self.is_tripped:
+        is_well = said(call).get("success") is True
+        self.recent.append(not is_well)
+        self.in_a_row = 0 if is_well else self.in_a_row + 1
+        if is_well and self.is_tripped:
             self.tripped_at, self.rests_until = None, 0.0
             self.recent.clear()
         half = len(self.recent) >= 5 and sum(self.recent) >= len(self.recent) / 2
-        if not call.ok and (self.is_tripped or self.in_a_row >= 3 or half):
+        if not is_well and (self.is_tripped or self.in_a_row >= 3 or half):
             self.tripped_at, self.rests_until = at, at + REST_SECONDS
 
 

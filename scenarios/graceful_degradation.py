@@ -9,7 +9,7 @@ from pytest_mcpflow import Answered, Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.security_scanner import Finding, SecurityScanner, Vulnerability
 from pytest_mcpflow.scenarios._careful import Desk
-from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
 from pytest_mcpflow.scenarios._degradation import BANDIT, NPM, SEMGREP, Review, review
 
 __all__ = ["GracefulDegradation", "Review"]
@@ -126,9 +126,9 @@ def _fallbacks(run: Run, tool: str) -> list[Interaction]:
 
 
 def _succeeded(call: Interaction) -> bool:
-    if not isinstance(call.outcome, Answered):
-        return False
-    return call.outcome.value["exit_code"] in (0, 1) and call.outcome.value["stdout"].startswith("{")
+    answer = said(call)
+    is_whole = {"success", "exit_code", "stdout", "stderr"} <= answer.keys()
+    return is_whole and answer["exit_code"] in (0, 1) and str(answer["stdout"]).startswith("{")
 
 
 def _lost(run: Run) -> dict[str, tuple[str, str]]:
@@ -142,7 +142,7 @@ def _lost(run: Run) -> dict[str, tuple[str, str]]:
 
 
 def _error(call: Interaction) -> str:
-    """The words of a failure, which every error message about it has."""
+    """The words of a failure, which every error message about it has; none where the answer was malformed."""
     if isinstance(call.outcome, Answered):
-        return str(call.outcome.value["stderr"])
+        return str(said(call).get("stderr", ""))
     return str(getattr(call.outcome, "message", ""))

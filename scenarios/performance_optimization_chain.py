@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Interaction, Run, invariant
+from pytest_mcpflow import Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.scenarios._careful import Desk
-from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
 from pytest_mcpflow.scenarios._optimization_workflow import (
     ANALYSE,
     APPLIED,
@@ -97,8 +97,7 @@ class PerformanceOptimizationChain(CrossServer):
                 analysis = call
             elif call.arguments["command"] == FIX:
                 assert analysis is not None
-                assert isinstance(analysis.outcome, Answered)
-                assert leaks_in(analysis.outcome.value)
+                assert leaks_in(said(analysis))
 
     @invariant
     def the_fix_runs_once(self, run: Run) -> None:
@@ -116,11 +115,7 @@ class PerformanceOptimizationChain(CrossServer):
     @invariant
     def a_leak_is_heard_of(self, run: Run) -> None:
         """When an analysis named leaks, an alert has told people, unless alerts do not get through."""
-        answers = [
-            each.outcome.value
-            for each in run.calls("execute_command")
-            if each.arguments["command"] == ANALYSE and isinstance(each.outcome, Answered)
-        ]
-        if any('"memory_leaks_detected": true' in each["stdout"] for each in answers):
+        analyses = [each for each in run.calls("execute_command") if each.arguments["command"] == ANALYSE]
+        if any('"memory_leaks_detected": true' in str(said(each).get("stdout")) for each in analyses):
             tried = run.calls("send_alert")
             assert self.people.alerts or (tried and not tried[-1].ok)
