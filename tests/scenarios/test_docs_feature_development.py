@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from faulty_hub import Fault
 from hidden_faults import dead_tools_hidden, faults_hidden
 from single_faults import Faulted, each_call_failing, faulted
 
-from pytest_mcpflow.scenarios.docs_feature_development import PLAN, DocsFeatureDevelopment
+from pytest_mcpflow import CallResult, Hub, run
+from pytest_mcpflow.scenarios._docs_feature_workflow import PLAN
+from pytest_mcpflow.scenarios._documentation import documentation_server
+from pytest_mcpflow.scenarios.docs_feature_development import DocsFeatureDevelopment
 
 
 def planned(change: Callable[[DocsFeatureDevelopment], None]) -> Faulted[DocsFeatureDevelopment]:
@@ -96,3 +101,32 @@ def test_a_plan_from_an_old_copy_says_so() -> None:
     assert run.result.cautions == (copied,)
     assert copied in run.scenario.desktop.files[PLAN].splitlines()
     assert [broken.check for broken in run.judgement.broken] == ["expect"]
+
+
+def test_research_in_the_style_of_the_document_runs_on_the_same_server() -> None:
+    async def research() -> dict[str, CallResult]:
+        async with Hub() as hub:
+            hub.serve(documentation_server())
+
+            async def execute_tool(name: str, arguments: dict[str, Any]) -> CallResult:
+                return await hub.call_tool(f"context7.{name}", arguments)
+
+            libraries = await execute_tool(
+                "context7_search_libraries", {"query": "fastapi authentication", "limit": 10}
+            )
+            documentation, examples = await asyncio.gather(
+                execute_tool("context7_get_documentation", {"library": "fastapi", "version": "latest"}),
+                execute_tool(
+                    "context7_get_examples", {"library": "fastapi", "topic": "middleware", "limit": 5}
+                ),
+            )
+            return {"libraries": libraries, "documentation": documentation, "examples": examples}
+
+    found = run(research())
+
+    assert found["libraries"]["total"] == 3
+    assert found["documentation"].get("version") == "0.115"
+    assert [each["title"] for each in found["examples"]["examples"]] == [
+        "Process time header",
+        "Trusted hosts",
+    ]
