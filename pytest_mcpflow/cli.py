@@ -15,7 +15,7 @@ COMMANDS = {
     "merge": ("put several cassettes into one", "pytest_mcpflow.cassette.merge"),
     "record": ("run an MCP server behind a recorder", "pytest_mcpflow.cassette.record"),
     "scenarios": ("list the scenarios that pytest --mcp-scenario can select", "pytest_mcpflow.scenario_list"),
-    "serve": ("answer from a cassette, as a server for any client", "pytest_mcpflow.cassette.serve"),
+    "serve": ("serve a cassette or a fake to any client", "pytest_mcpflow.serving"),
     "show": ("show what is on a cassette", "pytest_mcpflow.cassette.show"),
     "trim": ("write a cassette with less on it", "pytest_mcpflow.cassette.trim"),
     "verify": ("compare a cassette with a live server", "pytest_mcpflow.cassette.verify"),

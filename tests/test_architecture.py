@@ -40,7 +40,7 @@ LAYERS = (
             "running",
             "schema",
         ),
-        *("serve", "stable_text", "state"),
+        *("serve", "shelf", "stable_text", "state"),
     ),
     ("effects", "members", "server", "snapshot", "vacuity"),
     ("faults", "wire"),
@@ -56,7 +56,7 @@ LAYERS = (
     ("plans",),
     ("async_tests",),
     ("scenario_items",),
-    ("fixtures", "scenario_list"),
+    ("fixtures", "scenario_list", "serving"),
     ("cli", "plugin"),
     ("__main__",),
 )

@@ -1,0 +1,66 @@
+"""`mcpflow serve`: a fake or a cassette for clients that know nothing of pytest."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from tapes import called, opened, write
+
+SERVE = [sys.executable, "-m", "pytest_mcpflow", "serve"]
+
+
+async def tools(client: Client) -> set[str]:
+    async with client:
+        return {tool.name for tool in (await client.list_tools()).tools}
+
+
+def test_a_fake_speaks_stdio() -> None:
+    command = StdioServerParameters(command=SERVE[0], args=[*SERVE[1:], "utility"])
+
+    assert asyncio.run(tools(Client(stdio_client(command)))) == {"echo", "get_weather"}
+
+
+def test_a_fake_speaks_http_and_ends_on_ctrl_c() -> None:
+    server = subprocess.Popen([*SERVE, "utility", "--http", "0"], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    with server:
+        url = server.stdout.readline().strip()
+        assert asyncio.run(tools(Client(url))) == {"echo", "get_weather"}
+        server.send_signal(signal.SIGINT)
+
+    assert server.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("kubernetis", "unknown fake 'kubernetis'; nearest: kubernetes"),
+        ("nothing.jsonl", "cassette nothing.jsonl cannot be read: No such file or directory"),
+        ("empty.jsonl", "cassette empty.jsonl is empty; record it again"),
+    ],
+)
+def test_what_cannot_be_served_is_said(tmp_path: Path, what: str, said: str) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    done = subprocess.run([*SERVE, what], capture_output=True, text=True, cwd=tmp_path)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(("options", "code"), [([], 1), (["--allow-unused"], 0)])
+def test_a_cassette_that_was_not_asked_for_all_it_has_is_told(
+    tmp_path: Path, options: list[str], code: int
+) -> None:
+    path = write(tmp_path / "t.jsonl", [*opened(), *called(1, "get", {}, "x")])
+    done = subprocess.run([*SERVE, path, *options], input=b"not json\n", capture_output=True)
+
+    assert done.returncode == code
+    assert b'"code":-32700' in done.stdout
+    assert (b"get() was recorded and never called" in done.stderr) == bool(code)
