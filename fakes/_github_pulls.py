@@ -165,11 +165,10 @@ class PullTools(Account):
         if reason := self._blocked(owner, repo, pull):
             raise FakeError(reason)
         found = self.repository_of(owner, repo)
-        merged = self.commit_to(
-            found.branches[pull.base],
-            {**found.branches[pull.head].files},
-            f"Merge #{pull.number}: {pull.title}",
-        )
+        head, base = found.branches[pull.head], found.branches[pull.base]
+        there = {commit.sha for commit in base.commits}
+        base.commits += [commit for commit in head.commits if commit.sha not in there]
+        merged = self.commit_to(base, {**head.files}, f"Merge #{pull.number}: {pull.title}")
         pull.state, pull.merged, pull.merge_sha = "closed", True, merged.sha
         return Merge(True, merged.sha, "Pull Request successfully merged")
 

@@ -137,12 +137,25 @@ class GitHub(PullTools, ActionsTools):
         """List issues, oldest first."""
         return [each for each in self.repository_of(owner, repo).issues if state in ("all", each.state)]
 
+    @tool(idempotent=True)
+    def update_issue(
+        self, owner: str, repo: str, issue_number: int, state: Literal["open", "closed"]
+    ) -> Issue:
+        """Close an issue, or open it again."""
+        issue = self._issue(owner, repo, issue_number)
+        issue.state = state
+        return issue
+
     @tool(idempotent=False)
     def add_issue_comment(self, owner: str, repo: str, issue_number: int, body: str) -> Issue:
         """Comment on an issue."""
+        issue = self._issue(owner, repo, issue_number)
+        issue.comments.append(body)
+        return issue
+
+    def _issue(self, owner: str, repo: str, number: int) -> Issue:
         for issue in self.repository_of(owner, repo).issues:
-            if issue.number == issue_number:
-                issue.comments.append(body)
+            if issue.number == number:
                 return issue
         raise FakeError("Not Found")
 

@@ -12,8 +12,11 @@ from pytest_mcpflow.scenarios._careful import Careful, Desk
 
 __all__ = ["Delivery", "StoppedError", "coverage"]
 
-DECISION_SECONDS = 86_400.0
-"""How long a person may take to decide."""
+DECISION_SECONDS = 14_400.0
+"""How long a person may take to decide, before the same question is put again."""
+
+STRAY_SECONDS = 30.0
+"""How long a request that seems lost may still be on its way."""
 
 
 class StoppedError(RuntimeError):
@@ -38,6 +41,24 @@ class Delivery(Desk):
         super().__init__(hub)
         owner, _, repo = repository.partition("/")
         self.repository = {"owner": owner, "repo": repo}
+
+    async def once(
+        self, tool: str, arguments: Mapping[str, Any], *, done: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """Do something once. Before a second attempt, a request that is only late gets the time to arrive."""
+        patient = Careful(self._hub, pauses=(STRAY_SECONDS,) * 3)
+        await patient.once(tool, arguments, done=done)
+
+    async def take_back(self, undo: Callable[[], Awaitable[object]], by_hand: str) -> None:
+        """Undo something, however long the server is away; after ten minutes ask people to do it by hand."""
+        for _ in range(10):
+            try:
+                await undo()
+            except Exception:
+                await asyncio.sleep(60)
+            else:
+                return
+        await self.alert(by_hand)
 
     async def loudly(self, task: str, steps: Awaitable[object]) -> str | None:
         """Take steps; if they fail, or what was to be told reached nobody, alert and return why."""
@@ -134,7 +155,7 @@ class Delivery(Desk):
         await self.once("github.create_branch", {**self.repository, "branch": branch}, done=is_there)
 
     async def open_issue(self, title: str, body: str, *labels: str) -> int:
-        """Open the one issue of a title; its number."""
+        """Open the one issue of a title; its number. What the network made of it a second time is closed."""
 
         async def found() -> list[int]:
             issues = (await self.github("list_issues"))["result"]
@@ -146,7 +167,10 @@ class Delivery(Desk):
         if not await is_open():
             issue = {**self.repository, "title": title, "body": body, "labels": list(labels)}
             await self.once("github.create_issue", issue, done=is_open)
-        return (await found())[0]
+        first, *again = await found()
+        for number in again:
+            await self.github("update_issue", issue_number=number, state="closed")
+        return first
 
     async def checks_pass(self, number: int) -> None:
         """Wait until all checks of a pull request passed."""

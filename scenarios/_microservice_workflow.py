@@ -96,6 +96,8 @@ class Creation:
         async def is_active() -> bool:
             return all(each["status"] == "active" for each in await self._droplets())
 
+        for extra in (await self._droplets())[1:]:  # the network may have asked twice
+            await self._destroy(extra["droplet_id"])
         await self._crew.until(is_active, f"{HOST} has booted")
         await self._crew.repeat("droplet-executor.set_firewall", {"host": HOST, "inbound_ports": PORTS})
         return (await self._droplets())[0]

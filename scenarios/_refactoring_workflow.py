@@ -153,15 +153,20 @@ class Refactoring:
     async def _apply(self, finding: Finding, rule: _Rule) -> None:
         """Change one thing and commit it if the tests pass; else everything is as it was before."""
         before = await self._crew.read(finding.file)
+
+        async def put_back() -> None:
+            await self._crew.write(finding.file, before)
+
+        by_hand = f"put {finding.file} back by hand: nobody knows whether its change passes the tests"
         try:
             await self._crew.write(finding.file, rule.repair(before))
             if passed := (await self._crew.run(TESTS))["success"]:
                 await self._crew.commit(f"{finding.change} ({finding.file})", finding.file)
         except Exception:
-            await self._crew.write(finding.file, before)
+            await self._crew.take_back(put_back, by_hand)
             raise
         if passed:
             self._report = replace(self._report, applied=(*self._report.applied, finding))
         else:
-            await self._crew.write(finding.file, before)
+            await self._crew.take_back(put_back, by_hand)
             self._report = replace(self._report, reverted=(*self._report.reverted, finding))

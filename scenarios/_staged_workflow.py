@@ -64,6 +64,8 @@ class StagedRollout:
             raise
         self._report = replace(self._report, version=NEW)
         await self._tick("live and healthy")
+        if "[ ]" in await self._crew.read(CHECKLIST):
+            raise StoppedError("the checklist lost a tick: somebody wrote it over")
         await self._crew.broadcast("production", SERVICE, "completed", version=NEW)
 
     async def _stage(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -21,7 +20,7 @@ __all__ = [
     "checkout",
     "connect_remote",
     "hosting",
-    "outcomes",
+    "ran_in_order",
     "receive",
     "succeeded",
     "tests_passed_before",
@@ -63,10 +62,10 @@ def receive(hub: Hub, desktop: DesktopCommander, hosted: HostedRepository) -> No
         hosted.branches[branch] = Branch(history, dict(local.commits[head].files))
 
 
-def outcomes(desktop: DesktopCommander, prefix: str) -> list[tuple[str, int]]:
-    """Commands that begin so, and how they ended; one that was repeated with the same end counts once."""
-    ran = [(each.command, each.exit_code) for each in desktop.history if each.command.startswith(prefix)]
-    return [key for key, _ in itertools.groupby(ran)]
+def ran_in_order(desktop: DesktopCommander, *expected: tuple[str, int]) -> bool:
+    """Whether these commands were run in this order and ended so; others may have been run in between."""
+    history = iter([(ran.command, ran.exit_code) for ran in desktop.history])
+    return all(each in history for each in expected)
 
 
 def tests_passed_before(run: Run, tests: str, *then: str) -> bool:

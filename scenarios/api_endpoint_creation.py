@@ -38,7 +38,7 @@ from pytest_mcpflow.scenarios._worlds import (
     checkout,
     connect_remote,
     hosting,
-    outcomes,
+    ran_in_order,
     succeeded,
     tests_passed_before,
 )
@@ -145,7 +145,7 @@ class ApiEndpointCreation(Guarded, Scenario):
         assert [(item["name"], item["request"]["url"]) for item in items[1:]] == [
             (TITLE, "{{host}}/api/users/export")
         ]
-        assert outcomes(self.desktop, "npm") == [(MIGRATE, 0), (TESTS, 0)]
+        assert ran_in_order(self.desktop, (MIGRATE, 0), (TESTS, 0))
         assert [(each.host, each.version) for each in self.droplets.deployments] == [(STAGING, VERSION)]
         assert {ran.command for ran in self.droplets.hosts[STAGING].command_log} == {SMOKE_TESTS}
         [pull] = self.hosting.repositories[REPOSITORY].pull_requests

@@ -16,7 +16,14 @@ from pytest_mcpflow.scenarios._refactoring_workflow import (
     Refactoring,
     RefactoringReport,
 )
-from pytest_mcpflow.scenarios._worlds import Guarded, checkout, connect_remote, hosting, outcomes, succeeded
+from pytest_mcpflow.scenarios._worlds import (
+    Guarded,
+    checkout,
+    connect_remote,
+    hosting,
+    ran_in_order,
+    succeeded,
+)
 
 __all__ = ["CodeReviewRefactor", "Finding", "RefactoringReport"]
 
@@ -81,7 +88,7 @@ class CodeReviewRefactor(Guarded, Scenario):
         ]
         assert (report.success, report.applied, report.reverted) == (True, report.findings, ())
         hosted = self.hosting.repositories["shop/api"]
-        [plan] = hosted.issues
+        [plan] = [issue for issue in hosted.issues if issue.state == "open"]
         assert (plan.number, plan.title, plan.labels) == (report.plan, PLAN, ["refactoring"])
         assert all(str(finding) in plan.body for finding in report.findings)
         assert [(each.question, each.approved) for each in self.people.approvals] == [(QUESTION, True)]
@@ -99,8 +106,7 @@ class CodeReviewRefactor(Guarded, Scenario):
         assert "await this.items.attachTo(orders);" in branch.files[ORDERS]
         assert branch.files[HEALTH] == _MAIN[HEALTH]
         assert hosted.branches["main"].files == _MAIN
-        assert outcomes(self.desktop, "npm") == [(TESTS, 0)]
-        assert len([ran for ran in self.desktop.history if ran.command == TESTS]) >= 4
+        assert ran_in_order(self.desktop, *[(TESTS, 0)] * 4)
         assert [sent.message for sent in self.people.notifications] == [f"{BRANCH}: 3 of 3 findings applied"]
         assert run.transcript.before("create_branch", "request_approval")
         assert run.transcript.before("create_issue", "request_approval")
@@ -125,8 +131,9 @@ class CodeReviewRefactor(Guarded, Scenario):
 
     @invariant
     def what_fails_is_reverted(self, run: Run) -> None:
-        """No change stays on the desktop with which the tests do not pass."""
-        assert self._sources(self.desktop.files) in self.passing
+        """No change stays on the desktop that did not pass the tests, unless an alert asks to put it back."""
+        told = any("back by hand" in alert.message for alert in self.people.alerts)
+        assert self._sources(self.desktop.files) in self.passing or told
 
     @invariant
     def nothing_is_changed_unasked(self, run: Run) -> None:
@@ -139,7 +146,7 @@ class CodeReviewRefactor(Guarded, Scenario):
         """Success is only told when there is a plan, and a commit on GitHub for each finding that it names."""
         if succeeded(run.result):
             hosted = self.hosting.repositories["shop/api"]
-            planned = sum(issue.body.count("- [ ]") for issue in hosted.issues)
+            planned = sum(each.body.count("- [ ]") for each in hosted.issues if each.state == "open")
             assert planned
             assert len(hosted.branches[BRANCH].commits) == 1 + planned
 

@@ -29,7 +29,7 @@ from pytest_mcpflow.scenarios._worlds import (
     checkout,
     connect_remote,
     hosting,
-    outcomes,
+    ran_in_order,
     succeeded,
     tests_passed_before,
 )
@@ -107,7 +107,7 @@ class EmergencyHotfix(Guarded, Scenario):
         assert (deployment.host, deployment.service, deployment.version) == (HOST, SERVICE, FIXED)
         assert deployment.approval is not None
         assert deployment.approval.reason == "customers cannot pay"
-        assert outcomes(self.desktop, "npm") == [("npm test -- webhook", 1), ("npm test", 0)]
+        assert ran_in_order(self.desktop, ("npm test -- webhook", 1), ("npm test", 0))
         repo = self.hosting.repositories[REPOSITORY]
         assert f'required("{VARIABLE}")' in repo.branches[BRANCH].files[CODE]
         assert repo.branches[BRANCH].files[TEST] == REGRESSION_TEST

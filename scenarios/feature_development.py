@@ -25,7 +25,7 @@ from pytest_mcpflow.scenarios._worlds import (
     checkout,
     connect_remote,
     hosting,
-    outcomes,
+    ran_in_order,
     succeeded,
     tests_passed_before,
 )
@@ -95,11 +95,12 @@ class FeatureDevelopment(Guarded, Scenario):
         ]
         assert "sign(" in files[JWT]
         assert "validate(" in files[JWT]
-        assert outcomes(self.desktop, "npm test") == [
+        assert ran_in_order(
+            self.desktop,
             ("npm test auth.service.spec.ts", 1),
             ("npm test auth.service.spec.ts", 0),
             ("npm test -- --coverage", 0),
-        ]
+        )
         [pull] = hosted.pull_requests
         assert (pull.head, pull.base, pull.state, pull.reviewers) == (BRANCH, "main", "open", [*REVIEWERS])
         assert "JSON web token" in pull.body

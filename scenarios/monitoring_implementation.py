@@ -33,7 +33,7 @@ from pytest_mcpflow.scenarios._worlds import (
     checkout,
     connect_remote,
     hosting,
-    outcomes,
+    ran_in_order,
     succeeded,
     tests_passed_before,
 )
@@ -131,7 +131,7 @@ class MonitoringImplementation(Guarded, Scenario):
         # The watcher is installed while the service is deployed.
         [*_, deployed] = run.calls("deploy")
         assert run.calls("run_command")[0].at <= deployed.at < run.calls("restart_service")[0].at
-        assert outcomes(self.desktop, "npm") == [("npm test", 0)]
+        assert ran_in_order(self.desktop, ("npm test", 0))
         [pull] = self.hosting.repositories[REPOSITORY].pull_requests
         assert (pull.head, pull.merged) == (BRANCH, True)
         assert "Tests: 44 passed" in pull.body

@@ -39,7 +39,7 @@ from pytest_mcpflow.scenarios._worlds import (
     checkout,
     connect_remote,
     hosting,
-    outcomes,
+    ran_in_order,
     succeeded,
     tests_passed_before,
 )
@@ -140,14 +140,15 @@ class ProductionDebugging(Guarded, Scenario):
             (STAGING, FIXED),
             (PRODUCTION, FIXED),
         ]
-        assert [ran for ran in outcomes(self.desktop, "") if not ran[0].startswith("git")] == [
+        assert ran_in_order(
+            self.desktop,
             (SET_UP, 0),
             (EXPLAIN, 0),
             ("npm test -- orders.performance", 1),
             (MIGRATE, 0),
             (EXPLAIN, 0),
             ("npm test", 0),
-        ]
+        )
         hosted = self.hosting.repositories[REPOSITORY]
         [pull] = hosted.pull_requests
         assert (pull.head, pull.base, pull.merged) == (BRANCH, "main", True)

@@ -19,7 +19,7 @@ from pytest_mcpflow.scenarios._staged_workflow import (
     StagedReport,
     StagedRollout,
 )
-from pytest_mcpflow.scenarios._worlds import Heard, checkout, outcomes, succeeded
+from pytest_mcpflow.scenarios._worlds import Heard, checkout, ran_in_order, succeeded
 
 __all__ = ["StagedDeployment", "StagedReport"]
 
@@ -79,7 +79,8 @@ class StagedDeployment(Heard, Scenario):
 
     def expect(self, run: Run) -> None:
         assert "dist/app.js" in self.desktop.files
-        assert {*outcomes(self.desktop, "npm")} == {("npm run build", 0), ("npm test", 0)}
+        assert ran_in_order(self.desktop, ("npm run build", 0))
+        assert ran_in_order(self.desktop, ("npm test", 0))
         staged, *installed_and_live = [(each.kind, each.host) for each in self.droplets.deployments]
         assert staged == ("rolling", STAGING)
         assert sorted(installed_and_live[:2]) == [("blue-green", host) for host in PRODUCTION]

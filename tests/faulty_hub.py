@@ -61,6 +61,10 @@ class _FaultyHub(Hub):
         # What goes wrong belongs into the transcript, too, as the workflow sees it.
         self._journal = world._journal  # pyright: ignore[reportPrivateUsage]
 
+    @property
+    def servers(self) -> tuple[str, ...]:
+        return self._world.servers
+
     def call_tool(
         self,
         name: str,

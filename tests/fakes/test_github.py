@@ -103,10 +103,12 @@ def test_repositories_are_created_and_protected() -> None:
 def test_issues_are_listed_by_state() -> None:
     fake = hosted()
     fake.create_issue(*REPO, "Open")
-    fake.create_issue(*REPO, "Done").state = "closed"
+    done = fake.create_issue(*REPO, "Done")
+    fake.update_issue(*REPO, done.number, "closed")
 
     assert [issue.title for issue in fake.list_issues(*REPO)] == ["Open"]
     assert [issue.title for issue in fake.list_issues(*REPO, "all")] == ["Open", "Done"]
+    refused(fake, "Not Found", lambda: fake.update_issue(*REPO, 99, "closed"))
 
 
 def test_a_review_has_comments_on_lines_that_there_are() -> None:
@@ -139,3 +141,15 @@ def test_the_repositories_of_an_owner_are_listed() -> None:
     fake.create_repository("other", "api")
 
     assert fake.list_repositories("shop") == ["api", "web"]
+
+
+def test_a_merge_brings_the_history_with_it_so_that_there_is_nothing_left_to_propose() -> None:
+    fake = hosted()
+    fake.create_pull_request(*REPO, "Fix", "fix", "main")
+
+    fake.merge_pull_request(*REPO, 1)
+
+    messages = [commit.message for commit in fake.list_commits(*REPO)]
+    assert messages == ["Merge #1: Fix", "Add a", "Initial commit"]
+    words = "No commits between main and fix"
+    refused(fake, words, lambda: fake.create_pull_request(*REPO, "Again", "fix", "main"))
