@@ -111,7 +111,9 @@ class Outage:
 class Kubernetes(Fake):
     """A cluster, and the manifests that its users can apply by path."""
 
-    service_error = "Error from server (InternalError): an error on the server prevented the request from succeeding"
+    service_error = (
+        "Error from server (InternalError): an error on the server prevented the request from succeeding"
+    )
     manifests: dict[str, Manifest] = field(default_factory=dict[str, Manifest])
     """By file, `k8s/production/app.yaml`."""
     deployments: dict[str, Deployment] = field(default_factory=dict[str, Deployment])
@@ -184,13 +186,14 @@ class Kubernetes(Fake):
         Undoing twice ends where it began, as in Kubernetes; with a number, the second time changes nothing.
         """
         deployment = self._deployment(name, namespace)
-        if len(deployment.revisions) < 2:
-            raise FakeError(f"error: no rollout history found for deployment {name!r}")
-        before = deployment.revisions[-2]
-        if to_revision is not None:
-            known = {revision.number: revision for revision in deployment.revisions}
-            if to_revision not in known:
-                raise FakeError(f"error: unable to find specified revision {to_revision} in history")
+        known = {revision.number: revision for revision in deployment.revisions}
+        if to_revision is None:
+            if len(known) < 2:
+                raise FakeError(f"error: no rollout history found for deployment {name!r}")
+            before = deployment.revisions[-2]
+        elif to_revision not in known:
+            raise FakeError(f"error: unable to find specified revision {to_revision} in history")
+        else:
             before, now = known[to_revision], deployment.revisions[-1]
             if (before.image, before.env) == (now.image, now.env):
                 same = f"skipped rollback (current template already matches revision {to_revision})"

@@ -36,29 +36,30 @@ async def deploy(calls: Careful, name: str, namespace: str, manifest_path: str, 
 
 
 async def roll_back(calls: Careful, name: str, namespace: str, *, to_revision: int) -> bool:
-    """Go back to a revision unless a deployment is well. By its number: undoing twice would undo the undoing.
+    """Go back to a revision from the one after it, also where that came up too late to be believed in.
+
+    By its number, since undoing twice would undo the undoing.
 
     Returns:
-        Whether it was undone.
+        Whether there was something to undo.
 
     Raises:
         RuntimeError: It was undone, and does not start again.
         ToolError: The cluster does not say how the deployment is, or does not undo.
     """
 
-    async def is_well() -> bool:
+    async def is_back() -> bool:
         try:
-            await ready_revision(calls, name, namespace)
+            return await ready_revision(calls, name, namespace) != to_revision + 1
         except ToolError as error:
             if "timed out waiting" not in str(error):
                 raise
             return False
-        return True
 
-    if await is_well():
+    if await is_back():
         return False
     undo = {"name": name, "namespace": namespace, "to_revision": to_revision}
-    await calls.once("kubernetes.kubectl_rollout_undo", undo, done=is_well)
-    if not await is_well():
+    await calls.once("kubernetes.kubectl_rollout_undo", undo, done=is_back)
+    if not await is_back():
         raise RuntimeError(f"{name} in {namespace} does not start after it was rolled back")
     return True

@@ -54,9 +54,9 @@ class ContextCache(CrossServer):
         def look(call: Interaction) -> None:
             sessions = [name for name in hub.contexts if name.startswith("session-")]
             self.most_open.append(len(sessions))
-            is_awaited = call.until is None  # what arrives after it was given up is nobody's fault
+            is_prompt = call.at == hub.clock.now()  # a context may well be closed while a call is on its way
             if (
-                is_awaited
+                is_prompt
                 and (call.context_id or "").startswith("session-")
                 and call.context_id not in sessions
             ):

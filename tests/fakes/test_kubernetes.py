@@ -88,6 +88,7 @@ def test_undoing_goes_back_and_undoing_twice_returns() -> None:
 
 def test_undoing_to_a_revision_goes_there_once() -> None:
     fake = cluster()
+    assert "skipped rollback" in fake.kubectl_rollout_undo("app", "production", to_revision=1).message
     fake.kubectl_apply("k8s/production/app.yaml", "production")
     assert fake.kubectl_rollout_undo("app", "production", to_revision=1).message.endswith("rolled back")
     again = fake.kubectl_rollout_undo("app", "production", to_revision=1)

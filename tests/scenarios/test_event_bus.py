@@ -9,10 +9,11 @@ from faulty_hub import Fault
 from single_faults import faulted, reference, silent_under
 from tampering import Send, tampered
 
-from pytest_mcpflow import CallResult, ToolError, run
+from pytest_mcpflow import CallResult, ToolError, Way, run
 from pytest_mcpflow.scenarios._event_bus_workflow import Event, Subscriber
 from pytest_mcpflow.scenarios._event_bus_workflow import EventBus as Bus
 from pytest_mcpflow.scenarios.event_bus import EventBus
+from pytest_mcpflow.verdict import Verdict, judge
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -71,6 +72,18 @@ def test_what_never_reached_the_cluster_is_not_undone() -> None:
     revisions = {name: len(each.revisions) for name, each in trial.scenario.cluster.deployments.items()}
     assert revisions == {"production/app": 1, "production/search": 1}
     assert [event.type for event in trial.result.history[1::2]] == ["deployment.failed"] * 2
+
+
+def test_a_release_that_was_not_seen_to_come_up_is_rolled_back_also_where_it_did() -> None:
+    scenario = EventBus()
+    plan = "kubernetes.kubectl_rollout_status#2=restart"
+
+    judgement = judge(scenario, way=Way.DIRECT, plan=plan)
+
+    app = scenario.cluster.deployments["production/app"]
+    assert [each.image for each in app.revisions] == ["app:1.2.2", "app:1.2.3", "app:1.2.2"]
+    assert [sent.status for sent in scenario.people.broadcasts][:2] == ["started", "rolled_back"]
+    assert judgement.verdict is Verdict.DEGRADED
 
 
 def test_a_cluster_that_cannot_be_looked_at_is_not_undone_blindly() -> None:
