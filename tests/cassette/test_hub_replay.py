@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
+from conversation import Everything
 from mcp import MCPError
 from tapes import ask, called, opened, say, tell, write
 
-from pytest_mcpflow import CassetteError, Era, Hub, UnusedRecordingError
+from pytest_mcpflow import CassetteError, Era, Hub, RecordMode, UnusedRecordingError
 from pytest_mcpflow.cassette.format import dump
+from pytest_mcpflow.server import serve_fake
 
 CALL = ("hand-made.get", {"n": 1})
 
@@ -105,3 +108,32 @@ async def test_the_list_may_be_asked_for_in_the_other_era(mcpflow: Hub, tmp_path
 
     assert [tool.name for tool in (await client.list_tools()).tools] == ["get"]
     assert client.protocol_version == "2026-07-28"
+
+
+def test_a_secret_is_not_on_the_tape_and_still_finds_its_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, password = "ghp_" + "a1B2" * 9, "-".join(["very", "hidden", "words"])
+    monkeypatch.setenv("SHOP_PASSWORD", password)
+    tape = tmp_path / "secret.jsonl"
+
+    async def log_in(mode: RecordMode, password: str) -> list[str]:
+        async with Hub(record=mode) as hub:
+            hub.use(serve_fake(Everything()), name="everything", cassette=tape)
+            said = [
+                await hub.call_tool("everything.echo", {"message": word})
+                for word in (token, f"pw {password}")
+            ]
+            hub.verify()
+            return [result.text for result in said]
+
+    live = Hub().run(log_in(RecordMode.ONCE, password))
+    text = tape.read_text(encoding="utf-8")
+    monkeypatch.setenv("SHOP_PASSWORD", "another-one-in-ci")
+    replayed = Hub().run(log_in(RecordMode.NONE, "another-one-in-ci"))
+
+    assert live == [f"Echo: {token}", f"Echo: pw {password}"]
+    assert token not in text
+    assert password not in text
+    assert all("[REDACTED:" in answer for answer in replayed)
+    assert stat.S_IMODE(tape.stat().st_mode) == 0o600
