@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 from collections.abc import AsyncGenerator, MutableMapping
 from pathlib import Path
 from typing import Any
