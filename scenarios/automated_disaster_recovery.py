@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Interaction, Run, invariant
+from pytest_mcpflow import Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.docker import Container, Docker
 from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Manifest, Revision
@@ -17,7 +17,7 @@ from pytest_mcpflow.scenarios._automated_recovery import (
     Recovery,
     recover_from_each,
 )
-from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
 
 __all__ = ["AutomatedDisasterRecovery", "Recoveries", "Recovery"]
 
@@ -130,11 +130,7 @@ class AutomatedDisasterRecovery(CrossServer):
     def recovered_means_acted_and_verified(self, run: Run) -> None:
         """Success is only reported when an action ran and verification passed."""
         told = [sent for sent in self.people.notifications if sent.message.startswith("Recovered from")]
-        passed = [
-            call
-            for call in run.calls("verify_service_health")
-            if isinstance(call.outcome, Answered) and call.outcome.value["success"] is True
-        ]
+        passed = [call for call in run.calls("verify_service_health") if said(call).get("success") is True]
         acted = [*run.effects("kubectl_apply"), *run.effects("kubectl_patch")]
         assert len(told) <= min(len(passed), len(acted))
 
@@ -147,10 +143,11 @@ class AutomatedDisasterRecovery(CrossServer):
 
     @invariant
     def every_incident_is_reported(self, run: Run) -> None:
-        """An incident that was alerted ends in a report or in another alert."""
+        """An incident that was alerted ends in a report or in another alert, unless alerts do not get through."""
         started = [alert for alert in self.people.alerts if "started" in alert.message]
         ended = [
             *self.people.notifications,
             *(alert for alert in self.people.alerts if "started" not in alert.message),
         ]
-        assert run.error is not None or len(ended) >= len(started)
+        unreachable = not all(each.ok for each in run.calls("send_alert"))
+        assert run.error is not None or len(ended) >= len(started) or unreachable

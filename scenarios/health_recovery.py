@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Interaction, Run, invariant
+from pytest_mcpflow import Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.docker import Container, Docker
 from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Outage, Revision
-from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
 from pytest_mcpflow.scenarios._health_workflow import RESTART, Recovery, Watch, watch
 
 __all__ = ["HealthRecovery", "Watch"]
@@ -89,7 +89,7 @@ class HealthRecovery(CrossServer):
         restarts = _restarts(run)
         assert all(then.at - first.at >= 60 for first, then in itertools.pairwise(restarts))
         for first, *_, last in zip(restarts, restarts[1:], restarts[2:], restarts[3:], strict=False):
-            assert any(each.ok and first.at < each.at < last.at for each in run.calls(PS))
+            assert any(_is_well(each) and first.at < each.at < last.at for each in run.calls(PS))
 
     @invariant
     def only_the_unhealthy_are_helped(self, run: Run) -> None:
@@ -100,7 +100,7 @@ class HealthRecovery(CrossServer):
                 looked = call
             elif call in _restarts(run):
                 assert looked is not None
-                assert not looked.ok
+                assert not _is_well(looked)
 
     @invariant
     def a_failed_recovery_is_alerted(self, run: Run) -> None:
@@ -122,5 +122,9 @@ def _restarts(run: Run) -> list[Interaction]:
     return [each for each in run.calls(RUN) if each.arguments["command"] == RESTART]
 
 
+def _is_well(look: Interaction) -> bool:
+    return said(look).get("success") is True
+
+
 def _succeeded(call: Interaction) -> bool:
-    return isinstance(call.outcome, Answered) and call.outcome.value["exit_code"] == 0
+    return said(call).get("exit_code") == 0
