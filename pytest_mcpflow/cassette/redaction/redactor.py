@@ -94,7 +94,7 @@ class Redactor:
 
     @cached_property
     def _walk(self) -> Walk:
-        """What finds secrets; made when one is suspected, since its patterns take 40 ms to import."""
+        """What finds secrets; made when one is suspected, since it takes 30 ms to import."""
         from pytest_mcpflow.cassette.redaction.rules import default_rules
         from pytest_mcpflow.cassette.redaction.walk import Walk
 
