@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -9,7 +10,7 @@ from pytest_mcpflow.scenarios._careful import Desk
 
 __all__ = ["VERSION", "Deployed", "Deployment", "EventDrivenWorkflow", "deploy"]
 
-VERSION = "1.2.3"
+VERSION, LOOKS = "1.2.3", 3
 
 
 @dataclass(frozen=True)
@@ -103,11 +104,8 @@ async def deploy(desk: Desk) -> Deployed:
         handlers.tell_everybody,
     )
     events.register("deployment.failed", handlers.tell_everybody)
-    deployment = {"namespace": "production"}
     try:
-        await desk.repeat("kubernetes.kubectl_apply", {"manifest_path": "k8s/", **deployment})
-        waiting = {"name": "app", "timeout": 20, **deployment}
-        await desk.repeat("kubernetes.kubectl_rollout_status", waiting)
+        await _roll_out(desk)
     except Exception as error:
         await desk.alert(f"Deployment of app {VERSION} failed: {error}", severity="high")
         failed = Deployment("production", "app", VERSION, str(error))
@@ -116,3 +114,23 @@ async def deploy(desk: Desk) -> Deployed:
     event = Deployment("production", "app", VERSION)
     handled, not_handled = await events.trigger("deployment.success", event)
     return Deployed(not not_handled, tuple(handled), tuple(not_handled))
+
+
+async def _roll_out(desk: Desk) -> None:
+    """Apply the manifests, and wait until what was applied runs, by its revision: an answer may be an old one."""
+    before = await _revision(desk)
+    applied = await desk.repeat(
+        "kubernetes.kubectl_apply", {"manifest_path": "k8s/", "namespace": "production"}
+    )
+    runs_already = all(line.endswith(" unchanged") for line in applied["applied"])
+    for _ in range(LOOKS):
+        if await _revision(desk) > before or runs_already:
+            return
+        await asyncio.sleep(1)
+    raise RuntimeError(f"still at revision {before} after applying {applied['applied']}")
+
+
+async def _revision(desk: Desk) -> int:
+    """The revision of the application, once it is ready."""
+    waiting = {"name": "app", "namespace": "production", "timeout": 20}
+    return int((await desk.repeat("kubernetes.kubectl_rollout_status", waiting))["revision"])

@@ -42,11 +42,14 @@ async def fail_unheard(name: str, arguments: dict[str, Any], send: Send) -> Call
     return await send(name, arguments)
 
 
-async def not_wait(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+async def not_wait(hub: Hub) -> Deployed:
     """Takes a rollout for done that has only begun."""
-    if name.endswith("kubectl_rollout_status"):
-        return answer({"success": True, "ready": 3, "replicas": 3})
-    return await send(name, arguments)
+    context = hub.create_context().id
+    await hub.call_tool(APPLY, {"manifest_path": "k8s/", "namespace": "production"}, context)
+    await hub.call_tool(HANDLERS["update_status"], {"status": "active", "version": "1.2.3"}, context)
+    await hub.call_tool(BACKUP, {"source": "k8s/", "backup_name": "deployment_1.2.3"}, context)
+    await hub.call_tool(HANDLERS["tell_everybody"], COMPLETED, context)
+    return Deployed(True, tuple(HANDLERS), ())
 
 
 async def note_twice(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
@@ -73,7 +76,7 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
         "every_handler_is_tried",
     ),
     "fail unheard": (under(_of(fail_unheard), {BACKUP: Fault.REFUSE}), "a_handler_that_fails_is_alerted"),
-    "not wait": (_of(not_wait), "success_is_only_told_of_what_runs"),
+    "not wait": (not_wait, "success_is_only_told_of_what_runs"),
     "note twice": (_of(note_twice), "nothing_is_done_twice"),
     "back up twice": (_of(back_up_twice), "nothing_is_done_twice"),
 }
