@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
+from pytest_mcpflow.cassette.carry import Carried
 from pytest_mcpflow.cassette.compare import MISSING
 from pytest_mcpflow.cassette.drift import Change, Skipped
 from pytest_mcpflow.cassette.format import Message, Session, Side, as_object
@@ -107,6 +108,7 @@ class ClientSide:
     ) -> None:
         self._session, self._recorded, self._server = session, recorded, server
         self._findings, self._rules, self._given, self._secrets = findings, rules, given, secrets
+        self._carried = Carried()
         self._tools: Mapping[str, Mapping[str, Any]] | None = None
         self._further_pages = set[int]()
         self.fresh: dict[int, list[tuple[Side, Mapping[str, Any]]]] = {}
@@ -178,7 +180,7 @@ class ClientSide:
 
     def _secret(self, operation: Operation) -> str | None:
         sent = [operation.params, *(step.answers for step in operation.steps if isinstance(step, Questions))]
-        if not self._secrets.missing_from(sent):
+        if not self._secrets.missing_from(self._carried.live(sent)):
             return None
         return "it sent a secret that is not on the tape, and no environment variable holds it"
 
@@ -222,6 +224,8 @@ class ClientSide:
         exchange, response = await self._ask(operation)
         self._findings.compared += 1
         self._note_server(operation, as_object(response.get("result")))
+        if isinstance(operation.outcome, Result):
+            self._carried.learn(operation.outcome.body, response.get("result"))
         answer = self._server.http.get(response.get("id"))
         if operation.method in OPENINGS and isinstance(operation.outcome, Result):
             self._note_handshake(operation, response)
@@ -240,13 +244,13 @@ class ClientSide:
             changes = changed_answer(operation, said, ignore=self._rules.ignore, exact=self._rules.exact)
             has_changed = self._findings.keep(self._findings.answers, changes)
         if has_changed:
-            self.fresh[operation.line] = exchange.said
+            self.fresh[operation.line] = self._kept(exchange)
 
     async def _ask(self, operation: Operation) -> tuple[Exchange, Mapping[str, Any]]:
         """Ask once, and again whenever the server asks back; its own state goes back to it."""
         answers = self._given.to(operation)
         exchange = Exchange(answers.answer, token=operation.token)
-        params = as_object(self._secrets.put_back(operation.params))
+        params = self._sent(operation)
         response = await self._server.ask(operation.method, params, exchange)
         left = ROUNDS + len(operation.steps)
         while (result := as_object(response.get("result"))).get("resultType") == "input_required":
@@ -266,6 +270,10 @@ class ClientSide:
                 further["requestState"] = result["requestState"]
             response = await self._server.ask(operation.method, further, exchange)
         return exchange, response
+
+    def _sent(self, operation: Operation) -> Mapping[str, Any]:
+        """What the client sends now, where it sent what is on the tape."""
+        return as_object(self._secrets.put_back(self._carried.live(operation.params)))
 
     def _note_handshake(self, operation: Operation, response: Mapping[str, Any]) -> None:
         if "result" not in response:
@@ -295,7 +303,7 @@ class ClientSide:
         old_pages = [each.outcome.body for each in group if isinstance(each.outcome, Result)]
         is_whole = "nextCursor" not in old_pages[-1]
         exchange = Exchange(self._given.to(first).answer, token=first.token)
-        params = as_object(self._secrets.put_back(first.params))
+        params = self._sent(first)
         responses = await self._pages(first.method, params, exchange, PAGES if is_whole else len(group))
         self._findings.compared += len(group)
         failed = next((each for each in responses if "result" not in each), None)
@@ -313,7 +321,7 @@ class ClientSide:
             has_changed |= self._findings.keep(self._findings.schemas, terms)
         if has_changed:
             self.fresh |= {each.line: [] for each in group}
-            self.fresh[first.line] = exchange.said
+            self.fresh[first.line] = self._kept(exchange)
 
     async def _pages(
         self, method: str, params: Mapping[str, Any], exchange: Exchange, most: int
@@ -328,6 +336,10 @@ class ClientSide:
         if cursor is not None and most == PAGES:
             raise CannotVerifyError(f"{method}: the server has no last page in {PAGES}")
         return pages
+
+    def _kept(self, exchange: Exchange) -> list[tuple[Side, Mapping[str, Any]]]:
+        """What passed, as it stands on a tape next to what was recorded."""
+        return [(sender, as_object(self._carried.recorded(body))) for sender, body in exchange.said]
 
     def _shown(self, operation: Operation, response: Mapping[str, Any]) -> Mapping[str, Any]:
         """A live response as it would be on the tape."""

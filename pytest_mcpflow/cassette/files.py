@@ -36,6 +36,7 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     Raises:
         CassetteError: The folder cannot be written to.
     """
+    path = path.resolve()  # a link goes on leading to the file
     try:
         number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:

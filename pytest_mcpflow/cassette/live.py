@@ -37,7 +37,7 @@ from pytest_mcpflow.cassette.format import Side, as_object
 from pytest_mcpflow.errors import CannotVerifyError
 from pytest_mcpflow.serve.memory import memory_transport
 
-__all__ = ["Answering", "Exchange", "LiveServer", "Target", "live_server"]
+__all__ = ["Answering", "Exchange", "LiveServer", "Target", "is_reusable", "live_server"]
 
 Target: TypeAlias = StdioServerParameters | str | Transport | Server[Any] | MCPServer
 """A command, a URL, anything that the SDK's client connects to, or a server of this process."""
@@ -231,6 +231,11 @@ class LiveServer:
             if method == "tools/call" and name in self._header_maps:
                 headers |= mcp_param_headers(self._header_maps[name], as_object(params.get("arguments")))
         return headers
+
+
+def is_reusable(target: Target) -> bool:
+    """Whether several sessions can be held with it, one after the other."""
+    return isinstance(target, StdioServerParameters | str | Server | MCPServer)
 
 
 @asynccontextmanager

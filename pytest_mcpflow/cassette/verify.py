@@ -51,7 +51,7 @@ async def verify(
 
     Args:
         cassette: The recording.
-        target: The live server: a command, a URL, a transport, or a server object of the SDK.
+        target: The live server: a command, a URL, a server object of the SDK, or a transport, which serves one session.
         allow: Patterns of tools that are called whatever they destroy; `*` stands for all.
         ignore: JSON pointers of places that do not count, like `/structuredContent/now`; `*` stands for one step.
         exact: Whether instants, identifiers, ports, durations and cursors count, too.
@@ -64,11 +64,11 @@ async def verify(
     Raises:
         CannotVerifyError: The server cannot be started or reached, dies, hangs, or does not speak the era.
         CassetteError: The cassette is missing or broken, or there is nothing in it to verify.
-        ValueError: One of `ignore` is no JSON pointer.
+        ValueError: One of `ignore` is no JSON pointer, or a transport is given for several sessions.
     """
     from pytest_mcpflow.cassette.client_side import ClientSide, Findings, Rules
     from pytest_mcpflow.cassette.given import Given, Secrets
-    from pytest_mcpflow.cassette.live import live_server
+    from pytest_mcpflow.cassette.live import is_reusable, live_server
     from pytest_mcpflow.cassette.redaction import Redactor
     from pytest_mcpflow.cassette.rewrite import Rewrite
 
@@ -86,7 +86,13 @@ async def verify(
                 )
             findings.notes["it was redacted by other rules than these, and secrets may count as drift"] = None
     rewrite, secrets = Rewrite(tape, redactor), Secrets(redactor, os.environ)
-    for session in _chosen(tape, sessions):
+    chosen = _chosen(tape, sessions)
+    if len(chosen) > 1 and not is_reusable(target):
+        numbers = ", ".join(str(session.number) for session in chosen)
+        raise ValueError(
+            f"a transport serves one session, and these are {numbers}; choose with sessions=[...]"
+        )
+    for session in chosen:
         recorded = operations(session)
         given = Given(recorded, secrets)
         async with live_server(target, limit=limit, spare=given.spare, headers=headers or {}) as server:

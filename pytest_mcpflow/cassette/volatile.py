@@ -8,8 +8,9 @@ one of them, like a date without a time or a small number called `id`, is compar
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-__all__ = ["settled"]
+__all__ = ["ids_in", "settled", "with_ids"]
 
 _TEXT = re.compile(
     r"""
@@ -75,10 +76,37 @@ def settled(value: str | float | bool | None, *, name: str = "") -> str | float 
     return _number_kind(value, _words(name)) or value
 
 
+def ids_in(text: str, *, name: str = "") -> list[str]:
+    """The random identifiers in a text, in order.
+
+    Args:
+        text: The text.
+        name: The member that holds it.
+    """
+    if _is_random_id(text, _words(name)):
+        return [text]
+    return [found[0] for found in _TEXT.finditer(text) if found.lastgroup == "id"]
+
+
+def with_ids(text: str, names: Mapping[str, str]) -> str:
+    """A text in which some identifiers, or all of it, have other names."""
+    if text in names:
+        return names[text]
+
+    def renamed(found: re.Match[str]) -> str:
+        return names.get(found[0], found[0]) if found.lastgroup in ("id", "secret") else found[0]
+
+    return _TEXT.sub(renamed, text)
+
+
+def _is_random_id(text: str, words: tuple[str, ...]) -> bool:
+    return bool(words) and words[-1] == "id" and _RANDOM.fullmatch(text) is not None
+
+
 def _settled_text(text: str, words: tuple[str, ...]) -> str:
     if words and (words[-1] == "cursor" or words == ("request", "state")):
         return "<cursor>"
-    if words and words[-1] == "id" and _RANDOM.fullmatch(text):
+    if _is_random_id(text, words):
         return "<id>"
     return _TEXT.sub(_kind, text)
 

@@ -149,6 +149,15 @@ def test_a_new_cassette_is_for_its_owner_and_is_all_there_or_not_at_all(tmp_path
         write_lines(tmp_path / "no" / "tape.jsonl", [])
 
 
+def test_a_link_to_a_cassette_goes_on_leading_to_it(tmp_path: Path) -> None:
+    path, link = written(tmp_path / "tape.jsonl", [[1]]), tmp_path / "link.jsonl"
+    link.symlink_to(path.name)
+
+    write_lines(link, [b"other\n"])
+
+    assert (link.is_symlink(), path.read_bytes()) == (True, b"other\n")
+
+
 @each_era
 def test_trimmed_to_a_tool_the_tape_still_has_what_its_calls_need(tmp_path: Path, era: Era) -> None:
     path = record(tmp_path / "tape.jsonl", era, station())

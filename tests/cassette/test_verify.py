@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mcp import Client
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
 from mcp.server import MCPServer
 from mcp.types import (
     CallToolRequest,
@@ -22,6 +24,8 @@ from pytest_mcpflow import CassetteError, Era
 from pytest_mcpflow.cassette.columns import columns
 from pytest_mcpflow.cassette.compare import MISSING
 from pytest_mcpflow.cassette.drift import Change, Drift, Skipped
+from pytest_mcpflow.cassette.format import read_cassette
+from pytest_mcpflow.cassette.operations import Result, operations
 from pytest_mcpflow.cassette.redaction import Redactor
 from pytest_mcpflow.cassette.verify import verify
 
@@ -228,6 +232,8 @@ def test_a_session_can_be_chosen(tmp_path: Path) -> None:
     assert found(check(tape).answers) == [("motto()", "/content/0/text")]
     with pytest.raises(CassetteError, match="has no session 3; it has 1, 2"):
         check(tape, sessions=[3])
+    with pytest.raises(ValueError, match="a transport serves one session, and these are 1, 2"):
+        asyncio.run(verify(tape, stdio_client(StdioServerParameters(command="never-started"))))
 
 
 async def demolishing_nothing(client: Client) -> None:
@@ -302,3 +308,54 @@ def test_a_tape_redacted_by_other_rules_is_not_updated(tmp_path: Path) -> None:
     assert check(tape, redactor=other).notes == ()
     with pytest.raises(CassetteError, match="redacted by other rules"):
         check(tape, update=True)
+
+
+def counter(*, step: int = 1, secret: bool = False) -> MCPServer:
+    """A server whose calls belong together by an id that it makes up."""
+    server = MCPServer("counter", log_level="ERROR")
+    counts: dict[str, int] = {}
+
+    @server.tool(annotations=READS)
+    def begin() -> dict[str, str]:
+        """Begin to count."""
+        made_up = f"ghp_{os.urandom(18).hex()}" if secret else os.urandom(12).hex()
+        counts[made_up] = 0
+        return {"counter": made_up, "say": f"Ask with {made_up}!"}
+
+    @server.tool(annotations=READS, structured_output=False)
+    def count(counter: str) -> str:
+        """Count on."""
+        counts[counter] += step
+        return f"{counter} is at {counts[counter]}"
+
+    return server
+
+
+async def counting(client: Client) -> None:
+    begun = await client.call_tool("begin", {})
+    assert begun.structured_content is not None
+    for _ in range(2):
+        await client.call_tool("count", {"counter": begun.structured_content["counter"]})
+
+
+@each_era
+@pytest.mark.parametrize("secret", [False, True])
+def test_ids_that_the_live_server_makes_up_are_sent_back_to_it(
+    tmp_path: Path, era: Era, secret: bool
+) -> None:
+    redactor = Redactor() if secret else None
+    tape = record(tmp_path / "tape.jsonl", era, counter(secret=secret), counting, redactor=redactor)
+
+    same = asyncio.run(verify(tape, counter(secret=secret)))
+    other = asyncio.run(verify(tape, counter(secret=secret, step=2), update=True))
+
+    assert (bool(same), same.skipped) == (False, ()), str(same)
+    assert [each.pointer for each in other.answers] == ["/content/0/text", "/content/0/text"]
+    assert not asyncio.run(verify(tape, counter(secret=secret, step=2)))
+    # On the updated tape, the calls still ask with the id that the first one was answered with.
+    [session] = read_cassette(tape).sessions
+    calls = [each for each in operations(session) if each.method == "tools/call"]
+    outcome = calls[0].outcome
+    assert isinstance(outcome, Result)
+    made_up = outcome.body["structuredContent"]["counter"]
+    assert [each.arguments for each in calls[1:]] == [{"counter": made_up}] * 2
