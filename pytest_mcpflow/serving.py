@@ -7,6 +7,8 @@ import contextlib
 import sys
 from pathlib import Path
 
+from pytest_mcpflow.cassette.arguments import add_redaction_arguments
+
 __all__ = ["add_arguments", "run"]
 
 UNUSABLE = 2
@@ -37,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-unused", action="store_true", help="succeed also when calls on the cassette were not made"
     )
+    add_redaction_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from pytest_mcpflow.cassette.arguments import redactor_of
 from pytest_mcpflow.cassette.matching import Matching
 from pytest_mcpflow.cassette.player import Player, Tape
-from pytest_mcpflow.cassette.redaction import Redactor
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["serve_cassette"]
@@ -26,10 +26,10 @@ def serve_cassette(options: argparse.Namespace) -> int:
     """
     try:
         tape = Tape.load(options.path, Matching(tuple(options.ignore), options.ordered))
+        redactor = None if tape.cassette.redaction is None else redactor_of(options)
     except CassetteError as error:
         print(f"mcpflow serve: {error}", file=sys.stderr)
         return BROKEN
-    redactor = None if tape.cassette.redaction is None else Redactor()
     player = Player(tape, tape.cassette.server_name or options.path.stem, redactor)
     if options.http is None:
         from pytest_mcpflow.cassette.serve_stdio import serve_stdio
