@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from single_faults import reference
 
-from pytest_mcpflow import Scenario, Way
+from pytest_mcpflow import Hub, Scenario, Way
 from pytest_mcpflow.scenarios.automated_disaster_recovery import AutomatedDisasterRecovery
 from pytest_mcpflow.scenarios.circuit_breaker import CircuitBreaker
 from pytest_mcpflow.scenarios.conditional_pipeline import ConditionalPipeline
@@ -62,3 +64,21 @@ def test_no_tool_fails_silently_when_its_first_call_or_every_call_goes_wrong(
     ]
 
     assert unnoticed == []
+
+
+@pytest.mark.parametrize("limit", [None, 3.0, 100.0], ids=["to its end", "cancelled early", "cancelled late"])
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
+def test_a_workflow_closes_its_context_however_it_ends(pattern: type[Scenario], limit: float | None) -> None:
+    scenario, left_open = pattern(), list[list[str]]()
+
+    async def watched(hub: Hub) -> object:
+        try:
+            async with asyncio.timeout(limit):
+                return await scenario.workflow(hub)
+        finally:
+            left_open.append([*hub.contexts])
+
+    judgement = judge(scenario, way=Way.DIRECT, workflow=watched)
+
+    assert left_open == [[]]
+    assert [each.call for each in judgement.transcript if each.until is None] == []
