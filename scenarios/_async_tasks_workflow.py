@@ -176,7 +176,7 @@ def _submitted(desk: Desk, tasks: TaskManager) -> list[str]:
     tasks.on_completion(
         "verify", lambda app: desk.notify(f"app is healthy after {app['waited']:g} s", "slack")
     )
-    tasks.on_completion("verify", lambda _: desk.notify("Release 2.0.0 is out", "slack", "email"))
+    tasks.on_completion("verify", lambda _: desk.notify("Release 2.0.0 is out", "slack"))
     return ids
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pytest_mcpflow import ToolError
 from pytest_mcpflow.scenarios._careful import Careful
 
 __all__ = ["deploy", "ready_revision", "roll_back"]
@@ -38,28 +37,22 @@ async def deploy(calls: Careful, name: str, namespace: str, manifest_path: str, 
 async def roll_back(calls: Careful, name: str, namespace: str, *, to_revision: int) -> bool:
     """Go back to a revision from the one after it, also where that came up too late to be believed in.
 
-    By its number, since undoing twice would undo the undoing.
+    By its number: undoing twice would undo the undoing, and there may be nothing to undo.
 
     Returns:
-        Whether there was something to undo.
+        Whether there was.
 
     Raises:
-        RuntimeError: It was undone, and does not start again.
-        ToolError: The cluster does not say how the deployment is, or does not undo.
+        RuntimeError: It is not undone.
+        ToolError: It does not start again, or the cluster does not say.
     """
-
-    async def is_back() -> bool:
-        try:
-            return await ready_revision(calls, name, namespace) != to_revision + 1
-        except ToolError as error:
-            if "timed out waiting" not in str(error):
-                raise
-            return False
-
-    if await is_back():
-        return False
+    lost = None
     undo = {"name": name, "namespace": namespace, "to_revision": to_revision}
-    await calls.once("kubernetes.kubectl_rollout_undo", undo, done=is_back)
-    if not await is_back():
-        raise RuntimeError(f"{name} in {namespace} does not start after it was rolled back")
-    return True
+    try:
+        await calls.repeat("kubernetes.kubectl_rollout_undo", undo)
+    except Exception as error:
+        lost = error
+    revision = await ready_revision(calls, name, namespace)
+    if revision == to_revision + 1:
+        raise RuntimeError(f"{name} in {namespace} is still at revision {revision}: {lost}") from lost
+    return revision != to_revision

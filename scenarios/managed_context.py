@@ -16,12 +16,12 @@ from pytest_mcpflow.scenarios._managed_context_workflow import Outcome, Releases
 
 __all__ = ["SERVICES", "ManagedContext", "Outcome", "ReleasesReport"]
 
-SERVICES = ("shop", "search", "billing")
+SERVICES = ("shop", "stock", "billing")
 BROKEN = Dockerfile(["FROM node:22", "RUN npm ci"], "RUN npm ci", "npm ERR! code E404 left-pad@9.0.0")
 
 
 def _builder() -> Docker:
-    files = {"shop/Dockerfile": Dockerfile(), "search/Dockerfile": Dockerfile(), "billing/Dockerfile": BROKEN}
+    files = {"shop/Dockerfile": Dockerfile(), "stock/Dockerfile": Dockerfile(), "billing/Dockerfile": BROKEN}
     return Docker(files, takes={"docker_build": 30.0})
 
 
@@ -32,7 +32,7 @@ def _cluster() -> Kubernetes:
 
 @dataclass
 class ManagedContext(CrossServer):
-    """Release shop, search and billing at the same time, each in its context; billing cannot be built."""
+    """Release shop, stock and billing at the same time, each in its context; billing cannot be built."""
 
     tags = ("context",)
 
@@ -63,13 +63,13 @@ class ManagedContext(CrossServer):
 
     def expect(self, run: Run) -> None:
         running = {name: each.image for name, each in self.cluster.deployments.items()}
-        assert running == {"production/shop": "shop:2.0.0", "production/search": "search:2.0.0"}
-        assert sorted(self.docker.images) == ["search:2.0.0", "shop:2.0.0"]
+        assert running == {"production/shop": "shop:2.0.0", "production/stock": "stock:2.0.0"}
+        assert sorted(self.docker.images) == ["shop:2.0.0", "stock:2.0.0"]
         assert {f"release-{service}" for service in SERVICES} in self.open_at_once
         assert sorted(self.storage.objects) == sorted(f"audit/release-{service}.json" for service in SERVICES)
         done = ["desktop-commander.write_file", "docker.docker_build"]
         applied = [*done, "kubernetes.kubectl_apply"]
-        for service, calls in {"shop": applied, "search": applied, "billing": done}.items():
+        for service, calls in {"shop": applied, "stock": applied, "billing": done}.items():
             audit = json.loads(self.storage.objects[f"audit/release-{service}.json"][-1].content)
             sites = [each["call"] for each in audit]
             assert list(dict.fromkeys(sites)) == [*calls, "desktop-commander.execute_command"]
@@ -83,7 +83,7 @@ class ManagedContext(CrossServer):
         assert not run.result.success
         assert {name: each.success for name, each in run.result.outcomes.items()} == {
             "shop": True,
-            "search": True,
+            "stock": True,
             "billing": False,
         }
 

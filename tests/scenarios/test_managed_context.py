@@ -26,7 +26,7 @@ def test_the_releases_run_at_the_same_time_and_each_in_its_context() -> None:
 
     assert [(each.at, each.until, each.context_id) for each in builds] == [
         (0.0, 30.0, "release-shop"),
-        (1.0, 31.0, "release-search"),
+        (1.0, 31.0, "release-stock"),
         (2.0, 32.0, "release-billing"),
     ]
     assert {each.context_id for each in transcript} == {f"release-{service}" for service in SERVICES}
@@ -52,7 +52,7 @@ def test_a_record_has_what_was_done_in_its_context_in_order() -> None:
     ]
     assert {name: each.calls for name, each in trial.result.outcomes.items()} == {
         "shop": 4,
-        "search": 4,
+        "stock": 4,
         "billing": 3,
     }
 
