@@ -251,7 +251,7 @@ class Hub:
         if self._injector is None:
             from pytest_mcpflow.faults.injector import Injector
 
-            self._injector = self._journal.faults = Injector(self.clock, self._members)
+            self._injector = self._journal.faults = Injector(self.clock, self._members, self.way)
         return self._injector
 
     @property
@@ -366,7 +366,8 @@ class Hub:
                     try:
                         await each.close()
                     except Exception as error:
-                        errors.append(error)
+                        if self._injector is None or member.name not in self._injector.spoilt:
+                            errors.append(error)
         self.clock.stop()
         if errors:
             raise errors[0]

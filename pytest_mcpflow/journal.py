@@ -84,7 +84,12 @@ class Entry:
 
 
 class GoingWrong(Protocol):
-    """A call that goes wrong, for those who carry it."""
+    """A call that goes wrong, for those who carry it.
+
+    `spoils` says how the answer is to be spoilt on the wire, see `serve.tamper`.
+    """
+
+    spoils: str | None
 
     async def go_wrong(
         self, send: Send, /, *, timeout: float | None, on_progress: Progress | None

@@ -20,6 +20,7 @@ from mcp_types import REQUEST_TIMEOUT
 
 from pytest_mcpflow.errors import HubError
 from pytest_mcpflow.journal import Entry, GoingWrong, Journal, Progress
+from pytest_mcpflow.serve.tamper import TAMPER_KEY
 from pytest_mcpflow.server import INTERACTION_KEY
 from pytest_mcpflow.transcript import NOISE
 
@@ -154,6 +155,8 @@ class _Tap:
 
         async def send(arguments: Mapping[str, Any] | None, on_progress: Progress | None) -> dict[str, Any]:
             sent = params if arguments is None else {**params, "arguments": arguments}
+            if faulted.spoils is not None:
+                sent = {**sent, "_meta": {**sent.get("_meta", {}), TAMPER_KEY: faulted.spoils}}
             without_limit = {key: value for key, value in options.items() if key not in _OURS}
             if on_progress is not None:
                 without_limit["on_progress"] = on_progress

@@ -87,6 +87,7 @@ IMPORTS_MCP = {
     "serve.lines": "is a transport's framing",
     "serve.memory": "is a transport",
     "serve.stdio": "is a transport",
+    "serve.tamper": "spoils a transport's messages",
     "server": "is an MCP server",
     "wire": "wraps a session's dispatcher",
 }

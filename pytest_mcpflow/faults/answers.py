@@ -54,11 +54,7 @@ class Partial(FaultKind, effect=Effect.PARTIAL, sees="only part of it done"):
 
     async def happen(self, call: FaultedCall) -> RawResult:
         sent = call.arguments
-        count = int(self.keep)
-        kept = {
-            name: cast("list[Any]", value)[:count] if isinstance(value, list) else value
-            for name, value in sent.items()
-        }
+        kept = {name: _first(int(self.keep), value) for name, value in sent.items()}
         if kept == sent:
             call.does_not_apply()
         return await call.deliver(arguments=kept)
@@ -164,6 +160,14 @@ def _restructured(answer: RawResult, rename: Callable[[str], str], change: Calla
     fields = cast("Mapping[str, Any]", structured)
     changed = {rename(name): change(value) for name, value in fields.items()}
     return {**answer, "structuredContent": changed, "content": _text(to_json(changed).decode())}
+
+
+def _first(count: int, value: Any) -> Any:
+    return value[:count] if _is_list(value) else value
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
 
 
 def _text(text: str) -> list[dict[str, str]]:

@@ -57,6 +57,7 @@ class FaultedCall:
         self.timeout: float | None = None
         self.on_progress: Progress | None = None
         self.answering: Answering | None = None
+        self.spoils: str | None = None
         self._injector, self._member, self._seed = injector, member, seed
         self._send: Send | None = None
         self._given_up: list[Callable[[], None]] = []
@@ -156,6 +157,11 @@ class FaultedCall:
     def when_given_up(self, action: Callable[[], None]) -> None:
         """Do something at the moment at which the caller gives up: by its time limit, or by cancelling."""
         self._given_up.append(action)
+
+    def spoil(self, order: str) -> None:
+        """Have the answer to what is delivered next spoilt on the wire, see `pytest_mcpflow.serve.tamper`."""
+        self.spoils = order
+        self._injector.spoilt.add(self.server)
 
     # What the caller gets
 
@@ -263,7 +269,9 @@ class FaultedCall:
         structured = result["structuredContent"]
         if spec.wraps and {*structured} != {"result"}:
             wrong = ", ".join(structured)
-            raise RuntimeError(f"Invalid structured content returned by tool {self.tool}: result expected, not {wrong}")
+            raise RuntimeError(
+                f"Invalid structured content returned by tool {self.tool}: result expected, not {wrong}"
+            )
         try:
             spec.returns.validate_json(
                 to_json(structured["result"] if spec.wraps else structured), strict=True

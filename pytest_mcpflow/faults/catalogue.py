@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from pytest_mcpflow.errors import FaultPlanError
-from pytest_mcpflow.faults import answers, broken, lost, refused, talking, world
+from pytest_mcpflow.faults import answers, broken, lost, refused, talking, wires, world
 from pytest_mcpflow.faults.kind import FaultKind, arguments_of
 
 __all__ = ["KINDS", "kinds_with"]
@@ -40,6 +40,13 @@ _SHIPPED: tuple[type[FaultKind], ...] = (
     talking.CancelIgnored,
     world.ClockJump,
     world.Change,
+    wires.BadJson,
+    wires.WrongId,
+    wires.Garbage,
+    wires.HangUp,
+    wires.Status,
+    wires.ContentType,
+    wires.Cut,
 )
 
 KINDS: Mapping[str, type[FaultKind]] = MappingProxyType({kind.name: kind for kind in _SHIPPED})

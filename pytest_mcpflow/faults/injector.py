@@ -20,6 +20,7 @@ from pytest_mcpflow.faults.text import pointing_at
 from pytest_mcpflow.journal import Entry
 from pytest_mcpflow.members import Member, Members
 from pytest_mcpflow.transcript import matches
+from pytest_mcpflow.ways import Way
 
 __all__ = ["Injector"]
 
@@ -50,16 +51,18 @@ class Injector:
     """The faults of one hub.
 
     `kinds` are the kinds that a plan's text can name; `fired` counts how often each fault happened; `is_closed` is
-    whether the hub has been left.
+    whether the hub has been left; `spoilt` are the servers whose answers were spoilt on the wire, whose clients may end
+    in an error of their own.
     """
 
-    def __init__(self, clock: Clock, members: Members) -> None:
-        self.clock = clock
+    def __init__(self, clock: Clock, members: Members, way: Way) -> None:
+        self.clock, self._way = clock, way
         self.kinds: Mapping[str, type[FaultKind]] = KINDS
         self.fired: Counter[Fault] = Counter()
         self.changes: dict[str, Callable[[], object]] = {}
         self.beginnings: dict[str, Fake] = {}
         self.earlier: dict[str, Fake] = {}
+        self.spoilt: set[str] = set()
         self._latest: dict[str, Fake] = {}
         self._members = members
         self._planned: list[_Planned] = []
@@ -208,12 +211,14 @@ class Injector:
         if not self._members.may_be_called(fault.site):
             known = nearest_phrase(fault.site, self._members.sites or self._members.names)
             return f"no server of this hub has {fault.site!r}; {known}"
+        ways = fault.kind.ways
+        if ways and self._way not in ways:
+            made = f"{fault.kind} is made on the wire of {' or '.join(ways)}"
+            return f"{made}, and this hub's way is {self._way}; use --mcp-transport {ways[0]}"
         unknown = fault.kind.needs_change
         if unknown is not None and unknown not in self.changes:
             known = nearest_phrase(unknown, self.changes)
-            return (
-                f"no change of the world is called {unknown!r}; {known}. Define it with hub.faults.define_change()"
-            )
+            return f"no change of the world is called {unknown!r}; {known}. Define it with hub.faults.define_change()"
         objections = list(self._objections_of_tools(fault))
         return objections[0] if objections and None not in objections else None
 

@@ -10,6 +10,8 @@ from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
+from pytest_mcpflow.ways import Way
+
 if TYPE_CHECKING:
     from pytest_mcpflow.faults.call import FaultedCall
     from pytest_mcpflow.schema import RawResult, ToolSpec
@@ -63,12 +65,14 @@ class FaultKind(ABC):
         sees: What the caller sees, in the words of a transcript.
         level: Where the fault is made.
         remembers: Whether it needs earlier states of the fakes.
+        ways: The ways on which it can be made; on all of them if there are none.
     """
 
     name: ClassVar[str]
     """What a plan's text calls it, by default the class name in snake case."""
     level: ClassVar[Level] = Level.CALL
     remembers: ClassVar[bool] = False
+    ways: ClassVar[tuple[Way, ...]] = ()
     _effect: ClassVar[Effect] = Effect.NONE
     _sees: ClassVar[str] = ""
 
@@ -79,11 +83,13 @@ class FaultKind(ABC):
         sees: str = "",
         level: Level = Level.CALL,
         remembers: bool = False,
+        ways: tuple[Way, ...] = (),
     ) -> None:
         super().__init_subclass__()
         if "name" not in cls.__dict__:
             cls.name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
         cls._effect, cls._sees, cls.level, cls.remembers = effect, sees, level, remembers
+        cls.ways = ways
 
     @property
     def effect(self) -> Effect:

@@ -24,6 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from pytest_mcpflow.clock import Flow, background, foreground, ours, transit
+from pytest_mcpflow.serve.tamper import SpoiltApp
 
 __all__ = ["http_transport", "listening"]
 
@@ -44,7 +45,7 @@ async def _connected(server: Server[Any]) -> AsyncGenerator[Any]:
         stack.callback(server.middleware.remove, _tools_in_foreground)
         app = server.streamable_http_app()
         await stack.enter_async_context(server.session_manager.run())
-        url = await stack.enter_async_context(listening(_CountingApp(app, exchanges)))
+        url = await stack.enter_async_context(listening(_CountingApp(SpoiltApp(app), exchanges)))
         wire = _CountingTransport(exchanges, server.name)
         # No time limits of the HTTP client's own: a hanging tool is the workflow's to notice, on every way alike.
         client = await stack.enter_async_context(httpx2.AsyncClient(transport=wire, timeout=None))
@@ -91,6 +92,7 @@ class _Exchange:
         self.flow, self._on_arrival = flow, on_arrival
         self.arrived = False
         self.answered = False
+        self.cut = False
 
     def arrive(self) -> None:
         """The request is with the application, whole."""
@@ -105,7 +107,7 @@ class _Exchange:
         if not self.arrived:
             self.arrived = True
             self._on_arrival()
-        elif not self.answered:
+        elif not self.answered and not self.cut:
             self.flow.sent()
 
 
@@ -179,12 +181,13 @@ class _CountingApp:
             body = cast("bytes", message.get("body", b""))
             ends = message["type"] == "http.response.body" and not message.get("more_body", False)
             exchange.answered = exchange.answered or ends
-            exchange.flow.sent(len(body) + (message["type"] == "http.response.start") + ends)
+            exchange.cut = exchange.cut or message.get("cut", False)
+            exchange.flow.sent(len(body) + (message["type"] == "http.response.start") + ends + exchange.cut)
             await send(message)
 
         with background():
             try:
                 await self._app(scope, counted_receive, counted_send)
             finally:
-                if not exchange.answered:
+                if not exchange.answered and not exchange.cut:
                     exchange.flow.close()

@@ -79,17 +79,29 @@ class LineWriter(_Closing):
 
     def __init__(self, stream: asyncio.StreamWriter, flow: Flow | None) -> None:
         self._stream, self._flow = stream, flow
+        self.has_hung_up = False
 
     async def send(self, item: SessionMessage, /) -> None:
+        await self.write(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+
+    async def write(self, line: bytes) -> None:
+        """Write one line, which may be no message."""
         if self._stream.is_closing():
             raise anyio.ClosedResourceError
         if self._flow is not None:
             self._flow.sent()
-        self._stream.write(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+        self._stream.write(line)
         try:
             await self._stream.drain()
         except ConnectionError as error:
             raise anyio.BrokenResourceError from error
+
+    def hang_up(self) -> None:
+        """Close the stream; its end is on its way to the reader."""
+        self.has_hung_up = True
+        if self._flow is not None:
+            self._flow.sent()
+        self._stream.close()
 
     async def aclose(self) -> None:
         self._stream.close()

@@ -22,6 +22,7 @@ from pytest_mcpflow.clock import Flow, foreground, transit
 from pytest_mcpflow.serve import relay
 from pytest_mcpflow.serve.child import child_process
 from pytest_mcpflow.serve.lines import LINE_LIMIT, LineReader, LineWriter
+from pytest_mcpflow.serve.tamper import spoilt_lines
 
 __all__ = ["stdio_transport"]
 
@@ -51,13 +52,15 @@ async def _listening(server: Server[Any], there: Flow, back: Flow) -> AsyncGener
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         sessions.add(cast("asyncio.Task[None]", asyncio.current_task()))
+        requests, answers = spoilt_lines(reader, writer, there, back)
         try:
             options = server.create_initialization_options()
             with foreground():  # what a tool waits for is something to wait for
-                await server.run(LineReader(reader, there), LineWriter(writer, back), options)
+                await server.run(requests, answers, options)
         finally:
             there.close()
-            back.close()
+            if not answers.has_hung_up:  # else the end of the stream is on its way to the client
+                back.close()
             writer.close()
 
     folder = Path(tempfile.mkdtemp(prefix="mcpflow-"))

@@ -1,0 +1,117 @@
+"""Faults on the wire: what is no answer any more when it arrives. Only where there are bytes, on stdio and HTTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_mcpflow.faults.call import FaultedCall
+from pytest_mcpflow.faults.kind import Effect, FaultKind, Level
+from pytest_mcpflow.schema import RawResult
+from pytest_mcpflow.ways import Way
+
+__all__ = ["BadJson", "ContentType", "Cut", "Garbage", "HangUp", "Status", "WrongId"]
+
+
+@dataclass(frozen=True)
+class BadJson(
+    FaultKind, effect=Effect.APPLIED, sees="answer is no JSON", level=Level.WIRE, ways=(Way.STDIO, Way.HTTP)
+):
+    """The answer breaks off in its middle and is no JSON. Level: wire, stdio and HTTP.
+
+    Seen with full buffers and with servers that die while they write. On stdio a client cannot know whose answer it
+    was, so the caller waits until its time limit; on HTTP it sees the error of the parser.
+    """
+
+    async def happen(self, call: FaultedCall) -> RawResult:
+        return await _spoilt(call, "bad_json")
+
+
+@dataclass(frozen=True)
+class WrongId(
+    FaultKind,
+    effect=Effect.APPLIED,
+    sees="answer to another request",
+    level=Level.WIRE,
+    ways=(Way.STDIO,),
+):
+    """The answer has the id of a request that was never made. Level: wire, stdio.
+
+    Seen with servers that mix up their answers. The caller waits until its time limit.
+    """
+
+    async def happen(self, call: FaultedCall) -> RawResult:
+        return await _spoilt(call, "wrong_id")
+
+
+@dataclass(frozen=True)
+class Garbage(
+    FaultKind, effect=Effect.APPLIED, sees="lines that are no messages", level=Level.WIRE, ways=(Way.STDIO,)
+):
+    """Before the answer there are lines that are no messages. Level: wire, stdio.
+
+    Seen with every server that prints to its standard output. Clients pass over them.
+    """
+
+    async def happen(self, call: FaultedCall) -> RawResult:
+        return await _spoilt(call, "garbage")
+
+
+@dataclass(frozen=True)
+class HangUp(FaultKind, effect=Effect.APPLIED, sees="pipe closed", level=Level.WIRE, ways=(Way.STDIO,)):
+    """The server closes its output in place of the answer, and is gone for the rest of the run. Level: wire, stdio.
+
+    Seen when a server's process is killed. The caller sees at once that the connection is closed.
+    """
+
+    async def happen(self, call: FaultedCall) -> RawResult:
+        return await _spoilt(call, "hang_up")
+
+
+@dataclass(frozen=True)
+class Status(FaultKind, effect=Effect.NONE, level=Level.WIRE, ways=(Way.HTTP,)):
+    """Something in between answers in the server's place, with an HTTP status and a page. Level: wire, HTTP.
+
+    Seen with proxies, gateways and login pages.
+    """
+
+    code: float = 503
+
+    def __post_init__(self) -> None:
+        if self.code != int(self.code) or not 400 <= self.code <= 599:
+            raise ValueError(f"code is an HTTP status from 400 to 599, got {self.code:g}")
+
+    @property
+    def sees(self) -> str:
+        return f"HTTP status {self.code:g}"
+
+    async def happen(self, call: FaultedCall) -> RawResult:
+        return await _spoilt(call, f"status {int(self.code)}")
+
+
+@dataclass(frozen=True)
+class ContentType(
+    FaultKind, effect=Effect.APPLIED, sees="wrong content type", level=Level.WIRE, ways=(Way.HTTP,)
+):
+    """The answer says that it is a page, `text/html`. Level: wire, HTTP.
+
+    Seen with proxies that rewrite headers.
+    """
+
+    async def happen(self, call: FaultedCall) -> RawResult:
+        return await _spoilt(call, "content_type")
+
+
+@dataclass(frozen=True)
+class Cut(FaultKind, effect=Effect.APPLIED, sees="answer cut off", level=Level.WIRE, ways=(Way.HTTP,)):
+    """The connection ends in the middle of the answer. Level: wire, HTTP.
+
+    Seen with proxies that have a limit for long answers.
+    """
+
+    async def happen(self, call: FaultedCall) -> RawResult:
+        return await _spoilt(call, "cut")
+
+
+async def _spoilt(call: FaultedCall, order: str) -> RawResult:
+    call.spoil(order)
+    return await call.deliver()

@@ -1,0 +1,162 @@
+"""Answers that are spoilt on the wire: the request itself says how, and the other end, which is ours too, obeys.
+
+An order is a word and what belongs to it: `bad_json`, `status 503`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from mcp.shared.message import SessionMessage
+from pydantic_core import from_json
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pytest_mcpflow.clock import Flow
+from pytest_mcpflow.serve.lines import LineReader, LineWriter
+
+__all__ = ["TAMPER_KEY", "SpoiltApp", "spoilt_lines"]
+
+TAMPER_KEY = "pytest-mcpflow/tamper"
+"""Under this `_meta` key a request says how its answer is to be spoilt."""
+
+GARBAGE = (b"DEBUG starting worker 3\n", b"\x1b[31mWarning:\x1b[0m cache is cold\n", b"\n", b"{}\n")
+"""What servers print that take their standard output for a log."""
+
+_ID = re.compile(rb'("id": ?)(\d+)')
+
+
+def spoilt(line: bytes, order: str) -> bytes:
+    """An answer's JSON, no longer what it was.
+
+    Raises:
+        ValueError: There is no such order.
+    """
+    match order:
+        case "bad_json":
+            return line.rstrip()[: len(line) // 2]
+        case "wrong_id":
+            return _ID.sub(lambda found: found[1] + str(int(found[2]) + 1000).encode(), line, count=1)
+        case _:
+            raise ValueError(f"an answer cannot be spoilt by {order!r}")
+
+
+def order_in_body(body: bytes) -> str | None:
+    """What a request, as JSON, says of its answer."""
+    if TAMPER_KEY.encode() not in body:
+        return None
+    message = cast("dict[str, Any]", from_json(body))
+    return _order(message.get("params"))
+
+
+def _order(params: Mapping[str, Any] | None) -> str | None:
+    meta: Mapping[str, Any] = (params or {}).get("_meta") or {}
+    found = meta.get(TAMPER_KEY)
+    return found if isinstance(found, str) else None
+
+
+def spoilt_lines(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, there: Flow, back: Flow
+) -> tuple[LineReader, LineWriter]:
+    """The server's ends of two streams of lines: they spoil the answers that are to be spoilt."""
+    orders: dict[Any, str] = {}
+    return _WatchedReader(reader, there, orders), _SpoiltWriter(writer, back, orders)
+
+
+class _WatchedReader(LineReader):
+    def __init__(self, stream: asyncio.StreamReader, flow: Flow, orders: dict[Any, str]) -> None:
+        super().__init__(stream, flow)
+        self._orders = orders
+
+    async def receive(self) -> SessionMessage | Exception:
+        item = await super().receive()
+        if not isinstance(item, Exception):
+            order = _order(getattr(item.message, "params", None))
+            if order is not None:
+                self._orders[getattr(item.message, "id", None)] = order
+        return item
+
+
+class _SpoiltWriter(LineWriter):
+    def __init__(self, stream: asyncio.StreamWriter, flow: Flow, orders: dict[Any, str]) -> None:
+        super().__init__(stream, flow)
+        self._orders = orders
+
+    async def send(self, item: SessionMessage, /) -> None:
+        is_answer = not hasattr(item.message, "method")
+        order = self._orders.pop(getattr(item.message, "id", None), None) if is_answer else None
+        if order is None:
+            await super().send(item)
+        elif order == "garbage":
+            for line in GARBAGE:
+                await self.write(line)
+            await super().send(item)
+        elif order == "hang_up":
+            self.hang_up()
+        else:
+            line = item.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+            await self.write(spoilt(line, order) + b"\n")
+
+
+class SpoiltApp:
+    """An MCP server over HTTP that spoils the answers that are to be spoilt."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        received, body = list[Message](), b""
+        while not received or received[-1].get("more_body"):
+            received.append(await receive())
+            body += received[-1].get("body", b"")
+        order = order_in_body(body)
+        if order is None:
+            await self._app(scope, _first(received, receive), send)
+        elif order.startswith("status "):
+            headers = [(b"content-type", b"text/html"), (b"retry-after", b"30")]
+            await send({"type": "http.response.start", "status": int(order[7:]), "headers": headers})
+            await send({"type": "http.response.body", "body": b"<h1>not now</h1>"})
+        else:
+            await self._app(scope, _first(received, receive), _Spoiling(send, order))
+
+
+def _first(received: list[Message], receive: Receive) -> Receive:
+    """What was received already, and then the rest."""
+    again = iter(received)
+
+    async def receive_again() -> Message:
+        return next(again, None) or await receive()
+
+    return receive_again
+
+
+class _Spoiling:
+    """Spoils a response that is being sent; `cut` ends it in its middle."""
+
+    def __init__(self, send: Send, order: str) -> None:
+        self._send, self._order, self._is_cut = send, order, False
+
+    async def __call__(self, message: Message) -> None:
+        if self._is_cut:
+            return
+        body = message.get("body", b"")
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": self._headers(message["headers"])}
+        elif b'"result"' in body and self._order == "cut":
+            self._is_cut = True
+            message = {**message, "body": body[: len(body) // 2], "more_body": True, "cut": True}
+        elif b'"result"' in body and self._order in ("bad_json", "wrong_id"):
+            kept = body.rstrip()
+            message = {**message, "body": spoilt(kept, self._order) + body[len(kept) :]}
+        await self._send(message)
+
+    def _headers(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        if self._order == "content_type":
+            others = [pair for pair in headers if pair[0].lower() != b"content-type"]
+            return [*others, (b"content-type", b"text/html")]
+        return [pair for pair in headers if pair[0].lower() != b"content-length"]  # it is no longer true

@@ -1,0 +1,103 @@
+"""Faults on the bytes of stdio and HTTP, over the real transports."""
+
+from __future__ import annotations
+
+import pytest
+from stall import LIMIT, Shop, under
+
+from pytest_mcpflow import Era, FaultKind, FaultPlanError, Hub, Way
+from pytest_mcpflow.faults.catalogue import KINDS
+from pytest_mcpflow.faults.kind import Level
+
+TIMED_OUT = "MCPError: Request 'tools/call' timed out"
+CLOSED = "MCPError: Connection closed"
+each_era = pytest.mark.parametrize("era", Era)
+
+
+@each_era
+@pytest.mark.parametrize("kind", ["bad_json", "wrong_id"])
+def test_over_stdio_an_answer_that_nobody_can_place_is_lost(kind: str, era: Era) -> None:
+    ended = under(f"shop.sell#1={kind}", way=Way.STDIO, era=era)
+
+    assert ended.seen[1:3] == [TIMED_OUT, "{'left': 7}"]
+    assert ended.transcript[1].seconds == LIMIT
+    assert ended.transcript[1].effect
+
+
+@each_era
+def test_over_stdio_lines_that_are_no_messages_are_passed_over(era: Era) -> None:
+    ended = under("shop.sell#1=garbage, shop.brew=garbage", way=Way.STDIO, era=era)
+
+    assert ended.errors == []
+    assert ended.faults == ["effect applied, lines that are no messages"] * 2
+
+
+@each_era
+def test_over_stdio_a_closed_pipe_is_the_end_of_the_server(era: Era) -> None:
+    ended = under("shop.sell#1=hang_up", way=Way.STDIO, era=era)
+
+    assert ended.seen[1:] == [CLOSED] * 7
+    assert ended.shop.sold == ["tea"]
+    assert ended.transcript[1].seconds == 0
+
+
+@each_era
+def test_over_http_an_answer_that_is_no_json_is_told_to_its_caller(era: Era) -> None:
+    ended = under("shop.sell#1=bad_json", way=Way.HTTP, era=era)
+
+    assert ended.seen[1].startswith("MCPError: Failed to parse ")
+    assert ended.seen[2] == "{'left': 7}"
+    assert ended.transcript[1].effect
+
+
+@each_era
+@pytest.mark.parametrize("code", [401, 429, 500, 503])
+def test_over_http_something_in_between_can_answer_with_a_status(code: int, era: Era) -> None:
+    ended = under(f"shop.sell#1=status({code})", way=Way.HTTP, era=era)
+
+    assert ended.seen[1].startswith("MCPError: ")
+    assert ended.seen[2] == "{'left': 8}"
+    assert ended.faults == [f"no effect, HTTP status {code}"]
+
+
+@each_era
+def test_over_http_a_page_in_place_of_an_answer_is_told_to_its_caller(era: Era) -> None:
+    ended = under("shop.sell#1=content_type", way=Way.HTTP, era=era)
+
+    assert ended.seen[1:3] == ["MCPError: Unexpected content type: text/html", "{'left': 7}"]
+
+
+@pytest.mark.parametrize(
+    ("era", "seen", "later"),
+    [
+        (Era.HANDSHAKE, "MCPError: SSE stream ended without a response", "{'left': 7}"),
+        # In this era answers are no streams, and the SDK's client does not outlive one that ends early.
+        (Era.STATELESS, CLOSED, CLOSED),
+    ],
+)
+def test_over_http_an_answer_can_be_cut_off(era: Era, seen: str, later: str) -> None:
+    ended = under("shop.sell#1=cut", way=Way.HTTP, era=era)
+
+    assert ended.seen[1:3] == [seen, later]
+    assert ended.transcript[1].seconds == 0
+    assert ended.transcript[1].effect
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.level is Level.WIRE])
+@pytest.mark.parametrize("way", Way)
+def test_where_there_is_no_such_wire_a_plan_cannot_happen(kind: type[FaultKind], way: Way) -> None:
+    hub = Hub(way=way, virtual_time=True)
+    hub.serve(Shop())
+    hub.fail(f"shop.sell#1={kind.name}")
+
+    if way in kind.ways:
+        hub.faults.check()
+    else:
+        with pytest.raises(FaultPlanError, match=f"and this hub's way is {way}; use --mcp-transport "):
+            hub.faults.check()
+
+
+def test_two_runs_with_a_spoilt_wire_are_alike() -> None:
+    plan = "shop.sell#1=bad_json, shop.brew=wrong_id, shop.count#2=garbage"
+
+    assert under(plan, way=Way.STDIO).transcript == under(plan, way=Way.STDIO).transcript
