@@ -70,7 +70,7 @@ class PipelineSetup:
         return replace(self._report, success=error is None, error=error)
 
     async def _steps(self) -> None:
-        await together(*(self._crew.must_run(make_key(environment)) for environment in TARGETS))
+        await together(*map(self._make_key, TARGETS))
         await self._write_pipeline()
         await self._set_up()
         await together(*(self._crew.must_run(f"rm -f {key_file(environment)}") for environment in TARGETS))
@@ -80,6 +80,15 @@ class PipelineSetup:
         )
         self._report = replace(self._report, pull_requests=(*self._report.pull_requests, number))
         await self._crew.notify(f"The pipeline deploys to staging; #{number} turns production on", "slack")
+
+    async def _make_key(self, environment: str) -> None:
+        """Once: a request that comes late would make another key, when this one has been handed over and removed."""
+
+        async def is_made() -> bool:
+            return bool((await self._crew.run(f"test -f {key_file(environment)}"))["success"])
+
+        command = {"command": make_key(environment)}
+        await self._crew.once("desktop-commander.execute_command", command, done=is_made)
 
     async def _write_pipeline(self) -> None:
         await self._crew.must_run("git checkout develop")
