@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from faulty_hub import Fault
+from planned import bad_ends
 from single_faults import faulted, reference, silent_under
 
 from pytest_mcpflow import Hub, Way, run
@@ -22,6 +23,11 @@ BUILD = {"dockerfile_path": "Dockerfile", "image_tag": "app:latest"}
 @pytest.mark.parametrize("fault", Fault)
 def test_no_failing_call_goes_unnoticed(fault: Fault) -> None:
     assert silent_under(AsyncTasks, fault) == []
+
+
+@pytest.mark.parametrize("kind", ["duplicate", "delay", "restart"])
+def test_no_call_that_is_repeated_late_or_cut_off_goes_unnoticed(kind: str) -> None:
+    assert bad_ends(AsyncTasks, kind) == []
 
 
 def test_the_tasks_run_at_the_same_time_and_the_board_says_how_far_they_are() -> None:

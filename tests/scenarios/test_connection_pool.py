@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from faulty_hub import Fault
+from planned import bad_ends
 from single_faults import faulted, reference, silent_under
 
 from pytest_mcpflow import Cancelled, Transcript, run
@@ -24,6 +25,11 @@ VERIFY = "prometheus-monitoring.verify_service_health"
 @pytest.mark.parametrize("fault", Fault)
 def test_no_failing_call_goes_unnoticed(fault: Fault) -> None:
     assert silent_under(ConnectionPool, fault) == []
+
+
+@pytest.mark.parametrize("kind", ["duplicate", "delay", "restart"])
+def test_no_call_that_is_repeated_late_or_cut_off_goes_unnoticed(kind: str) -> None:
+    assert bad_ends(ConnectionPool, kind) == []
 
 
 @pytest.mark.parametrize("fault", Fault)

@@ -9,6 +9,7 @@ import pytest
 from faulty_hub import Fault
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from planned import bad_ends
 from single_faults import faulted, reference, silent_under
 
 from pytest_mcpflow import Hub, run
@@ -19,6 +20,11 @@ from pytest_mcpflow.scenarios.context_cache import ContextCache
 @pytest.mark.parametrize("fault", Fault)
 def test_no_failing_call_goes_unnoticed(fault: Fault) -> None:
     assert silent_under(ContextCache, fault) == []
+
+
+@pytest.mark.parametrize("kind", ["duplicate", "delay", "restart"])
+def test_no_call_that_is_repeated_late_or_cut_off_goes_unnoticed(kind: str) -> None:
+    assert bad_ends(ContextCache, kind) == []
 
 
 def test_each_call_is_made_in_the_context_its_session_has_then() -> None:

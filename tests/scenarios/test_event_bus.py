@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from faulty_hub import Fault
+from planned import bad_ends
 from single_faults import faulted, reference, silent_under
 from tampering import Send, tampered
 
@@ -19,6 +20,11 @@ from pytest_mcpflow.verdict import Verdict, judge
 @pytest.mark.parametrize("fault", Fault)
 def test_no_failing_call_goes_unnoticed(fault: Fault) -> None:
     assert silent_under(EventBus, fault) == []
+
+
+@pytest.mark.parametrize("kind", ["duplicate", "delay", "restart"])
+def test_no_call_that_is_repeated_late_or_cut_off_goes_unnoticed(kind: str) -> None:
+    assert bad_ends(EventBus, kind) == []
 
 
 def test_each_event_is_answered_before_the_next_one_happens() -> None:

@@ -10,6 +10,7 @@ from faulty_hub import Fault
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants.full_cicd_pipeline import as_documented
+from planned import bad_ends
 from single_faults import faulted, reference, silent_under
 
 from pytest_mcpflow import Hub, Way
@@ -25,6 +26,11 @@ VULNERABLE = Vulnerability("CVE-2022-0778", "openssl", "1.1.1k", "critical")
 @pytest.mark.parametrize("fault", Fault)
 def test_no_failing_call_goes_unnoticed(fault: Fault) -> None:
     assert silent_under(FullCicdPipeline, fault) == []
+
+
+@pytest.mark.parametrize("kind", ["duplicate", "delay", "restart"])
+def test_no_call_that_is_repeated_late_or_cut_off_goes_unnoticed(kind: str) -> None:
+    assert bad_ends(FullCicdPipeline, kind) == []
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

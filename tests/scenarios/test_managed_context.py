@@ -7,6 +7,7 @@ import json
 
 import pytest
 from faulty_hub import Fault
+from planned import bad_ends
 from single_faults import faulted, reference, silent_under
 
 from pytest_mcpflow import Hub, HubError, Way, run
@@ -18,6 +19,11 @@ from pytest_mcpflow.scenarios.managed_context import SERVICES, ManagedContext
 @pytest.mark.parametrize("fault", Fault)
 def test_no_failing_call_goes_unnoticed(fault: Fault) -> None:
     assert silent_under(ManagedContext, fault) == []
+
+
+@pytest.mark.parametrize("kind", ["duplicate", "delay", "restart"])
+def test_no_call_that_is_repeated_late_or_cut_off_goes_unnoticed(kind: str) -> None:
+    assert bad_ends(ManagedContext, kind) == []
 
 
 def test_the_releases_run_at_the_same_time_and_each_in_its_context() -> None:

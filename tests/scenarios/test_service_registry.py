@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from faulty_hub import Fault
+from planned import bad_ends
 from single_faults import faulted, reference, silent_under
 
 from pytest_mcpflow import Hub, Way, run
@@ -23,6 +24,11 @@ APPLY = {"manifest_path": "k8s/", "namespace": "production"}
 @pytest.mark.parametrize("fault", Fault)
 def test_no_failing_call_goes_unnoticed(fault: Fault) -> None:
     assert silent_under(ServiceRegistry, fault) == []
+
+
+@pytest.mark.parametrize("kind", ["duplicate", "delay", "restart"])
+def test_no_call_that_is_repeated_late_or_cut_off_goes_unnoticed(kind: str) -> None:
+    assert bad_ends(ServiceRegistry, kind) == []
 
 
 def test_nothing_reaches_the_cluster_while_it_is_away_and_nothing_that_needs_it() -> None:
