@@ -110,6 +110,7 @@ class ClientSide:
         self._findings, self._rules, self._given, self._secrets = findings, rules, given, secrets
         self._carried = Carried()
         self._tools: Mapping[str, Mapping[str, Any]] | None = None
+        self._cannot_list: str | None = None
         self._further_pages = set[int]()
         self.fresh: dict[int, list[tuple[Side, Mapping[str, Any]]]] = {}
         """What passed now where something is otherwise, by the line of the operation; nothing for one that went into
@@ -192,6 +193,8 @@ class ClientSide:
             return None
         if name in tools:
             return f"{danger}; --allow-destructive calls it"
+        if self._cannot_list is not None:
+            return f"the server does not say what it does: {self._cannot_list}; --allow-destructive calls it"
         outcome = operation.outcome
         if not isinstance(outcome, Result) or outcome.body.get("isError") is True:
             return None  # it was refused when it was recorded, too
@@ -213,6 +216,8 @@ class ClientSide:
             meta = {name: value for name, value in first.items() if name != "progressToken"}
             params: dict[str, Any] = {"_meta": meta} if meta else {}
             pages = await self._pages("tools/list", params, Exchange(self._given.spare), PAGES)
+            failed = next((page for page in pages if "result" not in page), None)
+            self._cannot_list = None if failed is None else str(as_object(failed.get("error")).get("message"))
             self._note_tools(as_object(page.get("result")) for page in pages)
         return self._tools or {}
 
@@ -222,7 +227,7 @@ class ClientSide:
 
     async def _play_call(self, operation: Operation) -> None:
         exchange, response = await self._ask(operation)
-        self._findings.compared += 1
+        self._findings.compared += operation.method not in OPENINGS
         self._note_server(operation, as_object(response.get("result")))
         if isinstance(operation.outcome, Result):
             self._carried.learn(operation.outcome.body, response.get("result"))

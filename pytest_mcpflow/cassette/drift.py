@@ -58,7 +58,7 @@ class Drift:
     Args:
         cassette: The name of the cassette.
         server: The live server, as it calls itself.
-        compared: How many operations were asked of the live server and compared.
+        compared: How many operations were asked of the live server and compared, besides the handshakes.
         tools: Tools, prompts and resources that came or went.
         schemas: What they say about themselves: descriptions, schemas, annotations; and what the handshake says.
         answers: Answers to calls, and the questions on the way.
@@ -80,8 +80,8 @@ class Drift:
 
     @property
     def verified_nothing(self) -> bool:
-        """Whether nothing of the cassette was compared, so that there being no drift says nothing."""
-        return self.compared == 0
+        """Whether no more than handshakes was compared, so that there being no drift says nothing."""
+        return self.compared == 0 and not self
 
     def __str__(self) -> str:
         return "\n".join(self._lines())

@@ -204,7 +204,9 @@ def run(options: argparse.Namespace) -> int:
     if drift and options.update:
         print(f"{options.cassette} now holds the live answers")
     if drift.verified_nothing:
-        return _not_verified("nothing of the cassette was asked, so that no drift was found means nothing")
+        return _not_verified(
+            "nothing but the handshake was compared, so that no drift was found means nothing"
+        )
     return DRIFT if drift else SAME
 
 

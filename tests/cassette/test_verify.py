@@ -47,7 +47,7 @@ def test_an_unchanged_server_has_not_drifted(tape: Path, era: Era) -> None:
 
     assert not drift
     assert drift.skipped == ()
-    assert drift.compared == (14 if era is Era.HANDSHAKE else 13)
+    assert drift.compared == 13
 
 
 WHERE = {

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from mcp import StdioServerParameters
+from mcp import Client, StdioServerParameters
 from weather_station import record, serving, station
 
 from pytest_mcpflow import CannotVerifyError, Era
@@ -313,7 +313,7 @@ def test_the_command_prints_what_differs_within_eighty_columns(tmp_path: Path) -
     again = command(tape, "--", *serving(*changes))
 
     assert [done.returncode for done in (same, other, updated, again)] == [0, 1, 1, 0]
-    assert same.stdout == "tape.jsonl: no drift of weather-station 1\n14 operations compared\n"
+    assert same.stdout == "tape.jsonl: no drift of weather-station 1\n13 operations compared\n"
     assert other.stdout == EXPECTED
     assert all(columns(line) <= 80 for line in other.stdout.splitlines())
     assert updated.stdout == f"{EXPECTED}{tape} now holds the live answers\n"
@@ -343,18 +343,50 @@ answers
     - we measure.
     + we measure. Always.
 
-14 operations compared; drift: tools 1, schemas 1, answers 3
+13 operations compared; drift: tools 1, schemas 1, answers 3
 """
 
 
-def test_a_verification_of_nothing_is_no_success(tmp_path: Path) -> None:
+META: dict[str, Any] = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "c", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+def test_a_server_that_does_not_list_its_tools_is_not_called(tmp_path: Path) -> None:
     tape = written(
         tmp_path / "tape.jsonl",
-        ("client", {"id": 2, "method": "tools/call", "params": {"name": "demolish", "arguments": {}}}),
+        *HANDSHAKE,
+        ("client", {"id": 2, "method": "tools/call", "params": {"name": "f"}}),
+        ("server", {"id": 2, "result": {"content": []}}),
+    )
+    code = "greet(); say(id=hear()['id'], error={'code': -32601, 'message': 'no such method'}); hear()"
+
+    drift = verify_script(tape, code)
+
+    assert (bool(drift), drift.compared) == (False, 0)
+    assert [each.why for each in drift.skipped] == [
+        "the server does not say what it does: no such method; --allow-destructive calls it"
+    ]
+
+
+def test_a_verification_of_nothing_is_no_success(tmp_path: Path) -> None:
+    destructive = written(
+        tmp_path / "tape.jsonl",
+        ("client", {"id": 2, "method": "tools/call", "params": {"name": "demolish", "_meta": META}}),
+        ("server", {"id": 2, "result": {}}),
     )
 
-    done = command(tape, "--", *serving())
+    async def nothing(client: Client) -> None:
+        pass
 
-    assert done.returncode == 2
-    assert "demolish()" in done.stdout
-    assert "nothing of the cassette was asked" in done.stderr
+    handshake = record(tmp_path / "handshake.jsonl", Era.HANDSHAKE, station(), nothing)
+
+    refused, empty = (command(tape, "--", *serving()) for tape in (destructive, handshake))
+
+    assert [done.returncode for done in (refused, empty)] == [2, 2]
+    assert "demolish()" in refused.stdout
+    assert "it says destructiveHint" in refused.stdout
+    assert "nothing but the handshake was compared" in refused.stderr
+    assert "0 operations compared" in empty.stdout
