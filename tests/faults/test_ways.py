@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from stall import WAYS, under
 
 from pytest_mcpflow import Era, Way
@@ -46,3 +48,23 @@ def test_a_fault_at_any_tool_is_the_same_on_every_way(way: Way, era: Era, plan: 
         assert there.seen == here.seen
         assert there.shop == here.shop
         assert there.reports == here.reports
+
+
+ELEMENTS = st.builds(
+    "{}{}={}{}".format,
+    st.sampled_from(["shop.count", "shop.sell", "shop.sell_dearly", "shop.brew", "shop.*", "*"]),
+    st.sampled_from(["#1", "#2", "#1+", "#*"]),
+    st.sampled_from([plan for plan in PLANS if plan not in ("partial", "stale")]),
+    st.sampled_from(["", "~0.5", "@[0,10]", "@[4,]"]),
+)
+
+
+@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(ELEMENTS, min_size=2, max_size=4), st.integers(0, 3), st.sampled_from(Era))
+def test_several_faults_together_are_the_same_on_every_way(elements: list[str], seed: int, era: Era) -> None:
+    plan = ", ".join(elements)
+    here, there = under(plan, seed=seed), under(plan, seed=seed, way=Way.MEMORY, era=era)
+
+    assert str(there.transcript) == str(here.transcript)
+    assert there.seen == here.seen
+    assert there.shop == here.shop
