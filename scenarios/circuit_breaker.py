@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from dataclasses import dataclass, field
 
-from pytest_mcpflow import Hub, Interaction, Run, Transcript, invariant
+from pytest_mcpflow import Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Outage, Revision
+from pytest_mcpflow.scenarios._circuit_as_seen import Seen, followed
 from pytest_mcpflow.scenarios._circuit_breaker_workflow import LOOKS, Board, watch
-from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
 
 __all__ = ["Board", "CircuitBreaker"]
 
 GET, STATUS, TOP = "kubernetes.kubectl_get", "kubernetes.kubectl_rollout_status", "kubernetes.kubectl_top"
-REST_SECONDS = 60.0
 _GET, _STATUS = "mcp_kubernetes_kubectl_get", "mcp_kubernetes_kubectl_rollout_status"
 CHANGES = (
     *((60.5, _GET, "open"), (100.5, _STATUS, "open"), (180.5, _STATUS, "closed")),
@@ -119,47 +119,6 @@ class CircuitBreaker(CrossServer):
                 assert sight.state != "fresh" or any(each.at == sight.at and each.ok for each in calls)
 
 
-@dataclass
-class _Seen:
-    """A circuit as outcomes show it, whatever the workflow thinks of it."""
-
-    in_a_row: int = 0
-    recent: deque[bool] = field(default_factory=lambda: deque[bool](maxlen=10))
-    tripped_at: float | None = None
-    rests_until: float = 0.0
-    under_way: list[Interaction] = field(default_factory=list[Interaction])
-
-    @property
-    def is_tripped(self) -> bool:
-        return self.tripped_at is not None
-
-    def end(self, call: Interaction, at: float) -> None:
-        if self.tripped_at is not None and call.at < self.tripped_at:
-            return  # it was on its way already
-        is_well = said(call).get("success") is True
-        self.recent.append(not is_well)
-        self.in_a_row = 0 if is_well else self.in_a_row + 1
-        if is_well and self.is_tripped:
-            self.tripped_at, self.rests_until = None, 0.0
-            self.recent.clear()
-        half = len(self.recent) >= 5 and sum(self.recent) >= len(self.recent) / 2
-        if not is_well and (self.is_tripped or self.in_a_row >= 3 or half):
-            self.tripped_at, self.rests_until = at, at + REST_SECONDS
-
-
-def _watched(run: Run) -> list[tuple[_Seen, Interaction]]:
+def _watched(run: Run) -> list[tuple[Seen, Interaction]]:
     """Each call of a tool that the cluster has, and how its circuit had to be when it began."""
-    return [pair for tool in (GET, STATUS) for pair in _followed(run.calls(tool))]
-
-
-def _followed(calls: Transcript) -> list[tuple[_Seen, Interaction]]:
-    pairs: list[tuple[_Seen, Interaction]] = []
-    seen = _Seen()
-    for call in calls:
-        over = [each for each in seen.under_way if each.until is not None and each.until <= call.at]
-        for each in sorted(over, key=lambda ended: ended.until or 0.0):
-            seen.under_way.remove(each)
-            seen.end(each, each.until or 0.0)
-        pairs.append((replace(seen, under_way=[*seen.under_way]), call))
-        seen.under_way.append(call)
-    return pairs
+    return [pair for tool in (GET, STATUS) for pair in followed(run.calls(tool))]
