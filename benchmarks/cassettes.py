@@ -15,8 +15,9 @@ import tempfile
 import threading
 import time
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from mcp import Client
@@ -54,6 +55,9 @@ def measure() -> Iterator[Measurement]:
         yield _killing(home)
 
 
+Json = Mapping[str, Any]
+
+
 def request(number: int) -> bytes:
     return _line("tools/call", number, {"name": "get-sum", "arguments": {"a": number, "b": 7}})
 
@@ -67,12 +71,12 @@ INITIALIZE = _line("initialize", 0, {"protocolVersion": "2025-11-25", "capabilit
 
 def write_tape(path: Path, calls: int) -> Path:
     """A session of many different calls."""
-    result = {
+    result: Json = {
         "protocolVersion": "2025-11-25",
         "capabilities": {"tools": {}},
         "serverInfo": {"name": "e", "version": "1"},
     }
-    frames: list[dict[str, object]] = [
+    frames: list[Json] = [
         {"kind": "header", "format": 1, "recorder": "benchmark", "redaction": None},
         {"kind": "session", "session": 1, "transport": "stdio", "command": []},
         {"kind": "message", "session": 1, "from": "client", "message": json.loads(INITIALIZE)},
@@ -83,8 +87,8 @@ def write_tape(path: Path, calls: int) -> Path:
             "message": {"jsonrpc": "2.0", "id": 0, "result": result},
         },
     ]
-    listing = {"tools": [{"name": "get-sum", "inputSchema": {"type": "object"}}]}
-    frames += (
+    listing: Json = {"tools": [{"name": "get-sum", "inputSchema": {"type": "object"}}]}
+    frames += [
         {
             "kind": "message",
             "session": 1,
@@ -97,10 +101,10 @@ def write_tape(path: Path, calls: int) -> Path:
             "from": "server",
             "message": {"jsonrpc": "2.0", "id": -1, "result": listing},
         },
-    )
+    ]
     for number in range(1, calls + 1):
-        text = {"content": [{"type": "text", "text": f"The sum of {number} and 7 is {number + 7}."}]}
-        answer = {"jsonrpc": "2.0", "id": number, "result": text}
+        text: Json = {"content": [{"type": "text", "text": f"The sum of {number} and 7 is {number + 7}."}]}
+        answer: Json = {"jsonrpc": "2.0", "id": number, "result": text}
         frames.append(
             {"kind": "message", "session": 1, "from": "client", "message": json.loads(request(number))}
         )
@@ -207,7 +211,7 @@ def _over_http(tape: Path) -> float:
     url = server.stdout.readline().strip()
     headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
     try:
-        connection = http.client.HTTPConnection(urlsplit(url).netloc)
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port)
         connection.request("POST", "/mcp", INITIALIZE, headers)
         opened = connection.getresponse()
         opened.read()
@@ -243,7 +247,7 @@ def _recording(home: Path, peer: Path | None) -> Iterator[Measurement]:
     yield Measurement(
         "recording over stdio, overhead per call", extra, "us", "at most 100 us", extra <= 100, note
     )
-    tapes = []
+    tapes: list[list[bytes]] = []
     for name in ("first", "second"):
         program = Program([*OURS, "record", "-o", home / f"{name}.jsonl", "--", *live_command])
         program.start()
@@ -294,7 +298,7 @@ print(loaded, grown, first * 1e6, last * 1e6)
 
 def _loading(home: Path, tape: Path) -> Iterator[Measurement]:
     empty = write_tape(home / "empty.jsonl", 0)
-    runs = []
+    runs: list[list[float]] = []
     for _ in range(7):
         command: list[str | Path] = [sys.executable, "-c", LOADING, tape, empty, str(LONG)]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout

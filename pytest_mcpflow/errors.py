@@ -120,7 +120,8 @@ class NeverRecordedError(CassetteError):
 class DifferentArgumentsError(NeverRecordedError):
     """The same tool was recorded with other arguments; the message has a pointer to the difference.
 
-    Correct the call, record it, or leave that place out of the comparison: `hub.replay(..., ignore=("/arguments/now",))`.
+    Correct the call, record it, or leave that place out of the comparison:
+    `hub.replay(..., ignore=("/arguments/now",))`.
     """
 
 

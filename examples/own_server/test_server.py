@@ -11,7 +11,9 @@ from pytest_mcpflow import Hub
 
 @pytest.mark.mcpflow(virtual_time=False)
 async def test_the_real_server_greets(mcpflow: Hub) -> None:
-    command = StdioServerParameters(command=sys.executable, args=[str(Path(__file__).with_name("greeter.py"))])
+    command = StdioServerParameters(
+        command=sys.executable, args=[str(Path(__file__).with_name("greeter.py"))]
+    )
     mcpflow.use(command, name="greeter")
 
     result = await mcpflow.call_tool("greeter.greet", {"name": "Ada"})

@@ -126,15 +126,14 @@ def test_bytes_that_are_changed_or_cut_off(tape: list[bytes], data: st.DataObjec
 def test_values_that_are_something_else(tape: list[bytes], data: st.DataObject) -> None:
     lines = list(tape)
     place = data.draw(st.integers(0, len(lines) - 1))
-    frame = json.loads(lines[place])
+    frame: dict[str, Any] = json.loads(lines[place])
     inside = frame
     for _ in range(data.draw(st.integers(0, 5))):
-        keys = list(inside) if isinstance(inside, dict) else []
-        name = data.draw(st.sampled_from(keys)) if keys else None
-        if name is None or not isinstance(inside[name], dict):
+        objects = [name for name, value in inside.items() if isinstance(value, dict)]
+        if not objects:
             break
-        inside = inside[name]
-    if isinstance(inside, dict) and inside:
+        inside = cast("dict[str, Any]", inside[data.draw(st.sampled_from(objects))])
+    if inside:
         inside[data.draw(st.sampled_from(sorted(inside)))] = data.draw(JUNK)
     lines[place] = json.dumps(frame).encode() + b"\n"
     check(lines)

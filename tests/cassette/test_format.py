@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mcpflow import CassetteError
-from pytest_mcpflow.cassette.format import read_cassette
+from pytest_mcpflow.cassette.format import as_object, read_cassette
 from pytest_mcpflow.cassette.writer import CassetteWriter
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -23,15 +23,16 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
-OBJECTS = st.dictionaries(TEXT, JSON, max_size=3)
-IDS = st.integers(0, 9) | TEXT
-RPC = st.one_of(
-    st.fixed_dictionaries({"id": IDS, "method": TEXT}, optional={"params": OBJECTS}),
-    st.fixed_dictionaries({"method": TEXT}, optional={"params": OBJECTS}),
+OBJECTS: st.SearchStrategy[Any] = st.dictionaries(TEXT, JSON, max_size=3)
+IDS: st.SearchStrategy[Any] = st.integers(0, 9) | TEXT
+WORDS: st.SearchStrategy[Any] = TEXT
+ERRORS: st.SearchStrategy[Any] = st.fixed_dictionaries({"code": st.integers(), "message": TEXT})
+PARAMS: dict[str, st.SearchStrategy[Any]] = {"params": OBJECTS}
+RPC: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.fixed_dictionaries({"id": IDS, "method": WORDS}, optional=PARAMS),
+    st.fixed_dictionaries({"method": WORDS}, optional=PARAMS),
     st.fixed_dictionaries({"id": IDS, "result": OBJECTS}),
-    st.fixed_dictionaries(
-        {"id": IDS, "error": st.fixed_dictionaries({"code": st.integers(), "message": TEXT})}
-    ),
+    st.fixed_dictionaries({"id": IDS, "error": ERRORS}),
 )
 MESSAGES = st.lists(st.tuples(st.sampled_from(["client", "server"]), RPC), max_size=8)
 
@@ -62,10 +63,11 @@ def test_what_is_written_is_read(messages: list[Any]) -> None:
 
 def _without(body: dict[str, Any], names: set[str]) -> dict[str, Any]:
     """A message without some members of its parameters or its result."""
-    return {
-        part: {k: v for k, v in value.items() if k not in names} if isinstance(value, dict) else value
-        for part, value in body.items()
-    }
+    parts: dict[str, Any] = {}
+    for part, value in body.items():
+        members = as_object(value)
+        parts[part] = {k: v for k, v in members.items() if k not in names} if members else value
+    return parts
 
 
 @given(MESSAGES, st.data())

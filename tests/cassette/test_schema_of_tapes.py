@@ -19,7 +19,8 @@ TAPES = [*(ROOT / "fixtures" / "tapes").glob("*.jsonl"), *(ROOT / "examples").rg
 
 
 def invalid(frame: Any) -> list[str]:
-    return [error.message for error in Draft202012Validator(SCHEMA).iter_errors(frame)]
+    validator: Any = Draft202012Validator(SCHEMA)
+    return [error.message for error in validator.iter_errors(frame)]
 
 
 @pytest.mark.parametrize("tape", sorted(TAPES), ids=lambda tape: f"{tape.parent.name}-{tape.stem}")
