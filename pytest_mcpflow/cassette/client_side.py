@@ -176,6 +176,8 @@ class ClientSide:
                 return "the client did not wait for the answer: there is nothing to compare with"
             case Http() if not self._server.is_http:
                 return "it was answered with an HTTP status, which only a server behind a URL can do"
+            case _ if "requestState" in operation.params:
+                return "it goes on with something whose beginning is not on the tape"
             case _:
                 return None
 

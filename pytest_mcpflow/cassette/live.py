@@ -209,7 +209,12 @@ class LiveServer:
 
     async def _send(self, message: Any, metadata: ClientMessageMetadata | None) -> None:
         try:
-            await self._write.send(SessionMessage(message, metadata))
+            async with asyncio.timeout(self._limit):
+                await self._write.send(SessionMessage(message, metadata))
+        except TimeoutError:
+            raise CannotVerifyError(
+                f"{self._what} did not read what it was sent within {self._limit:g} s"
+            ) from None
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             raise CannotVerifyError(f"{self._what} ended before all was asked") from None
         if self._ended:

@@ -130,6 +130,17 @@ def test_a_server_that_is_not_well_is_told_about(tmp_path: Path, code: str, mess
         verify_script(tape, code, limit=1)
 
 
+def test_a_server_that_does_not_read_is_told_about(tmp_path: Path) -> None:
+    long = (
+        "client",
+        {"method": "notifications/roots/list_changed", "params": {"_meta": {"x": "x" * 500_000}}},
+    )
+    tape = written(tmp_path / "tape.jsonl", *HANDSHAKE, long, long, long, *CALL[-2:])
+
+    with pytest.raises(CannotVerifyError, match="did not read what it was sent within 1 s"):
+        verify_script(tape, "greet(); time.sleep(15)", limit=1)
+
+
 def test_a_server_that_only_chatters_in_between_is_verified_and_told_about(tmp_path: Path) -> None:
     tape = written(tmp_path / "tape.jsonl", *CALL)
 
@@ -368,6 +379,26 @@ def test_a_server_that_does_not_list_its_tools_is_not_called(tmp_path: Path) -> 
     assert (bool(drift), drift.compared) == (False, 0)
     assert [each.why for each in drift.skipped] == [
         "the server does not say what it does: no such method; --allow-destructive calls it"
+    ]
+
+
+def test_what_has_no_beginning_or_no_end_is_skipped_with_the_reason(tmp_path: Path) -> None:
+    tape = written(
+        tmp_path / "tape.jsonl",
+        *HANDSHAKE,
+        ("client", {"id": 2, "method": "prompts/get", "params": {"name": "p", "requestState": "state-1"}}),
+        ("server", {"id": 2, "result": {"messages": []}}),
+        ("client", {"id": 3, "method": "prompts/get", "params": {"name": "q"}}),
+        ("client", {"method": "notifications/cancelled", "params": {"requestId": 3}}),
+        *CALL[-2:],
+    )
+
+    drift = verify_script(tape, "greet(); say(id=hear()['id'], result={'messages': []}); hear()")
+
+    assert (bool(drift), drift.compared) == (False, 1)
+    assert [(each.subject, each.why) for each in drift.skipped] == [
+        ("prompts/get p", "it goes on with something whose beginning is not on the tape"),
+        ("prompts/get q", "the client did not wait for the answer: there is nothing to compare with"),
     ]
 
 
