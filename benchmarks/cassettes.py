@@ -208,7 +208,7 @@ def _over_http(tape: Path) -> float:
         [*OURS, "serve", tape, "--http", "0", "--allow-unused"], stdout=subprocess.PIPE, text=True
     )
     assert server.stdout is not None
-    url = server.stdout.readline().strip()
+    url: str = server.stdout.readline().strip()
     headers = {"accept": "application/json, text/event-stream", "content-type": "application/json"}
     try:
         connection = http.client.HTTPConnection("127.0.0.1", urlsplit(url).port)
