@@ -20,6 +20,7 @@ from pytest_mcpflow import (
     Call,
     CallResult,
     Cancelled,
+    CannotVerifyError,
     CassetteError,
     Clock,
     Context,
@@ -299,6 +300,7 @@ takes_any(restock, Hub())
 # What goes wrong
 
 ALL: tuple[type[MCPFlowError], ...] = (
+    CannotVerifyError,
     CassetteError,
     DeadlockError,
     DifferentArgumentsError,
