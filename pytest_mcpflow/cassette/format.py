@@ -6,7 +6,7 @@ Only the standard library is imported, since recorders and replaying servers sta
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ __all__ = [
     "Session",
     "Side",
     "as_object",
+    "decoded",
     "dump",
     "is_rpc",
     "read_cassette",
@@ -31,6 +32,9 @@ __all__ = [
 FORMAT = 1
 Side = Literal["client", "server"]
 SERVER_INFO = "io.modelcontextprotocol/serverInfo"
+DEPTH = 200
+"""How deeply a line may be nested, so that whatever was written can be read wherever it is read."""
+
 DAMAGED = "the file was edited or damaged"
 
 
@@ -258,22 +262,50 @@ def _no_constant(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-_raw_decode = json.JSONDecoder(parse_constant=_no_constant).raw_decode
+def decoded(line: bytes, *, depth: int = DEPTH) -> object:
+    """The value of a line, as strictly as RFC 8259 has it.
 
-
-def _decoded(line: bytes) -> object:
-    """As `json.loads`, which would look for white space and encodings that no cassette has."""
-    text = line.decode()
+    Raises:
+        ValueError: It is not JSON, or nested more deeply than `depth`.
+    """
+    text = line.decode().strip()
     value, end = _raw_decode(text)
     if end != len(text):
         raise ValueError(f"extra data at character {end}")
+    if text.count("{") + text.count("[") > depth and _depth(value) > depth:
+        raise ValueError(f"nested more than {depth} deep")
     return value
+
+
+def _depth(value: object) -> int:
+    """How many objects and lists are inside of one another."""
+    depth, level = -1, [value]
+    while level:
+        depth += 1
+        level = [inner for each in level for inner in _members(each)]
+    return depth
+
+
+def _members(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).values()
+    return cast("list[object]", value) if isinstance(value, list) else ()
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is more than a number can be")
+    return number
+
+
+_raw_decode = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite).raw_decode
 
 
 def _frames(path: Path, lines: list[bytes]) -> Iterator[tuple[Frame, Mapping[str, Any]]]:
     for number, raw in enumerate(lines, 1):
         try:
-            content = _decoded(raw)
+            content = decoded(raw)
         except (ValueError, RecursionError) as error:
             raise CassetteError(f"{path}:{number} is not JSON ({error}); {DAMAGED}") from error
         if not isinstance(content, dict):

@@ -256,7 +256,8 @@ class Assembler:
         elif frame.kind == "timing":
             self._times[self._line] = data["ms"]
         elif frame.kind == "cut":
-            self._lose(self._open.pop(_hashable(data.get("request")), None), data)
+            # An answer may still come on another stream, if it was the client that left this one.
+            self._lose(self._open.get(_hashable(data.get("request"))), data)
         elif frame.kind == "end":
             for operation in self._open.values():
                 self._lose(operation, data)

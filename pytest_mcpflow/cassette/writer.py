@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -16,10 +15,12 @@ from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
 from pytest_mcpflow.cassette.format import (
+    DEPTH,
     FORMAT,
     SERVER_INFO,
     Side,
     as_object,
+    decoded,
     dump,
     is_rpc,
     read_cassette,
@@ -168,7 +169,7 @@ class SessionWriter:
     def line(self, sender: Side, line: bytes) -> None:
         """Write a line that went from one side to the other: a message, a batch of them, or noise."""
         try:
-            body: object = json.loads(line)
+            body = decoded(line, depth=DEPTH - 1)  # a frame is one more around it
         except (ValueError, RecursionError):
             body = None
         batch = cast("list[object]", body) if isinstance(body, list) else [body]

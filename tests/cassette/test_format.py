@@ -193,3 +193,26 @@ def test_two_recorders_of_one_file_never_mix_lines(tmp_path: Path) -> None:
     sessions = read_cassette(Path(path)).sessions
     assert [len(session.messages) for session in sessions] == [50, 50]
     assert all(len({message.body["method"] for message in session.messages}) == 1 for session in sessions)
+
+
+@pytest.mark.parametrize("depth", [190, 198, 199, 200, 201, 400, 5000])
+def test_what_is_nested_deeply_is_written_so_that_it_can_be_read(tmp_path: Path, depth: int) -> None:
+    nested = b'{"jsonrpc":"2.0","id":1,"result":{"a":' + b"[" * depth + b"]" * depth + b"}}"
+    with CassetteWriter(tmp_path / "t.jsonl") as writer:
+        writer.session(transport="stdio").line("server", nested)
+
+    [session] = read_cassette(tmp_path / "t.jsonl").sessions
+
+    assert {frame.kind for frame in session.frames} <= {"session", "message", "noise"}
+    assert len(session.frames) == 2
+
+
+def test_numbers_that_json_cannot_say_are_noise(tmp_path: Path) -> None:
+    with CassetteWriter(tmp_path / "t.jsonl") as writer:
+        session = writer.session(transport="stdio")
+        for number in (b"NaN", b"1e999", b"-Infinity"):
+            session.line("server", b'{"jsonrpc":"2.0","id":1,"result":{"a":' + number + b"}}")
+
+    [session_read] = read_cassette(tmp_path / "t.jsonl").sessions
+
+    assert [frame.kind for frame in session_read.frames] == ["session", "noise", "noise", "noise"]
