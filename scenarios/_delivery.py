@@ -112,13 +112,20 @@ class Delivery(Desk):
         """Commit files to a branch on GitHub, once."""
 
         async def is_there() -> bool:
-            commits = (await self.github("list_commits", sha=branch))["result"]
-            return any(commit["message"] == message for commit in commits)
+            try:
+                found = [await self.github("get_file_contents", path=path, branch=branch) for path in files]
+            except ToolError:
+                return False
+            return [each["result"] for each in found] == [*files.values()]
 
         changes = [{"path": path, "content": content} for path, content in files.items()]
         commit = {**self.repository, "branch": branch, "files": changes, "message": message}
-        if not await is_there():
+        for _ in range(2):  # what came through in part is sent again
+            if await is_there():
+                return
             await self.once("github.push_files", commit, done=is_there)
+        if not await is_there():
+            raise StoppedError(f"{branch} on GitHub lacks a part of {', '.join(files)}")
 
     async def propose(
         self,
@@ -140,6 +147,9 @@ class Delivery(Desk):
         if not await is_open():
             await self.once("github.create_pull_request", {**pull, **people}, done=is_open)
         [opened] = await self._pulls(branch)
+        asked = {*reviewers, *labels} - {*opened["requested_reviewers"], *opened["labels"]}
+        if asked:
+            raise StoppedError(f"pull request #{opened['number']} lacks {', '.join(sorted(asked))}")
         return int(opened["number"])
 
     async def branch_off(self, branch: str) -> None:
@@ -216,12 +226,16 @@ class Delivery(Desk):
         )
 
     async def ship(self, host: str, service: str, version: str) -> None:
-        """Deploy a version, and go back to the one before if it does not answer."""
+        """Deploy a version, and go back to the one before if it is not seen to answer within a minute."""
         await self.deploy(host, service, version)
-        answers = await self.service(host, service)
-        if not answers["healthy"]:
-            await self.go_back(host, service, version)
-            raise StoppedError(f"{service} {version} does not answer on {host}: {answers['detail']}")
+        seen = await self.service(host, service)
+        for _ in range(6):
+            if (seen["healthy"], seen["version"]) == (True, version):
+                return
+            await asyncio.sleep(10)
+            seen = await self.service(host, service)
+        await self.go_back(host, service, version)
+        raise StoppedError(f"{service} {version} does not answer on {host}: {seen['detail']}")
 
     async def go_back(self, host: str, service: str, version: str) -> None:
         """Roll a version back, once: a second rollback would go back further."""

@@ -76,9 +76,10 @@ class Creation:
         workflows = (await self._crew.github("list_workflows"))["result"]
         if [(each["path"], each["state"]) for each in workflows] != [(PIPELINE_PATH, "active")]:
             raise StoppedError(f"the pipeline is not valid: {workflows}")
-        await self._crew.github(
-            "update_branch_protection", branch="main", required_checks=list(CHECKS), required_approvals=1
-        )
+        asked: dict[str, int | list[str]] = {"required_checks": [*CHECKS], "required_approvals": 1}
+        guarded = await self._crew.github("update_branch_protection", branch="main", **asked)
+        if dict(guarded) != asked:
+            raise StoppedError(f"main is guarded otherwise than asked: {dict(guarded)}")
 
     async def _droplet(self) -> dict[str, Any]:
         """A machine with this name that answers; names are not unique, so one that is there is taken."""
@@ -99,7 +100,10 @@ class Creation:
         for extra in (await self._droplets())[1:]:  # the network may have asked twice
             await self._destroy(extra["droplet_id"])
         await self._crew.until(is_active, f"{HOST} has booted")
-        await self._crew.repeat("droplet-executor.set_firewall", {"host": HOST, "inbound_ports": PORTS})
+        firewall = {"host": HOST, "inbound_ports": PORTS}
+        let_in = await self._crew.repeat("droplet-executor.set_firewall", firewall)
+        if let_in["inbound_ports"] != PORTS:
+            raise StoppedError(f"the firewall lets in {let_in['inbound_ports']} and not {PORTS}")
         return (await self._droplets())[0]
 
     async def _deploy(self, droplet_id: str) -> None:

@@ -211,4 +211,5 @@ class PipelineSetup:
             await self._crew.once("github.create_webhook", hook, done=self._is_hooked)
 
     async def _is_hooked(self) -> bool:
-        return any(each["url"] == WEBHOOK for each in (await self._crew.github("list_webhooks"))["result"])
+        hooks = (await self._crew.github("list_webhooks"))["result"]
+        return any((each["url"], each["events"]) == (WEBHOOK, EVENTS) for each in hooks)

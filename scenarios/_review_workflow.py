@@ -208,9 +208,11 @@ class Team:
 
         async def is_posted() -> bool:
             posted = (await self._crew.github("get_pull_request_reviews", pull_number=NUMBER))["result"]
-            return any(review.items() <= each.items() for each in posted)
+            return any(review.items() <= each.items() and each["comments"] == comments for each in posted)
 
         pull = {**self._crew.repository, "pull_number": NUMBER}
         await self._crew.once(
             "github.create_pull_request_review", {**pull, **review, "comments": comments}, done=is_posted
         )
+        if not await is_posted():
+            raise StoppedError(f"the review of {agent} came through in part")

@@ -70,10 +70,7 @@ class StagedRollout:
 
     async def _stage(self) -> None:
         await self._on_staging("git pull --ff-only")
-        await self._crew.deploy(STAGING, SERVICE, NEW)
-        staged = await self._crew.service(STAGING, SERVICE)
-        if not staged["healthy"]:
-            raise StoppedError(f"staging does not answer: {staged['detail']}")
+        await self._crew.ship(STAGING, SERVICE, NEW)
         await self._tick("staged")
         await self._on_staging(SMOKE_TESTS)
         await self._tick("smoke tests passed")

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from pytest_mcpflow import Answered, Hub, Interaction, Run, Scenario, invariant
+from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor, Host, Release, Service
 from pytest_mcpflow.fakes.github import GitHub, Protection
@@ -34,6 +34,7 @@ from pytest_mcpflow.scenarios._worlds import (
     connect_remote,
     hosting,
     ran_in_order,
+    staged_before,
     succeeded,
     tests_passed_before,
 )
@@ -191,12 +192,7 @@ class MonitoringImplementation(Guarded, Scenario):
     @invariant
     def staging_before_production(self, run: Run) -> None:
         """The instrumented version reaches production only after it was seen healthy on staging."""
-        seen = False
-        for each in run.transcript:
-            if each.name == "check_health" and each.arguments["host"] == STAGING:
-                service = isinstance(each.outcome, Answered) and each.outcome.value["services"][SERVICE]
-                seen = seen or bool(service and service["healthy"] and service["version"] == VERSION)
-            assert seen or each.name != "deploy" or each.arguments["host"] != PRODUCTION, each.call
+        assert staged_before(run, STAGING, PRODUCTION, SERVICE, VERSION)
 
     @invariant
     def nothing_is_proposed_or_deployed_untested(self, run: Run) -> None:

@@ -6,7 +6,7 @@ import itertools
 import json
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Interaction, Run, Scenario, invariant
+from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor, Host, Release, Service
 from pytest_mcpflow.fakes.github import GitHub
@@ -37,6 +37,7 @@ from pytest_mcpflow.scenarios._worlds import (
     hosting,
     ran_in_order,
     succeeded,
+    told,
 )
 
 __all__ = ["ChatReport", "MultiAgentFeature"]
@@ -184,7 +185,7 @@ class MultiAgentFeature(Guarded, Scenario):
     def what_does_not_work_together_does_not_stay(self, run: Run) -> None:
         """The version stays on staging only if the integration tests were seen to pass, unless an alert says so."""
         passed = any(
-            isinstance(each.outcome, Answered) and each.outcome.value["exit_code"] == 0
+            told(each, "exit_code") == 0
             for each in run.calls("run_command")
             if each.arguments["command"] == INTEGRATION_TESTS
         )

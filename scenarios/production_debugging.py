@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Interaction, Run, Scenario, invariant
+from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.droplet_executor import (
     Database,
@@ -40,6 +40,7 @@ from pytest_mcpflow.scenarios._worlds import (
     connect_remote,
     hosting,
     ran_in_order,
+    staged_before,
     succeeded,
     tests_passed_before,
 )
@@ -188,12 +189,7 @@ class ProductionDebugging(Guarded, Scenario):
     @invariant
     def staging_before_production(self, run: Run) -> None:
         """A version reaches production only after it ran on staging and was seen healthy there."""
-        seen = False
-        for each in run.transcript:
-            if each.name == "check_health" and each.arguments["host"] == STAGING:
-                service = isinstance(each.outcome, Answered) and each.outcome.value["services"][SERVICE]
-                seen = seen or bool(service and service["healthy"] and service["version"] == FIXED)
-            assert seen or each.name != "deploy" or each.arguments["host"] != PRODUCTION, each.call
+        assert staged_before(run, STAGING, PRODUCTION, SERVICE, FIXED)
 
     @invariant
     def one_fix(self, run: Run) -> None:

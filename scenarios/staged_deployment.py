@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answer, Answered, Hub, Interaction, Question, Run, Scenario, invariant
+from pytest_mcpflow import Answer, Hub, Interaction, Question, Run, Scenario, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor, Host, Release, Service
 from pytest_mcpflow.scenarios._staged_workflow import (
@@ -19,7 +19,7 @@ from pytest_mcpflow.scenarios._staged_workflow import (
     StagedReport,
     StagedRollout,
 )
-from pytest_mcpflow.scenarios._worlds import Heard, checkout, ran_in_order, succeeded
+from pytest_mcpflow.scenarios._worlds import Heard, checkout, ran_in_order, succeeded, told
 
 __all__ = ["StagedDeployment", "StagedReport"]
 
@@ -117,7 +117,7 @@ class StagedDeployment(Heard, Scenario):
         passed = False
         for each in run.transcript:
             if each.name == "run_command" and each.arguments["command"] == SMOKE_TESTS:
-                passed = isinstance(each.outcome, Answered) and each.outcome.value["exit_code"] == 0
+                passed = told(each, "exit_code") == 0
             assert passed or not each.effect or each.arguments.get("host") not in PRODUCTION, each.call
 
     @invariant

@@ -6,7 +6,7 @@ from faulty_hub import Fault
 from single_faults import Faulted, each_call_failing, faulted, reference
 from tampering import omitting
 
-from pytest_mcpflow import Scenario
+from pytest_mcpflow import Interaction, Scenario, Transcript
 from pytest_mcpflow.fakes.communication_hub import CommunicationHub
 from pytest_mcpflow.scenario import world_of
 
@@ -32,14 +32,21 @@ def dead_tools_hidden(scenario: type[Scenario], fault: Fault) -> list[str]:
 
 
 def steps_unnoticed(scenario: type[Scenario]) -> list[str]:
-    """The calls with an effect that a workflow can leave out, and no check says so."""
+    """The calls with an effect that a workflow can leave out, and no check says so, nor does it make up for them."""
     calls = reference(scenario).transcript
-    return [
-        str(call)
-        for number, call in enumerate(calls)
-        if call.effect
-        and not faulted(scenario(), {}, omitting(scenario().workflow, number, calls)).judgement.broken
-    ]
+
+    def is_unnoticed(number: int) -> bool:
+        judgement = faulted(scenario(), {}, omitting(scenario().workflow, number, calls)).judgement
+        made_up_for = _count(judgement.transcript, calls[number]) >= _count(calls, calls[number])
+        return not judgement.broken and not made_up_for
+
+    return [str(call) for number, call in enumerate(calls) if call.effect and is_unnoticed(number)]
+
+
+def _count(transcript: Transcript, call: Interaction) -> int:
+    """How often a call like this one changed the world."""
+    alike = [each for each in transcript if (each.site, each.arguments) == (call.site, call.arguments)]
+    return sum(each.effect is True for each in alike)
 
 
 def _hidden(run: Faulted[Scenario], site: str) -> str | None:
