@@ -341,3 +341,22 @@ def test_a_replayed_server_goes_wrong_too(tmp_path: Any) -> None:
             await hub.call_tool(tools[0].qualified_name, {})
 
     hub.run(work())
+
+
+def test_several_servers_can_be_out_of_reach_at_once() -> None:
+    hub = Hub(way=Way.DIRECT, virtual_time=True)
+    hub.serve(Shop())
+    hub.serve(Shop(), name="market")
+    hub.fail("*=disconnect(before)@[10,20]")
+
+    async def work() -> list[int]:
+        reached: list[int] = []
+        for _ in range(4):
+            answers = await asyncio.gather(
+                *(hub.call_tool(f"{server}.count", TEA) for server in hub.servers), return_exceptions=True
+            )
+            reached.append(sum(not isinstance(answer, BaseException) for answer in answers))
+            await asyncio.sleep(8)
+        return reached
+
+    assert hub.run(work()) == [2, 2, 0, 2]
