@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from pytest_mcpflow.transcript import Transcript
 
-__all__ = ["Context", "HubTool"]
+__all__ = ["Context", "HubTool", "new_context_id"]
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,8 @@ class HubTool:
     @property
     def qualified_name(self) -> str:
         return f"{self.server}.{self.name}"
+
+
+def new_context_id(taken: Container[str]) -> str:
+    """The first of `context-1`, `context-2`, ... that is not taken."""
+    return next(each for each in map("context-{}".format, count(1)) if each not in taken)

@@ -17,7 +17,7 @@ from pytest_mcpflow.answers import Desk
 from pytest_mcpflow.calls import Calls
 from pytest_mcpflow.cassette.modes import RecordMode
 from pytest_mcpflow.clock import EPOCH
-from pytest_mcpflow.context import Context, HubTool
+from pytest_mcpflow.context import Context, HubTool, new_context_id
 from pytest_mcpflow.direct import ProgressCallback
 from pytest_mcpflow.effects import Effects
 from pytest_mcpflow.errors import CassetteError, HubError
@@ -328,7 +328,7 @@ class Hub:
         Raises:
             HubError: There is an open context of that id.
         """
-        known_as = context_id or f"context-{len(self.contexts) + 1}"
+        known_as = context_id or new_context_id(self.contexts)
         if known_as in self.contexts:
             raise HubError(f"there is a context {known_as!r} already; delete it from hub.contexts first")
         self.contexts[known_as] = context = Context(known_as, lambda: self.transcript)

@@ -551,3 +551,11 @@ def test_nothing_is_left_behind(way: Way, era: Era, error: type[BaseException] |
             within(way, era, body)
     assert sockets() <= before
     assert children.read_text() == had
+
+
+def test_a_new_context_has_a_name_that_no_open_one_has() -> None:
+    hub = Hub()
+    first, second = hub.create_context(), hub.create_context()
+    del hub.contexts[first.id]
+
+    assert hub.create_context().id != second.id
