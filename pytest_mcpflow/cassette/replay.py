@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
@@ -17,6 +17,7 @@ from mcp_types import jsonrpc_message_adapter
 
 from pytest_mcpflow.cassette.player import Player
 from pytest_mcpflow.cassette.speaker import Out, Speaker
+from pytest_mcpflow.serve.closing import Closing
 
 __all__ = ["ReplayTransport"]
 
@@ -93,7 +94,7 @@ def _session_message(body: Mapping[str, Any]) -> SessionMessage:
     return SessionMessage(jsonrpc_message_adapter.validate_json(copied, by_name=False))
 
 
-class _Writer:
+class _Writer(Closing):
     """The client's end for sending."""
 
     def __init__(self, transport: ReplayTransport) -> None:
@@ -104,14 +105,3 @@ class _Writer:
 
     async def aclose(self) -> None:
         await self._transport.__aexit__(None, None, None)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        await self.aclose()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from types import TracebackType
 from typing import Any, Self, cast
 
 import anyio
@@ -16,6 +15,7 @@ from pytest_mcpflow.cassette.format import Side
 from pytest_mcpflow.cassette.operations import LISTEN
 from pytest_mcpflow.cassette.writer import SessionWriter
 from pytest_mcpflow.clock import Flow, transit
+from pytest_mcpflow.serve.closing import Closing
 
 __all__ = ["recorded"]
 
@@ -43,7 +43,7 @@ async def _recorded(transport: Transport, session: SessionWriter) -> AsyncGenera
                 await stack.aclose()
 
 
-class _End:
+class _End(Closing):
     def __init__(self, inner: Any, session: SessionWriter, waiting: Flow) -> None:
         self._inner, self._session, self._waiting = inner, session, waiting
 
@@ -59,17 +59,6 @@ class _End:
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
 
 class _Reader(_End):

@@ -7,7 +7,6 @@ if both ends are ours.
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 from typing import Self
 
 import anyio
@@ -16,6 +15,7 @@ from mcp_types import jsonrpc_message_adapter
 from pydantic import ValidationError
 
 from pytest_mcpflow.clock import Flow
+from pytest_mcpflow.serve.closing import Closing
 
 __all__ = ["LINE_LIMIT", "LineReader", "LineWriter"]
 
@@ -23,23 +23,7 @@ LINE_LIMIT = 64 * 1024 * 1024
 """The longest message, in bytes."""
 
 
-class _Closing:
-    async def aclose(self) -> None:
-        raise NotImplementedError
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-
-class LineReader(_Closing):
+class LineReader(Closing):
     """Reads messages; a line that is none is handed on as the exception it caused."""
 
     def __init__(self, stream: asyncio.StreamReader, flow: Flow | None) -> None:
@@ -74,7 +58,7 @@ class LineReader(_Closing):
             self._flow.close()
 
 
-class LineWriter(_Closing):
+class LineWriter(Closing):
     """Writes messages."""
 
     def __init__(self, stream: asyncio.StreamWriter, flow: Flow | None) -> None:
