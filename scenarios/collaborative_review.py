@@ -59,7 +59,12 @@ def _hosting() -> GitHub:
     repo.branches[BRANCH] = Branch(history, {**_PROPOSED})
     repo.pull_requests.append(PullRequest(NUMBER, "Take payments", "", BRANCH, "main"))
     repo.protection["main"] = Protection(required_approvals=len(AGENTS))
-    hosted.takes = {"get_pull_request_files": 2.0}
+    # Things take their time, so that the agents really work beside each other.
+    hosted.takes = {
+        "get_pull_request_files": 2.0,
+        "create_pull_request_review": 1.0,
+        "get_pull_request_reviews": 0.5,
+    }
     return hosted
 
 

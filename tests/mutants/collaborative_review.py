@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common_mistakes import commit_everything, pretend, unheard
+from common_mistakes import commit_everything, unheard
 from tampering import Send, answer, tampered
 
 from pytest_mcpflow import CallResult, Hub, Workflow
@@ -33,6 +33,21 @@ async def overlook_the_rate_limit(name: str, arguments: dict[str, Any], send: Se
         limited = str(result["result"]).replace("payments', charge", "payments', rateLimit(10), charge")
         return answer({"result": limited}) if "catch" in limited else result
     return result
+
+
+async def leave_an_agent_out(hub: Hub) -> object:
+    """Does without one perspective, and counts it as given."""
+    imagined: list[dict[str, Any]] = []
+
+    async def imagine(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+        if arguments.get("author") == "performance-agent" and arguments["event"] == "REQUEST_CHANGES":
+            imagined.append(arguments)
+            return answer(arguments)
+        result = await send(name, arguments)
+        reviews = name.endswith("get_pull_request_reviews")
+        return answer({"result": [*result["result"], *imagined]}) if reviews else result
+
+    return await tampered(reference, imagine)(hub)
 
 
 async def say_it_twice(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
@@ -67,10 +82,7 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
         tampered(reference, overlook_the_rate_limit),
         "never_approved_while_a_blocking_finding_is_open",
     ),
-    "leave an agent out": (
-        tampered(reference, pretend(REVIEW, {}, author="performance-agent", event="REQUEST_CHANGES")),
-        "nobody_is_left_out",
-    ),
+    "leave an agent out": (leave_an_agent_out, "nobody_is_left_out"),
     "say it twice": (tampered(reference, say_it_twice), "nothing_is_said_twice"),
     "break and believe": (tampered(reference, break_and_believe), "what_is_pushed_was_tested"),
     "claim": (claim, "success_is_an_approved_pull_request"),

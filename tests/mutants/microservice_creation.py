@@ -14,6 +14,7 @@ from pytest_mcpflow.scenarios.microservice_creation import MicroserviceCreation
 __all__ = ["MUTANTS"]
 
 reference = MicroserviceCreation().workflow
+GUARDED = {"required_checks": ["lint", "test", "build"], "required_approvals": 1}
 
 
 async def forget_the_droplet(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
@@ -67,7 +68,7 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "write keys down": (tampered(reference, write_keys_down), "keys_stay_in_the_vault"),
     "believe in tests": (tampered(reference, believe_in_tests), "nothing_untested_is_published"),
     "leave main unguarded": (
-        tampered(reference, pretend("update_branch_protection", {})),
+        tampered(reference, pretend("update_branch_protection", GUARDED)),
         "success_is_a_service_that_works",
     ),
     "claim": (claim, "success_is_a_service_that_works"),
