@@ -78,7 +78,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         if hub.is_faulted:
             try:
                 hub.faults.check()
-            except FaultPlanError as error:  # which the workflow swallowed, so that something else failed later
+            except FaultPlanError as error:
+                # The workflow swallowed it, so that something else failed later.
                 raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
         raise
     finally:

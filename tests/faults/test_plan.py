@@ -22,6 +22,14 @@ NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_.*/\-]{0,12}", fullmatch=True)
 NUMBERS = st.floats(0, 1e9, allow_nan=False) | st.integers(0, 10_000).map(float)
 
 
+NARROWER = {
+    ("clock_jump", "seconds"): NUMBERS | NUMBERS.map(float.__neg__),
+    ("partial", "keep"): st.integers(0, 99).map(float),
+    ("status", "code"): st.integers(400, 599).map(float),
+}
+"""Arguments that cannot be any number from 0 on."""
+
+
 def _argument(accepted: Any) -> st.SearchStrategy[Any]:
     if accepted is float:
         return NUMBERS
@@ -31,9 +39,10 @@ def _argument(accepted: Any) -> st.SearchStrategy[Any]:
 @st.composite
 def kinds(draw: st.DrawFn) -> FaultKind:
     kind = draw(st.sampled_from([*KINDS.values()]))
-    values = {name: draw(_argument(accepted)) for name, accepted in arguments_of(kind).items()}
-    if kind.name in ("partial", "progress_stall"):
-        values = {name: float(int(value)) for name, value in values.items()}
+    values = {
+        name: draw(NARROWER.get((kind.name, name), _argument(accepted)))
+        for name, accepted in arguments_of(kind).items()
+    }
     chosen = draw(st.sets(st.sampled_from([*values]))) if values else set[str]()
     return kind(**{name: values[name] for name in chosen})
 
