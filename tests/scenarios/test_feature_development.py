@@ -10,7 +10,6 @@ from single_faults import faulted
 
 from pytest_mcpflow import Answer, Question
 from pytest_mcpflow.scenario import invariants_of
-
 from pytest_mcpflow.scenarios.feature_development import FeatureDevelopment
 
 
