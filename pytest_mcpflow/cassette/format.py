@@ -23,6 +23,7 @@ __all__ = [
     "Side",
     "as_object",
     "decoded",
+    "depth_of",
     "dump",
     "is_rpc",
     "read_cassette",
@@ -272,12 +273,12 @@ def decoded(line: bytes, *, depth: int = DEPTH) -> object:
     value, end = _raw_decode(text)
     if end != len(text):
         raise ValueError(f"extra data at character {end}")
-    if text.count("{") + text.count("[") > depth and _depth(value) > depth:
+    if text.count("{") + text.count("[") > depth and depth_of(value) > depth:
         raise ValueError(f"nested more than {depth} deep")
     return value
 
 
-def _depth(value: object) -> int:
+def depth_of(value: object) -> int:
     """How many objects and lists are inside of one another."""
     depth, level = -1, [value]
     while level:

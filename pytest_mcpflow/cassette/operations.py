@@ -267,7 +267,7 @@ class Assembler:
         return begun
 
     def _lose(self, operation: Operation | None, data: Mapping[str, Any]) -> None:
-        if operation is not None:
+        if operation is not None and operation._lost is None:  # pyright: ignore[reportPrivateUsage]
             lost = Disconnected() if data.get("by") == "server" else Silence()
             operation._lost = lost  # pyright: ignore[reportPrivateUsage]
 

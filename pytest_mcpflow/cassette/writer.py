@@ -21,6 +21,7 @@ from pytest_mcpflow.cassette.format import (
     Side,
     as_object,
     decoded,
+    depth_of,
     dump,
     is_rpc,
     read_cassette,
@@ -174,22 +175,24 @@ class SessionWriter:
             body = None
         batch = cast("list[object]", body) if isinstance(body, list) else [body]
         if batch and all(map(is_rpc, batch)):
-            try:
-                for message in batch:
-                    self.message(sender, cast("dict[str, Any]", message))
-                return
-            except RecursionError:
-                pass  # nested so deeply that it can be read and not written
-        if line.strip():
-            text = self._writer.redacted(line.decode(errors="replace").rstrip("\r\n"))
-            self._write_frame({"from": sender, "kind": "noise", "text": text})
+            for message in batch:
+                self.message(sender, cast("dict[str, Any]", message))
+        elif line.strip():
+            self.noise(sender, line.decode(errors="replace").rstrip("\r\n"))
+
+    def noise(self, sender: Side, text: str) -> None:
+        """Write what is not a message of JSON-RPC, or none that could be read back."""
+        self._write_frame({"from": sender, "kind": "noise", "text": self._writer.redacted(text)})
 
     def message(self, sender: Side, body: Mapping[str, Any]) -> None:
-        """Write a JSON-RPC message."""
+        """Write a JSON-RPC message; as noise if it is nested too deeply."""
         answers = self._answers(sender, body)
         content = self._without_state(_without_traces(body))
         frame = {"from": sender, "kind": "message", "message": content, "session": self.number}
         line, redactor = dump(frame), self._writer.redactor
+        if line.count(b"{") + line.count(b"[") > DEPTH and depth_of(frame) > DEPTH:
+            self.noise(sender, dump(content).decode().rstrip("\n"))
+            return
         if redactor is not None and redactor.suspects(line):
             content = redactor.message(content, answers=answers)
             line = dump({**frame, "message": content})
