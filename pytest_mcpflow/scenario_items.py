@@ -112,7 +112,11 @@ class ScenarioPlugin:
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
         if self._alone:
             items.clear()
-        items += self._items(session)
+        added = list(self._items(session))
+        items += added
+        counted: list[pytest.Item | pytest.Collector] = [*added]
+        # What pytest has not collected itself it does not count, and would say that fewer than none are left.
+        session.ihook.pytest_collectreport(report=pytest.CollectReport(NODE_PREFIX, "passed", None, counted))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(

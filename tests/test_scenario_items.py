@@ -259,7 +259,10 @@ def test_a_conftest_adds_scenarios_by_the_hook(project: pytest.Pytester) -> None
 def test_names_deselect(project: pytest.Pytester) -> None:
     others = len(list(builtin_scenarios()))
 
-    ran(project, "--mcp-scenario=*", "-k", "restock").assert_outcomes(passed=1, deselected=others)
+    result = ran(project, "--mcp-scenario=*", "-k", "restock")
+
+    result.assert_outcomes(passed=1, deselected=others)
+    result.stdout.fnmatch_lines([f"collected {others + 1} items / {others} deselected / 1 selected"])
 
 
 def test_the_list_fits_eighty_columns(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
