@@ -153,30 +153,41 @@ class Program:
 def _replaying(home: Path, tape: Path, peer: Path | None) -> Iterator[Measurement]:
     rate = asyncio.run(_in_process(tape))
     yield Measurement("replay in process, calls a second", rate, "", "10,000", rate >= 10_000)
-    short = write_tape(home / "short.jsonl", CALLS)
-    ours = _over_stdio([*OURS, "serve", short, "--allow-unused"])
-    note = "no mcp-rec here"
+    many, few = write_tape(home / "many.jsonl", CALLS), write_tape(home / "few.jsonl", 10)
+    rate = _rate([*OURS, "serve", many, "--allow-unused"])
+    start = _start([*OURS, "serve", few, "--allow-unused"])
+    rates, starts = ("no mcp-rec here",) * 2
     if peer is not None:
-        theirs = _over_stdio([peer, "replay", _as_theirs(short, home / "theirs.jsonl")])
-        note = f"{PEER}: {theirs[0]:,.0f} a second, {theirs[1]:.0f} ms"
-    yield Measurement("replay over stdio, calls a second", ours[0], "", "6,000", ours[0] >= 6_000, note)
+        theirs = _rate([peer, "replay", _as_theirs(many, home / "their-many.jsonl")])
+        rates = f"{PEER}: {theirs:,.0f}"
+        starts = f"{PEER}: {_start([peer, 'replay', _as_theirs(few, home / 'their-few.jsonl')]):.0f} ms"
+    yield Measurement("replay over stdio, calls a second", rate, "", "6,000", rate >= 6_000, rates)
     yield Measurement(
-        "stdio replay, start to first answer", ours[1], "ms", "at most 60 ms", ours[1] <= 60, note
+        "stdio replay, start to first answer", start, "ms", "at most 60 ms", start <= 60, starts
     )
     rate = _over_http(tape)
     yield Measurement("replay over HTTP, calls a second", rate, "", "2,000", rate >= 2_000)
 
 
-def _over_stdio(command: Sequence[str | Path]) -> tuple[float, float]:
-    """The best of five runs: calls a second, and milliseconds from the start to the first answer."""
+def _rate(command: Sequence[str | Path]) -> float:
+    """Calls a second, the best of five runs."""
     rates: list[float] = []
-    starts: list[float] = []
     for _ in range(5):
         program = Program(command)
-        starts.append(program.start())
+        program.start()
         rates.append(CALLS / sum(program.calls(CALLS)))
         program.end()
-    return max(rates), min(starts)
+    return max(rates)
+
+
+def _start(command: Sequence[str | Path]) -> float:
+    """Milliseconds from the start to the first answer, the shortest of fifteen."""
+    starts: list[float] = []
+    for _ in range(15):
+        program = Program(command)
+        starts.append(program.start())
+        program.end()
+    return min(starts)
 
 
 def _as_theirs(tape: Path, target: Path) -> Path:

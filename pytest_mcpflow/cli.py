@@ -27,7 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(prog="mcpflow", description="Fake, record and test MCP servers.")
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    # With its name given, argparse need not work out a usage, for which it would import what nobody else needs.
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", prog="mcpflow")
     parsers = {name: subparsers.add_parser(name, help=does) for name, (does, _) in COMMANDS.items()}
     module = None
     if arguments and arguments[0] in COMMANDS:

@@ -273,7 +273,8 @@ def decoded(line: bytes, *, depth: int = DEPTH) -> object:
     value, end = _raw_decode(text)
     if end != len(text):
         raise ValueError(f"extra data at character {end}")
-    if text.count("{") + text.count("[") > depth and depth_of(value) > depth:
+    # Each level takes two characters at least, and counting them is quicker than going down.
+    if len(text) > 2 * depth and text.count("{") + text.count("[") > depth and depth_of(value) > depth:
         raise ValueError(f"nested more than {depth} deep")
     return value
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_mcpflow.cassette.format import Cassette, Frame, as_object, read_cassette
 from pytest_mcpflow.cassette.matching import Matching, first_difference
 from pytest_mcpflow.cassette.operations import Assembler, Operation
-from pytest_mcpflow.cassette.writer import Redacting
 from pytest_mcpflow.errors import (
     CassetteError,
     DifferentArgumentsError,
@@ -22,7 +21,9 @@ from pytest_mcpflow.errors import (
     NeverRecordedError,
     nearest,
 )
-from pytest_mcpflow.outcome import shortened, shown_arguments
+
+if TYPE_CHECKING:
+    from pytest_mcpflow.cassette.writer import Redacting
 
 __all__ = ["Player", "Tape"]
 
@@ -191,6 +192,8 @@ class Player:
         by_text = {_shown(method, each.params): each for each in same_tool}
         likest = by_text[nearest(shown, by_text, limit=1)[0]]
         arguments = as_object(params.get("arguments"))
+        from pytest_mcpflow.outcome import shortened
+
         pointer, was, now = first_difference(likest.arguments, arguments, "/arguments") or ("", None, None)
         return DifferentArgumentsError(
             f"{begin}, but was never recorded; recorded were: {others}; "
@@ -199,6 +202,11 @@ class Player:
 
 
 def _shown(method: str, params: Mapping[str, Any]) -> str:
+    from pytest_mcpflow.outcome import (  # for errors only, which are not on the way in
+        shortened,
+        shown_arguments,
+    )
+
     if method == CALL:
         return shortened(f"{params.get('name')}({shown_arguments(as_object(params.get('arguments')))})")
     return shortened(f"{method} {params.get('uri') or params.get('name') or ''}".strip())

@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp_types import jsonrpc_message_adapter
+from mcp_types import JSONRPCRequest, jsonrpc_message_adapter
 
 from pytest_mcpflow.cassette.player import Player
 from pytest_mcpflow.cassette.speaker import Out, Speaker
@@ -60,8 +60,7 @@ class ReplayTransport:
 
     def take(self, message: SessionMessage) -> None:
         """Handle a message of the client."""
-        body = message.message.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        outs = self._speaker.receive(body)
+        outs = self._speaker.receive(_body(message))
         if self.timing and any(out.after for out in outs):
             task = asyncio.create_task(self._send_in_time(outs), name=f"replay of {self.player.server}")
             self._later.add(task)
@@ -87,6 +86,14 @@ class ReplayTransport:
         if self._to_client is not None:
             self._to_client.close()
             self._to_client = None
+
+
+def _body(message: SessionMessage) -> Mapping[str, Any]:
+    """A message as JSON values. Requests are most of them, and hold JSON values already."""
+    inner = message.message
+    if isinstance(inner, JSONRPCRequest):
+        return {"jsonrpc": "2.0", "id": inner.id, "method": inner.method, "params": inner.params or {}}
+    return inner.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _session_message(body: Mapping[str, Any]) -> SessionMessage:
