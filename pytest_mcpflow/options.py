@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from pytest_mcpflow.ways import Era, Way
-
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.modes import RecordMode
     from pytest_mcpflow.cassette.redaction import Rule
+    from pytest_mcpflow.ways import Era, Way
 
 __all__ = [
     "add_options",
@@ -29,6 +28,9 @@ MARKER = (
     "how the mcpflow fixture of a test runs; see the reference, 'marker'"
 )
 
+# The values of the enumerations Way, Era and RecordMode, which are imported when a test needs them.
+WAYS = ("direct", "memory", "stdio", "http")
+ERAS = ("2026-07-28", "2025-11-25")
 RECORD_MODES = ("none", "once", "new", "all", "rewrite")
 RECORD_VARIABLE = "MCPFLOW_RECORD"
 
@@ -53,15 +55,15 @@ def add_options(parser: pytest.Parser) -> None:
         "--mcp-transport",
         action="append",
         default=[],
-        choices=[way.value for way in Way],
+        choices=WAYS,
         help="how calls reach fakes (default: memory); may be repeated, each test then runs once for each",
     )
     group.addoption(
         "--mcp-protocol",
         action="append",
         default=[],
-        choices=[era.value for era in Era],
-        help=f"the protocol era spoken (default: {Era.STATELESS}); may be repeated",
+        choices=ERAS,
+        help=f"the protocol era spoken (default: {ERAS[0]}); may be repeated",
     )
     group.addoption(
         "--mcp-seed",
@@ -100,11 +102,15 @@ def add_options(parser: pytest.Parser) -> None:
 
 def ways_asked(config: pytest.Config) -> list[Way]:
     """The transports of the command line, each once."""
+    from pytest_mcpflow.ways import Way
+
     return [Way(value) for value in dict.fromkeys(asked(config, "--mcp-transport"))] or [Way.MEMORY]
 
 
 def eras_asked(config: pytest.Config) -> list[Era]:
     """The protocol eras of the command line, each once."""
+    from pytest_mcpflow.ways import Era
+
     return [Era(value) for value in dict.fromkeys(asked(config, "--mcp-protocol"))] or [Era.STATELESS]
 
 

@@ -10,6 +10,7 @@ import pytest
 from checkout import run
 
 import pytest_mcpflow
+from pytest_mcpflow import Era, RecordMode, Way, options
 
 HEAVY = {
     "anyio",
@@ -91,3 +92,9 @@ def test_a_public_name_is_public_in_its_home_too(name: str) -> None:
 def test_an_unknown_public_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'Hubb'"):
         getattr(pytest_mcpflow, "Hubb")  # noqa: B009 - mypy would refuse the attribute
+
+
+def test_the_options_know_the_enumerations_without_importing_them() -> None:
+    assert tuple(Way) == options.WAYS
+    assert tuple(Era) == options.ERAS
+    assert tuple(RecordMode) == options.RECORD_MODES
