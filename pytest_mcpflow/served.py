@@ -221,6 +221,9 @@ class RecordedSource(Source):
 
     @asynccontextmanager
     async def _connected(self, make_client: ClientFactory) -> AsyncGenerator[Client]:
+        self._path.parent.mkdir(
+            parents=True, exist_ok=True
+        )  # the first recording of a project has no folder yet
         with CassetteWriter(self._path, redactor=self._redactor) as writer:
             session = writer.session(transport=self._transport, command=self._command)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.redaction import Redactor
 
-__all__ = ["InPlaceOf", "add_redaction_arguments", "redactor_of"]
+__all__ = ["InPlaceOf", "add_comparison_arguments", "add_redaction_arguments", "redactor_of"]
 
 
 def add_redaction_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +23,20 @@ def add_redaction_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--redact-personal", action="store_true", help="take out e-mail addresses and telephone numbers, too"
+    )
+
+
+def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe what counts when answers are compared."""
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="POINTER",
+        help="a place that does not count, such as /structuredContent/now (repeatable)",
+    )
+    parser.add_argument(
+        "--exact", action="store_true", help="compare instants, ids, ports and durations, too"
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from pytest_mcpflow.cassette.arguments import add_comparison_arguments
 from pytest_mcpflow.cassette.columns import COLUMNS, counted, fitted
 from pytest_mcpflow.cassette.compare import check_pointer
 from pytest_mcpflow.cassette.drift import Change
@@ -140,16 +141,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("old", type=Path, metavar="OLD")
     parser.add_argument("new", type=Path, metavar="NEW")
-    parser.add_argument(
-        "--ignore",
-        action="append",
-        default=[],
-        metavar="POINTER",
-        help="a place that does not count, such as /structuredContent/now (repeatable)",
-    )
-    parser.add_argument(
-        "--exact", action="store_true", help="compare instants, ids, ports and durations, too"
-    )
+    add_comparison_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -12,7 +12,12 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_mcpflow.cassette.arguments import InPlaceOf, add_redaction_arguments, redactor_of
+from pytest_mcpflow.cassette.arguments import (
+    InPlaceOf,
+    add_comparison_arguments,
+    add_redaction_arguments,
+    redactor_of,
+)
 from pytest_mcpflow.cassette.compare import check_pointer
 from pytest_mcpflow.cassette.drift import Drift
 from pytest_mcpflow.cassette.format import Cassette, Session, read_cassette
@@ -163,16 +168,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TOOL",
         help="the same for tools of this pattern (repeatable)",
     )
-    parser.add_argument(
-        "--ignore",
-        action="append",
-        default=[],
-        metavar="POINTER",
-        help="a place that does not count, such as /structuredContent/now (repeatable)",
-    )
-    parser.add_argument(
-        "--exact", action="store_true", help="compare instants, ids, ports and durations, too"
-    )
+    add_comparison_arguments(parser)
     parser.add_argument(
         "--session", type=int, action="append", default=[], metavar="N", help="only this session"
     )

@@ -58,7 +58,6 @@ class Project:
 
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.pytester = pytester
-        (pytester.path / "tapes").mkdir()
         (pytester.path / "server.py").write_text(SERVER, encoding="utf-8")
         self.tape: Path = pytester.path / "tapes" / "little.jsonl"
 
