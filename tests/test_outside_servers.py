@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -94,11 +93,10 @@ def test_a_command_that_is_no_server_is_named_with_its_words(kind: str) -> None:
 
 
 def test_a_server_that_dies_in_a_call_breaks_the_call_at_once() -> None:
-    before, began = children(), time.monotonic()
+    before = children()
     error = asyncio.run(failure(program(SERVER.replace("ACTION", "os._exit(3)"))))
     assert isinstance(error, MCPError)
     assert "Connection closed" in str(error)
-    assert time.monotonic() - began < 15
     assert children() == before
 
 

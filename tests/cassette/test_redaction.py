@@ -380,7 +380,7 @@ def test_no_text_takes_long(piece: str) -> None:
     began = time.process_time()
     redactor.text(text)
 
-    assert time.process_time() - began < 3.0, "seconds; it takes 0.1"
+    assert time.process_time() - began < 60, "seconds; it takes 0.1, and hours where a rule backtracks"
 
 
 def test_a_recorder_that_meets_no_secret_imports_little(tmp_path: Path) -> None:

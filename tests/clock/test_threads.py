@@ -43,12 +43,10 @@ def test_threads_take_their_turns_in_the_order_asked() -> None:
 
 def test_sleeping_threads_sleep_in_virtual_time_side_by_side() -> None:
     async def work() -> float:
-        await asyncio.gather(*(asyncio.to_thread(time.sleep, 10) for _ in range(3)))
+        await asyncio.gather(*(asyncio.to_thread(time.sleep, 86_400) for _ in range(3)))
         return asyncio.get_running_loop().time()
 
-    began = time.monotonic()
-    assert run(work()) == 10
-    assert time.monotonic() - began < 5
+    assert run(work()) == 86_400
 
 
 def test_a_thread_may_wait_for_the_loop() -> None:
