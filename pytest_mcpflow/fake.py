@@ -64,6 +64,7 @@ class ToolMark:
     reads: bool = False
     destroys: bool = False
     idempotent: bool = False
+    name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +89,18 @@ class Change:
     uri: str = ""
 
 
-def tool(*, reads: bool = False, destroys: bool = False, idempotent: bool = False) -> Callable[[F], F]:
+def tool(
+    *, reads: bool = False, destroys: bool = False, idempotent: bool = False, name: str | None = None
+) -> Callable[[F], F]:
     """Make a method a tool.
 
     Args:
         reads: It never changes the state (`readOnlyHint`).
         destroys: It can remove or overwrite what cannot be had back (`destructiveHint`).
         idempotent: Calling it twice with the same arguments leaves the state as after once (`idempotentHint`).
+        name: What clients call it, where that is no name for a method (`get-env`); by default the method's name.
     """
-    return _marked(ToolMark(reads, destroys, idempotent))
+    return _marked(ToolMark(reads, destroys, idempotent, name))
 
 
 def resource(uri: str, *, mime_type: str = "text/plain") -> Callable[[F], F]:

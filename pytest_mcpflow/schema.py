@@ -108,9 +108,7 @@ def contract_of(fake_type: type[Fake]) -> Contract:
     if isinstance(known, Contract):
         return known
     contract = Contract(
-        tools={
-            name: _tool(fake_type, name, method, mark) for name, method, mark in _marked(fake_type, ToolMark)
-        },
+        tools=_tools(fake_type),
         resources={
             n: _resource(fake_type, n, method, mark) for n, method, mark in _marked(fake_type, ResourceMark)
         },
@@ -217,6 +215,16 @@ def _marked(fake_type: type[Fake], mark_type: type[M]) -> list[tuple[str, Callab
     return list(found.values())
 
 
+def _tools(fake_type: type[Fake]) -> dict[str, ToolSpec]:
+    tools: dict[str, ToolSpec] = {}
+    for name, method, mark in _marked(fake_type, ToolMark):
+        spec = _tool(fake_type, name, method, mark)
+        if spec.name in tools:
+            raise _misdefined(fake_type, name, f"another method is the tool {spec.name!r} already")
+        tools[spec.name] = spec
+    return tools
+
+
 def _tool(fake_type: type[Fake], name: str, method: Callable[..., Any], mark: ToolMark) -> ToolSpec:
     parameters = _parameters(fake_type, name, method)
     hint = _hints(fake_type, name, method).get("return")
@@ -234,9 +242,8 @@ def _tool(fake_type: type[Fake], name: str, method: Callable[..., Any], mark: To
             )
         else:
             schema = _inlined(schema)
-    return ToolSpec(
-        name, _description(fake_type, name, method), mark, method, parameters, returns, schema, wraps
-    )
+    description = _description(fake_type, name, method)
+    return ToolSpec(mark.name or name, description, mark, method, parameters, returns, schema, wraps)
 
 
 def _is_reference_to_object(schema: dict[str, Any]) -> bool:
@@ -282,9 +289,11 @@ def _parameters(fake_type: type[Fake], name: str, method: Callable[..., Any]) ->
             defaults[parameter.name] = parameter.default
     adapter = _adapter(fake_type, name, _typed_dict(name, accepted))
     schema = adapter.json_schema()
-    schema.setdefault("properties", {})
-    for parameter_name, default in defaults.items():
-        schema["properties"][parameter_name].setdefault("default", from_json(to_json(default)))
+    properties = schema.setdefault("properties", {})
+    # In the schema are the names that clients know, which pydantic's `Field(alias=...)` makes others.
+    for parameter_name, property_schema in zip(accepted, properties.values(), strict=True):
+        if parameter_name in defaults:
+            property_schema.setdefault("default", from_json(to_json(defaults[parameter_name])))
     return Parameters(adapter, schema, call_parameter)
 
 

@@ -5,13 +5,24 @@ from __future__ import annotations
 import asyncio
 import copy
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
-from pytest_mcpflow import Call, Fake, FakeDefinitionError, FakeError, ManualClock, prompt, resource, tool
+from pytest_mcpflow import (
+    Call,
+    Fake,
+    FakeDefinitionError,
+    FakeError,
+    Hub,
+    ManualClock,
+    prompt,
+    resource,
+    tool,
+)
 from pytest_mcpflow.fake import Change
 from pytest_mcpflow.schema import RawResult, contract_of, invoke
 
@@ -224,6 +235,16 @@ class WrongUri(Fake):
         return ""
 
 
+class Doubled(Fake):
+    @tool()
+    def go(self) -> None:
+        """Go."""
+
+    @tool(name="go")
+    def also_go(self) -> None:
+        """Go."""
+
+
 class Empty(Fake):
     """Offers nothing."""
 
@@ -238,12 +259,36 @@ class Empty(Fake):
         (Unresolvable, "its annotations cannot be resolved: name 'Nowhere'"),
         (Opaquely, "Opaque has no JSON form|has no JSON form"),
         (WrongUri, r"its URI 'x://\{name\}' has no \{other\}"),
+        (Doubled, r"Doubled\.also_go cannot be served: another method is the tool 'go' already"),
         (Empty, "Empty offers nothing; mark a method"),
     ],
 )
 def test_a_fake_that_cannot_be_described_says_why(fake_type: type[Fake], words: str) -> None:
     with pytest.raises(FakeDefinitionError, match=words):
         contract_of(fake_type)
+
+
+@dataclass
+class Hyphens(Fake):
+    """Uses names that are none in Python."""
+
+    @tool(reads=True, name="get-route")
+    def get_route(self, from_: Annotated[str, Field(alias="from")] = "home", to: str = "work") -> str:
+        """Say how to go."""
+        return f"{from_} to {to}"
+
+
+async def test_clients_may_see_names_that_are_none_in_python(mcpflow: Hub) -> None:
+    mcpflow.serve(Hyphens())
+
+    answers = [
+        (await mcpflow.call_tool("hyphens.get-route", arguments)).text
+        for arguments in ({"from": "a"}, {"to": "b"})
+    ]
+
+    assert answers == ["a to work", "home to b"]
+    properties = contract_of(Hyphens).tools["get-route"].parameters.json_schema["properties"]
+    assert {name: each["default"] for name, each in properties.items()} == {"from": "home", "to": "work"}
 
 
 def test_ids_are_counted_or_decided_by_the_seed() -> None:
