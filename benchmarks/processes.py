@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from measure import Measurement, best_of_processes
@@ -32,17 +33,20 @@ def measure() -> Iterator[Measurement]:
 
 
 def _collecting() -> Iterator[Measurement]:
-    """With the package comes time-machine, which brings a plugin of its own: measured without it, and with both."""
+    """With the package comes time-machine, which brings a plugin of its own: measured without it, and with both.
+
+    All are loaded the way pytest loads what is installed, and left out by name, as if they were not.
+    """
+    names = [plugin.name for plugin in entry_points(group="pytest11")]
+
+    def collect(*loaded: str) -> list[str]:
+        others = [f"no:{name}" for name in names if name not in loaded]
+        options = [option for other in others for option in ("-p", other)]
+        return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", *options]
+
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "test_one.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
-        # Whoever asks for a plugin by name has pytest look through all that is installed, so the baseline asks, too.
-        Path(folder, "nothing.py").touch()
-        collect = [*PYTEST, "--collect-only"]
-        commands = (
-            [*collect, "-p", "nothing"],
-            [*collect, *PLUGIN],
-            [*collect, *PLUGIN, "-p", "time_machine"],
-        )
+        commands = (collect(), collect("mcpflow"), collect("mcpflow", "time_machine"))
         none, ours, installed = best_of_processes(*commands, cwd=Path(folder), runs=20)
     for what, taken in (("the plugin", ours), ("the plugin and time-machine's", installed)):
         extra = (taken - none) * 1000

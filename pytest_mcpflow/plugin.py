@@ -8,9 +8,10 @@ from collections.abc import Generator
 
 import pytest
 
+# pytest looks for fixtures in a plugin itself; a list of further plugins has it read all that is installed again.
+from pytest_mcpflow.fixtures.hub import mcpflow as mcpflow
 from pytest_mcpflow.stash import NEVER_HAPPENED, hub_of
 
-pytest_plugins = ["pytest_mcpflow.fixtures.hub"]
 FIXTURE = "mcpflow"
 
 
