@@ -25,7 +25,7 @@ from pytest_mcpflow.errors import (
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.writer import Redacting
 
-__all__ = ["Player", "Tape"]
+__all__ = ["CALL", "Player", "Tape"]
 
 CALL = "tools/call"
 
@@ -117,6 +117,18 @@ class Player:
         self._turns[key] = turn + 1
         self._played.add(recorded[turn].line)
         return recorded[turn]
+
+    def all_of(self, method: str, params: Mapping[str, Any]) -> list[Operation]:
+        """All recordings of a request, whether they were played or not; none of them is used up.
+
+        Raises:
+            CassetteError: There is none, as `find` says it.
+        """
+        params = self._redacted(method, params)
+        recorded = self.tape.keyed.get(self.tape.matching.key(method, params), [])
+        if not recorded:
+            raise self._miss(method, params, recorded)
+        return recorded
 
     def give_back(self, method: str, params: Mapping[str, Any]) -> None:
         """Let the recording that answered a tool call last answer another: nobody got that answer."""
