@@ -11,16 +11,21 @@ from typing import Self
 
 import anyio
 from mcp.shared.message import SessionMessage
-from mcp_types import jsonrpc_message_adapter
+from mcp_types import JSONRPCMessage, jsonrpc_message_adapter
 from pydantic import ValidationError
 
 from pytest_mcpflow.clock import Flow
 from pytest_mcpflow.serve.closing import Closing
 
-__all__ = ["LINE_LIMIT", "LineReader", "LineWriter"]
+__all__ = ["LINE_LIMIT", "LineReader", "LineWriter", "line_of"]
 
 LINE_LIMIT = 64 * 1024 * 1024
 """The longest message, in bytes."""
+
+
+def line_of(message: JSONRPCMessage) -> bytes:
+    """A message as JSON, without the end of the line."""
+    return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
 
 class LineReader(Closing):
@@ -66,7 +71,7 @@ class LineWriter(Closing):
         self.has_hung_up = False
 
     async def send(self, item: SessionMessage, /) -> None:
-        await self.write(item.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
+        await self.write(line_of(item.message) + b"\n")
 
     async def write(self, line: bytes) -> None:
         """Write one line, which may be no message."""

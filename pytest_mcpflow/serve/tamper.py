@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from mcp.shared.message import SessionMessage
+from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pytest_mcpflow.clock import Flow
-from pytest_mcpflow.serve.lines import LineReader, LineWriter
+from pytest_mcpflow.serve.lines import LineReader, LineWriter, line_of
 
 __all__ = ["TAMPER_KEY", "SpoiltApp", "spoilt_lines"]
 
@@ -72,10 +73,10 @@ class _WatchedReader(LineReader):
 
     async def receive(self) -> SessionMessage | Exception:
         item = await super().receive()
-        if not isinstance(item, Exception):
-            order = _order(getattr(item.message, "params", None))
+        if not isinstance(item, Exception) and isinstance(item.message, JSONRPCRequest):
+            order = _order(item.message.params)
             if order is not None:
-                self._orders[getattr(item.message, "id", None)] = order
+                self._orders[item.message.id] = order
         return item
 
 
@@ -85,8 +86,9 @@ class _SpoiltWriter(LineWriter):
         self._orders = orders
 
     async def send(self, item: SessionMessage, /) -> None:
-        is_answer = not hasattr(item.message, "method")
-        order = self._orders.pop(getattr(item.message, "id", None), None) if is_answer else None
+        order = None
+        if isinstance(item.message, JSONRPCResponse | JSONRPCError):
+            order = self._orders.pop(item.message.id, None)
         if order is None:
             await super().send(item)
         elif order == "garbage":
@@ -96,8 +98,7 @@ class _SpoiltWriter(LineWriter):
         elif order == "hang_up":
             self.hang_up()
         else:
-            line = item.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
-            await self.write(spoilt(line, order) + b"\n")
+            await self.write(spoilt(line_of(item.message), order) + b"\n")
 
 
 class SpoiltApp:
