@@ -13,6 +13,7 @@ __all__ = [
     "DifferentArgumentsError",
     "ExhaustedError",
     "FakeDefinitionError",
+    "ExplorationError",
     "FaultPlanError",
     "HubError",
     "MCPFlowError",
@@ -118,6 +119,13 @@ class NeverRecordedError(CassetteError):
 
 
 class DifferentArgumentsError(NeverRecordedError):
+class ExplorationError(MCPFlowError):
+    """A workflow cannot be explored: it fails without faults, does not do the same twice, or there are too many plans.
+
+    The message says which, and shows the first difference or the number of plans.
+    """
+
+
     """The same tool was recorded with other arguments; the message has a pointer to the difference.
 
     Correct the call, record it, or leave that place out of the comparison:

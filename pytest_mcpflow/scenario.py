@@ -137,6 +137,14 @@ def invariant(method: C) -> C:
     setattr(method, INVARIANT_ATTRIBUTE, True)
     return method
 
+    def served(self) -> dict[str, Fake]:
+        """The fakes by the names they are served under: those of the fields, unless a scenario overrides this.
+
+        Raises:
+            ScenarioError: Two fakes would have one name.
+        """
+        return _fakes_of_fields(self)
+
 
 INVARIANT_ATTRIBUTE = "__mcpflow_invariant__"
 
@@ -168,6 +176,10 @@ def world_of(scenario: Scenario) -> dict[str, Fake]:
         if name in world:
             raise ScenarioError(
                 f"{type(scenario).__qualname__}: two fakes are named {name!r}; rename the field {each.name!r}"
+    return scenario.served()
+
+
+def _fakes_of_fields(scenario: Scenario) -> dict[str, Fake]:
             )
         world[name] = fake
     return world

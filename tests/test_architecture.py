@@ -51,6 +51,7 @@ LAYERS = (
     ("scenario",),
     ("scenarios",),
     ("catalogue", "verdict"),
+    ("explore",),
     ("report",),
     ("hookspecs", "marker", "options", "stash"),
     ("plans",),

@@ -1,0 +1,24 @@
+"""Exploring: which faults a workflow hides, as the smallest plans that make it fail.
+
+from pytest_mcpflow.explore import explore
+
+exploration = explore(None, IncidentResponse, depth=2)
+assert exploration.proven, str(exploration)
+"""
+
+from pytest_mcpflow.explore.engine import explore
+from pytest_mcpflow.explore.kinds import DEFAULT_KINDS
+from pytest_mcpflow.explore.result import Accounting, Cell, Collapsed, Exploration, Finding
+from pytest_mcpflow.explore.subject import Check, World
+
+__all__ = [
+    "DEFAULT_KINDS",
+    "Accounting",
+    "Cell",
+    "Check",
+    "Collapsed",
+    "Exploration",
+    "Finding",
+    "World",
+    "explore",
+]

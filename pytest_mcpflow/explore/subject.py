@@ -1,0 +1,114 @@
+"""What is explored: a workflow and how to make a fresh world for it, so that a run is a function of its plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_mcpflow.errors import ExplorationError
+from pytest_mcpflow.fake import Fake
+from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.hub import Hub
+from pytest_mcpflow.scenario import Run, Scenario, Workflow
+from pytest_mcpflow.verdict import Judgement, judge
+from pytest_mcpflow.ways import Era, Way
+
+__all__ = ["Check", "GivenWorld", "Subject", "World", "name_of"]
+
+World = Callable[[], Scenario | Mapping[str, Fake] | Sequence[Fake]]
+"""Makes a fresh world: a scenario (its class will do), or fakes, by name or by the names of their services."""
+
+Check = Callable[[Run, Mapping[str, Fake]], None]
+"""Asserts something of a run and of the world after it."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A workflow and its world; `run` is a pure function of the plan.
+
+    Args:
+        world: Makes a fresh world.
+        workflow: The code under test; the scenario's own if `None`.
+        seed: Of the scenario.
+        way, era: How calls reach the world.
+        expect: What must come out when nothing fails; for worlds that are no scenario.
+        invariants: What must hold whatever fails, besides the scenario's own.
+        deadline: Virtual seconds after which the workflow counts as hung.
+    """
+
+    world: World
+    workflow: Workflow | None = None
+    seed: int = 0
+    way: Way = Way.DIRECT
+    era: Era = Era.STATELESS
+    expect: Check | None = None
+    invariants: tuple[Check, ...] = ()
+    deadline: float = 604_800.0
+
+    @property
+    def name(self) -> str:
+        """Of the scenario, or of the workflow."""
+        if isinstance(self.world, type) and issubclass(self.world, Scenario):
+            return self.world.name
+        return name_of(self.workflow if self.workflow is not None else self.world)
+
+    def fresh(self) -> Scenario:
+        """A scenario that nobody has run.
+
+        Raises:
+            ExplorationError: The world is neither a scenario nor fakes, or there is no workflow for it.
+        """
+        made = self.world()
+        if isinstance(made, Scenario):
+            made.seed = self.seed
+            return made
+        if self.workflow is None:
+            raise ExplorationError(
+                "explore(None, world) explores a scenario's own workflow, and this world is no scenario; "
+                "pass the workflow: explore(workflow, world)"
+            )
+        if isinstance(made, Mapping):
+            fakes = dict(made)
+        else:
+            fakes = {fake.service: fake for fake in made}
+            if len(fakes) < len(made):
+                raise ExplorationError(
+                    "two fakes of one service in a world; return them by name: {'primary': ..., 'replica': ...}"
+                )
+        return GivenWorld(fakes, self.expect, seed=self.seed)
+
+    def judge(self, plan: FaultPlan) -> Judgement:
+        """The run under a plan, judged."""
+        return judge(
+            self.fresh(),
+            way=self.way,
+            era=self.era,
+            workflow=self.workflow,
+            plan=plan,
+            deadline=self.deadline,
+        )
+
+
+@dataclass
+class GivenWorld(Scenario):
+    """A scenario made of a world that is none."""
+
+    name = "workflow"
+    fakes: dict[str, Fake] = field(default_factory=dict[str, Fake])
+    check: Check | None = None
+
+    def served(self) -> dict[str, Fake]:
+        return self.fakes
+
+    async def workflow(self, hub: Hub) -> Any:
+        raise AssertionError("a world has no workflow of its own")
+
+    def expect(self, run: Run) -> None:
+        if self.check is not None:
+            self.check(run, self.fakes)
+
+
+def name_of(thing: object) -> str:
+    """What messages call a function, a class or an object."""
+    return str(getattr(thing, "__qualname__", type(thing).__qualname__)).replace("<locals>.", "")
