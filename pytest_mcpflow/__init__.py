@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         VacuousTestError,
         VirtualTimeError,
     )
-    from pytest_mcpflow.fake import Call, Declined, Fake, FakeError, prompt, resource, tool
+    from pytest_mcpflow.fake import Call, Declined, ErrorStyle, Fake, FakeError, prompt, resource, tool
     from pytest_mcpflow.faults import Effect, Fault, FaultedCall, FaultKind, FaultPlan
     from pytest_mcpflow.hub import Hub
     from pytest_mcpflow.matchers import answered, refused, sent
@@ -68,7 +68,7 @@ _HOMES = {
         "VacuousTestError",
         "VirtualTimeError",
     ),
-    "fake": ("Call", "Declined", "Fake", "FakeError", "prompt", "resource", "tool"),
+    "fake": ("Call", "Declined", "ErrorStyle", "Fake", "FakeError", "prompt", "resource", "tool"),
     "faults": ("Effect", "Fault", "FaultKind", "FaultPlan", "FaultedCall"),
     "context": ("Context", "HubTool"),
     "hub": ("Hub",),
@@ -100,6 +100,7 @@ __all__ = [
     "Effect",
     "Elicitation",
     "Era",
+    "ErrorStyle",
     "ExhaustedError",
     "Failed",
     "Fake",

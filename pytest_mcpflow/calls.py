@@ -73,7 +73,7 @@ class Calls:
             raw = await self._through_client(member, tool, arguments, context_id, timeout, on_progress)
         if raw.get("isError"):
             text = text_of(raw)
-            raise (ArgumentError if text.startswith("Invalid arguments for ") else ToolError)(
+            raise (ArgumentError if text.startswith(ArgumentError.BEGINNING) else ToolError)(
                 member.name, tool, text
             )
         return CallResult(raw)

@@ -11,6 +11,7 @@ from pytest_mcpflow.errors import nearest_phrase
 from pytest_mcpflow.fake import Call, Declined, Fake, LogLevel
 from pytest_mcpflow.journal import Entry, Journal
 from pytest_mcpflow.question import Answer, Elicitation, Question, Sampling
+from pytest_mcpflow.refusal import as_said
 from pytest_mcpflow.schema import RawResult, ToolSpec, contract_of, describe_crash, invoke
 
 __all__ = ["ProgressCallback", "call_directly"]
@@ -58,7 +59,7 @@ async def call_directly(
                 entry.crash = error
             raise
         ledger(entry, spec, result)
-        return result
+        return as_said(fake, result, marked=True)
 
     faulted = None if journal.faults is None else journal.faults.about(entry)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 __all__ = [
     "ArgumentError",
@@ -61,6 +62,9 @@ class ToolError(MCPFlowError):
 class ArgumentError(ToolError):
     """The arguments break the tool's input schema, so nothing ran. Correct the arguments."""
 
+
+    BEGINNING: ClassVar[str] = "Invalid arguments for "
+    """What the words of such a refusal begin with."""
 
 class FakeDefinitionError(MCPFlowError, TypeError):
     """A fake cannot be served as written, for example a tool with an unannotated parameter. Correct the class."""

@@ -23,8 +23,9 @@ import copy
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast
 
 from pytest_mcpflow.clock import Clock, ManualClock
@@ -33,6 +34,7 @@ __all__ = [
     "Call",
     "Change",
     "Declined",
+    "ErrorStyle",
     "Fake",
     "FakeError",
     "LogLevel",
@@ -46,8 +48,24 @@ T = TypeVar("T")
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
 
+class ErrorStyle(StrEnum):
+    """How a server says no. Real ones do it in these four ways; `mcpflow serve --errors` takes the values."""
+
+    PROTOCOL = "protocol"
+    """With an error of the protocol: -32603, or -32602 where the arguments are wrong."""
+
+    IS_ERROR = "is-error"
+    """With a result that has `is_error` and the service's words, as the protocol means it."""
+
+    SAYS_NO = "says-no"
+    """With a success whose content says no: `{"success": false, "error": "..."}`."""
+
+    PROSE = "prose"
+    """With a success whose text is the service's words. Such a tool cannot have an output schema."""
+
+
 class FakeError(Exception):
-    """What the service says when it refuses. The client gets a result with `is_error` and this text.
+    """What the service says when it refuses; the client hears it in the fake's `ErrorStyle`.
 
     A method that raises it must leave the state as it was.
     """
@@ -168,6 +186,7 @@ class Fake:
         seed: Decides ids that look random; two fakes of one seed issue the same ids.
         issued: How many ids of each kind were given out.
         takes: Seconds that a tool takes before it does anything, by its name; the others answer at once.
+        error_style: How it says no, in place of `service_error_style`. Change it before a client connects.
     """
 
     service: ClassVar[str]
@@ -176,14 +195,30 @@ class Fake:
     service_error: ClassVar[str] = "500 Internal Server Error"
     """What the service says when it fails inside; the fault `error` lets it."""
 
+    service_error_style: ClassVar[ErrorStyle] = ErrorStyle.IS_ERROR
+    """How the server of this service says no."""
+
+    structured: ClassVar[bool] = True
+    """Whether answers have structured content and tools an output schema; otherwise there is only text, JSON in it."""
+
     seed: int = field(default=0, kw_only=True, repr=False, compare=False)
     issued: dict[str, int] = field(default_factory=dict[str, int], kw_only=True, repr=False, compare=False)
     takes: dict[str, float] = field(default_factory=dict[str, float], kw_only=True, repr=False, compare=False)
+    error_style: ErrorStyle | None = field(default=None, kw_only=True, repr=False, compare=False)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         if "service" not in cls.__dict__:
             cls.service = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+    @property
+    def style_of_errors(self) -> ErrorStyle:
+        """How it says no."""
+        return self.error_style or self.service_error_style
+
+    def refusal_as_data(self, message: str) -> Mapping[str, bool | str]:
+        """A refusal as the content of a success, for `ErrorStyle.SAYS_NO`; each value `False` or a text."""
+        return {"success": False, "error": message}
 
     @property
     def clock(self) -> Clock:

@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 from pytest_mcpflow.clock import Clock
 from pytest_mcpflow.outcome import Answered, Asked, Cancelled, Failed, Injected, Outcome, Pending, Refused
 from pytest_mcpflow.question import Answer, Question
+from pytest_mcpflow.refusal import take_mark
 from pytest_mcpflow.transcript import Interaction
 
 __all__ = ["Entry", "Faults", "GoingWrong", "Journal", "Progress", "Send"]
@@ -40,7 +41,7 @@ class Entry:
     `key` names it on the wire. `crash` is what the fake raised and no service would say; `unanswered` is why a
     question of the server got no answer. Either reaches the caller as itself. `fault` says what goes wrong with
     it, and `answerer` answers questions in place of the test. A call is `abandoned` when its caller has given up,
-    and `is_sent` when the request is on its way.
+    and `is_sent` when the request is on its way. The service `says_no` though the protocol says success.
     """
 
     key: str
@@ -61,6 +62,7 @@ class Entry:
     answerer: Callable[[Question], Awaitable[Answer]] | None = None
     abandoned: bool = False
     is_sent: bool = False
+    says_no: bool = False
 
     def freeze(self) -> Interaction:
         return Interaction(
@@ -79,7 +81,7 @@ class Entry:
 
     def _outcome(self) -> Outcome:
         if self.result is not None:
-            return outcome_of(from_json(self.result))
+            return outcome_of(from_json(self.result), says_no=self.says_no)
         return self.outcome or Pending()
 
 
@@ -144,8 +146,9 @@ class Journal:
         self.entries.append(entry)
         return entry
 
-    def close(self, entry: Entry, result: Mapping[str, Any]) -> None:
+    def close(self, entry: Entry, result: dict[str, Any]) -> None:
         """The server answered: `result` is the protocol's result object as JSON values."""
+        entry.says_no = take_mark(result)
         entry.until = self._clock.now()
         entry.result = to_json(result)
 
@@ -177,15 +180,15 @@ class Journal:
         return running or next((each for each in latest if each.abandoned), None)
 
 
-def outcome_of(result: Mapping[str, Any]) -> Outcome:
+def outcome_of(result: Mapping[str, Any], *, says_no: bool = False) -> Outcome:
     """What a result says: structured content first, else its text, else the whole object."""
     text = "\n".join(block["text"] for block in result.get("content") or () if block.get("type") == "text")
     if result.get("isError"):
         return Refused(text)
     if result.get("structuredContent") is not None:
-        return Answered(result["structuredContent"])
+        return Answered(result["structuredContent"], says_no)
     if "content" in result:
-        return Answered(text if text or not result["content"] else result["content"])
+        return Answered(text if text or not result["content"] else result["content"], says_no)
     return Answered({key: value for key, value in result.items() if key not in _ENVELOPE})
 
 

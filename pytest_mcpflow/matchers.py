@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pytest_mcpflow.outcome import Answered, Refused, shown_arguments, shown_value
+from pytest_mcpflow.outcome import Answered, Outcome, Refused, shown_arguments, shown_value
 from pytest_mcpflow.transcript import Interaction, matches
 
 __all__ = ["CallMatcher", "answered", "refused", "sent"]
@@ -37,10 +37,7 @@ class CallMatcher:
                 self.answer is None
                 or (isinstance(other.outcome, Answered) and _has(other.outcome.value, self.answer))
             )
-            and (
-                self.refusal is None
-                or (isinstance(other.outcome, Refused) and self.refusal in other.outcome.message)
-            )
+            and (self.refusal is None or _refuses(other.outcome, self.refusal))
         )
 
     __hash__ = None  # type: ignore[assignment]  # equal to many different interactions
@@ -66,8 +63,14 @@ def answered(answer: Mapping[str, Any], *, by: str | None = None) -> CallMatcher
 
 
 def refused(words: str = "", *, by: str | None = None) -> CallMatcher:
-    """A call that was refused in a message with these words."""
+    """A call that was refused in a message with these words; also by a fake whose refusals look like successes."""
     return CallMatcher(site=by, refusal=words)
+
+
+def _refuses(outcome: Outcome, words: str) -> bool:
+    if isinstance(outcome, Answered) and outcome.says_no:
+        return words in str(outcome.value)
+    return isinstance(outcome, Refused) and words in outcome.message
 
 
 def _has(actual: object, wanted: Mapping[str, Any]) -> bool:

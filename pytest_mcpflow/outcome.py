@@ -24,12 +24,18 @@ WIDTH = 72
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The server answered with this value: structured content, or the text where there is none."""
+    """The server answered with this value: structured content, or the text where there is none.
+
+    Args:
+        value: What the answer says.
+        says_no: Whether the service refused, though the protocol says success (`ErrorStyle`); known of fakes only.
+    """
 
     value: Any
+    says_no: bool = False
 
     def __str__(self) -> str:
-        return shown_value(self.value)
+        return f"says no: {shown_value(self.value)}" if self.says_no else shown_value(self.value)
 
 
 @dataclass(frozen=True, slots=True)

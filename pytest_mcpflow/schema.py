@@ -9,23 +9,27 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, NotRequired, Required, TypeVar, cast, get_origin, get_type_hints
+from typing import Any, NotRequired, Protocol, Required, TypeVar, cast, get_origin, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, to_json
 from typing_extensions import TypedDict  # pydantic refuses the one of typing before Python 3.12
 
-from pytest_mcpflow.errors import FakeDefinitionError, nearest
+from pytest_mcpflow.errors import ArgumentError, FakeDefinitionError, nearest
 from pytest_mcpflow.fake import MARK_ATTRIBUTE, Call, Fake, FakeError, PromptMark, ResourceMark, ToolMark
+from pytest_mcpflow.refusal import refusal
 
 __all__ = [
+    "Besides",
     "Contract",
+    "Parameters",
     "PromptSpec",
     "RawResult",
     "ResourceSpec",
     "ToolSpec",
+    "Verbatim",
     "contract_of",
     "describe_crash",
     "invoke",
@@ -52,7 +56,10 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """One tool of a fake: `mark` is what it promises, `wraps` whether its result travels as `{"result": ...}`."""
+    """One tool of a fake: `mark` is what it promises, `wraps` whether its result travels as `{"result": ...}`.
+
+    `listed` is how a recorded server lists it, where that stands in place of what the signature says.
+    """
 
     name: str
     description: str
@@ -62,6 +69,14 @@ class ToolSpec:
     returns: TypeAdapter[Any] | None
     output_schema: dict[str, Any] | None
     wraps: bool
+    listed: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """What a method returns in place of a value, if it has the whole result already."""
+
+    result: RawResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +104,23 @@ class PromptSpec:
     parameters: Parameters
 
 
+class Besides(Protocol):
+    """Answers what a fake has no methods for: the resources and prompts of a recorded server."""
+
+    @property
+    def methods(self) -> Collection[str]:
+        """The protocol's methods that it answers."""
+        ...
+
+    def answer(self, fake: Fake, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The result of a request.
+
+        Raises:
+            MCPError: There is an error in its place.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Contract:
     """All that a class of fakes offers, by name and in source order."""
@@ -96,6 +128,7 @@ class Contract:
     tools: Mapping[str, ToolSpec]
     resources: Mapping[str, ResourceSpec]
     prompts: Mapping[str, PromptSpec]
+    besides: Besides | None = None
 
 
 def contract_of(fake_type: type[Fake]) -> Contract:
@@ -128,7 +161,7 @@ def contract_of(fake_type: type[Fake]) -> Contract:
 async def invoke(
     fake: Fake, spec: ToolSpec, arguments: Mapping[str, Any], call: Call, *, again: bool = False
 ) -> RawResult:
-    """Run one tool call: validate, change state, describe the answer. Refusals become `isError` results.
+    """Run one tool call: validate, change state, describe the answer. Refusals are `isError` results, see `refusal`.
 
     Args:
         again: It is the same call, run again with what was asked, so it does not take its time again.
@@ -138,7 +171,7 @@ async def invoke(
     except ValidationError as error:
         return refusal(_complaint(spec, arguments, error))
     except PydanticSerializationError as error:
-        return refusal(f"Invalid arguments for {spec.name}: not JSON ({error})")
+        return refusal(f"{ArgumentError.BEGINNING}{spec.name}: not JSON ({error})")
     if spec.parameters.call_parameter is not None:
         values[spec.parameters.call_parameter] = _Watched(call, fake, spec)
     if spec.name in fake.takes and not again:
@@ -152,16 +185,14 @@ async def invoke(
     return _answer(fake, spec, value)
 
 
-def refusal(message: str) -> RawResult:
-    return {"content": [{"type": "text", "text": message}], "isError": True}
-
-
 def describe_crash(crash: BaseException) -> str:
     """What a client hears of a fake's own bug."""
     return f"{type(crash).__name__}: {crash}"
 
 
 def _answer(fake: Fake, spec: ToolSpec, value: Any) -> RawResult:
+    if isinstance(value, Verbatim):
+        return value.result
     if spec.returns is None:
         return {"content": [], "isError": False}
     try:
@@ -171,8 +202,10 @@ def _answer(fake: Fake, spec: ToolSpec, value: Any) -> RawResult:
             f"{type(fake).__qualname__}.{spec.name} returned {value!r}, which is not what its annotation says: {error}"
         ) from error
     text = plain if isinstance(plain, str) else to_json(plain).decode()
-    structured = {"result": plain} if spec.wraps else plain
-    return {"content": [{"type": "text", "text": text}], "structuredContent": structured, "isError": False}
+    answer: RawResult = {"content": [{"type": "text", "text": text}], "isError": False}
+    if spec.output_schema is not None:
+        answer["structuredContent"] = {"result": plain} if spec.wraps else plain
+    return answer
 
 
 class _Watched(Call):
@@ -242,6 +275,8 @@ def _tool(fake_type: type[Fake], name: str, method: Callable[..., Any], mark: To
             )
         else:
             schema = _inlined(schema)
+    if not fake_type.structured:
+        schema, wraps = None, False
     description = _description(fake_type, name, method)
     return ToolSpec(mark.name or name, description, mark, method, parameters, returns, schema, wraps)
 
@@ -331,7 +366,7 @@ def _misdefined(fake_type: type[Fake], name: str, why: str) -> FakeDefinitionErr
 
 
 def _complaint(spec: ToolSpec, arguments: Mapping[str, Any], error: ValidationError) -> str:
-    return f"Invalid arguments for {spec.name}: " + "; ".join(
+    return f"{ArgumentError.BEGINNING}{spec.name}: " + "; ".join(
         _one_complaint(spec, detail) for detail in error.errors(include_url=False)
     )
 

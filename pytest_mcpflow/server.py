@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, cast
 
 from mcp.server import NotificationOptions, Server
@@ -30,6 +31,7 @@ from mcp_types import (
     BlobResourceContents,
     CallToolRequestParams,
     CallToolResult,
+    CompleteRequestParams,
     EmptyResult,
     GetPromptRequestParams,
     GetPromptResult,
@@ -45,6 +47,7 @@ from mcp_types import (
     PromptMessage,
     ReadResourceRequestParams,
     ReadResourceResult,
+    RequestParams,
     Resource,
     ResourceTemplate,
     SetLevelRequestParams,
@@ -63,6 +66,7 @@ from pytest_mcpflow.asking import BackChannelCall, InputNeeded, RoundsCall
 from pytest_mcpflow.clock import foreground
 from pytest_mcpflow.errors import nearest_phrase
 from pytest_mcpflow.fake import Change, Fake, FakeError
+from pytest_mcpflow.refusal import as_said, output_schema
 from pytest_mcpflow.schema import (
     Contract,
     RawResult,
@@ -106,7 +110,6 @@ class _FakeServer:
         self.subscribers: dict[str, list[ServerSession]] = {}
         self.bus = InMemorySubscriptionBus()
         self.sending: set[asyncio.Task[None]] = set()
-        self.listing = {spec.name: _describe_tool(spec) for spec in self.contract.tools.values()}
         self.server = self._build(name)
         fake.on_change(self.announce)
 
@@ -129,12 +132,14 @@ class _FakeServer:
         # Through the constructor this handler would warn that logging is deprecated, on each fake.
         server.add_request_handler("logging/setLevel", SetLevelRequestParams, self.set_level)
         server.add_notification_handler("notifications/initialized", NotificationParams, self.initialized)
+        for method in contract.besides.methods if contract.besides is not None else ():
+            server.add_request_handler(method, _PARAMS[method], partial(self.answer_besides, method))
         server.middleware.clear()  # the only one is a tracer, which costs a fifth of a call
         return server
 
     async def list_tools(self, ctx: Context, params: PaginatedRequestParams | None) -> ListToolsResult:
-        hidden = self.fake.withdrawn
-        return ListToolsResult(tools=[tool for name, tool in self.listing.items() if name not in hidden])
+        offered = (spec for name, spec in self.contract.tools.items() if name not in self.fake.withdrawn)
+        return ListToolsResult(tools=[_describe_tool(self.fake, spec) for spec in offered])
 
     async def call_tool(
         self, ctx: Context, params: CallToolRequestParams
@@ -163,8 +168,9 @@ class _FakeServer:
             self.ledger(key, spec, crash)
             raise MCPError(INTERNAL_ERROR, describe_crash(crash)) from crash
         self.ledger(key, spec, result)
+        said = as_said(self.fake, result, marked=key is not None)
         # The runner takes the wire form as it is, which spares a model; it drops the tag in the handshake era.
-        return cast("CallToolResult", {**result, "resultType": "complete"})
+        return cast("CallToolResult", {**said, "resultType": "complete"})
 
     async def list_resources(
         self, ctx: Context, params: PaginatedRequestParams | None
@@ -247,6 +253,16 @@ class _FakeServer:
         message = PromptMessage(role="user", content=TextContent(type="text", text=text))
         return GetPromptResult(description=spec.description, messages=[message])
 
+    async def answer_besides(self, method: str, ctx: Context, params: RequestParams) -> dict[str, Any]:
+        assert self.contract.besides is not None
+        asked = params.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"meta"})
+        try:
+            return {**self.contract.besides.answer(self.fake, method, asked)}
+        except MCPError:
+            raise
+        except Exception as crash:
+            raise MCPError(INTERNAL_ERROR, describe_crash(crash)) from crash
+
     async def set_level(self, ctx: Context, params: SetLevelRequestParams) -> EmptyResult:
         return EmptyResult()
 
@@ -279,6 +295,16 @@ class _ChangingServer(Server[Any]):
         return super().create_initialization_options(changes, **kwargs)
 
 
+_PARAMS: Mapping[str, type[RequestParams]] = {
+    "resources/list": PaginatedRequestParams,
+    "resources/templates/list": PaginatedRequestParams,
+    "resources/read": ReadResourceRequestParams,
+    "prompts/list": PaginatedRequestParams,
+    "prompts/get": GetPromptRequestParams,
+    "completion/complete": CompleteRequestParams,
+}
+"""What a recorded server may be asked besides tools, and the model of the parameters."""
+
 _Announcement = tuple[Callable[[Change], ServerEvent], Callable[[ServerSession, Change], Awaitable[None]]]
 _ANNOUNCEMENTS: Mapping[str, _Announcement] = {
     "tools": (lambda _: ToolsListChanged(), lambda session, _: session.send_tool_list_changed()),
@@ -291,13 +317,15 @@ _ANNOUNCEMENTS: Mapping[str, _Announcement] = {
 }
 
 
-def _describe_tool(spec: ToolSpec) -> Tool:
+def _describe_tool(fake: Fake, spec: ToolSpec) -> Tool:
+    if spec.listed is not None:
+        return Tool.model_validate(spec.listed, by_name=False)
     mark = spec.mark
     return Tool(
         name=spec.name,
         description=spec.description,
         input_schema=spec.parameters.json_schema,
-        output_schema=spec.output_schema,
+        output_schema=output_schema(fake, spec.output_schema),
         annotations=ToolAnnotations(
             read_only_hint=mark.reads,
             destructive_hint=mark.destroys,

@@ -82,7 +82,7 @@ class Interaction:
     @property
     def ok(self) -> bool:
         """Whether the workflow got an answer that is not a refusal."""
-        return isinstance(self.outcome, Answered)
+        return isinstance(self.outcome, Answered) and not self.outcome.says_no
 
     def __str__(self) -> str:
         return f"t={self.at:7.1f}  {self.call} -> {self.ending}"

@@ -26,7 +26,7 @@ LAYERS = (
     ("admission", "errors", "outcome", "question", "uri", "ways"),
     ("clock",),
     ("fake", "transcript"),
-    ("fakes",),
+    ("fakes", "refusal"),
     (
         *(
             "asking",

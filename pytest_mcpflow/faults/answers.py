@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from pytest_mcpflow.fake import Call
 from pytest_mcpflow.faults.call import INVALID_PARAMS, FaultedCall
 from pytest_mcpflow.faults.kind import Effect, FaultKind
+from pytest_mcpflow.refusal import as_said
 from pytest_mcpflow.schema import RawResult, ToolSpec, invoke
 
 __all__ = ["Malformed", "Partial", "SchemaDrift", "Stale", "ToolsChanged"]
@@ -33,7 +34,8 @@ class Stale(FaultKind, effect=Effect.APPLIED, sees="stale answer", remembers=Tru
         if call.earlier is None or call.spec is None or not call.spec.mark.reads:
             call.does_not_apply()
             return await call.deliver()
-        return await invoke(call.earlier, call.spec, call.arguments, _Silent())
+        result = await invoke(call.earlier, call.spec, call.arguments, _Silent())
+        return as_said(call.earlier, result, marked=True)
 
 
 @dataclass(frozen=True)

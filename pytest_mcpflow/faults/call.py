@@ -15,7 +15,8 @@ from pytest_mcpflow.faults.kind import Effect
 from pytest_mcpflow.faults.plan import Fault, chance
 from pytest_mcpflow.journal import Entry, Progress, Send
 from pytest_mcpflow.outcome import Injected
-from pytest_mcpflow.schema import RawResult, ToolSpec, refusal
+from pytest_mcpflow.refusal import allows_refusal, as_said, output_schema, refusal
+from pytest_mcpflow.schema import RawResult, ToolSpec
 
 if TYPE_CHECKING:
     from pytest_mcpflow.fake import Fake
@@ -166,8 +167,14 @@ class FaultedCall:
     # What the caller gets
 
     def refusal(self, message: str) -> RawResult:
-        """The tool refuses, with these words."""
-        return refusal(message)
+        """The tool refuses, with these words, in the way in which its fake says no.
+
+        Raises:
+            MCPError: That way is an error of the protocol.
+        """
+        if self.fake is None or self.entry.method != "tools/call":
+            return refusal(message)
+        return as_said(self.fake, refusal(message), marked=True)
 
     def error(self, code: int, message: str) -> Exception:
         """An error of the protocol."""
@@ -264,9 +271,13 @@ class FaultedCall:
         spec = self.spec
         if spec is None or spec.returns is None or result.get("isError"):
             return
+        if self.fake is None or output_schema(self.fake, spec.output_schema) is None:
+            return
         if "structuredContent" not in result:
             raise RuntimeError(f"Tool {self.tool} has an output schema but did not return structured content")
         structured = result["structuredContent"]
+        if allows_refusal(self.fake, structured):
+            return
         if spec.wraps and {*structured} != {"result"}:
             wrong = ", ".join(structured)
             raise RuntimeError(
