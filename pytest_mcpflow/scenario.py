@@ -27,9 +27,10 @@ from __future__ import annotations
 import inspect
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from pytest_mcpflow.admission import result_admits_failure
@@ -99,6 +100,14 @@ class Scenario(ABC):
     tags: ClassVar[tuple[str, ...]] = ()
     starts_at: ClassVar[datetime] = EPOCH
     """The calendar time at which the run begins."""
+    depth: ClassVar[int] = 1
+    """How many faults at once its workflow must stand: what `--mcp-chaos` without a number tries."""
+    faults: ClassVar[tuple[str, ...]] = ()
+    """What can go wrong with its servers, each as a plan has it: `refuse`, `delay(60)`. If there are none, whatever an
+    exploration tries by default."""
+    accepts: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """What its workflow may end badly under, with the reason: `{"mail.send#*=stale": "the list is a day old"}`. An
+    exploration shows it, and fails nothing."""
 
     seed: int = field(default=0, kw_only=True, repr=False)
 
@@ -128,6 +137,14 @@ class Scenario(ABC):
         """
         return run.error is not None or result_admits_failure(run.result)
 
+    def served(self) -> dict[str, Fake]:
+        """The fakes by the names they are served under: those of the fields, unless a scenario overrides this.
+
+        Raises:
+            ScenarioError: Two fakes would have one name.
+        """
+        return _fakes_of_fields(self)
+
     def connect(self, hub: Hub) -> None:  # noqa: B027 - most scenarios have nothing to wire
         """Wire effects between services, which do not know each other; called before the workflow."""
 
@@ -136,14 +153,6 @@ def invariant(method: C) -> C:
     """Make a method of a scenario a rule that must hold whatever fails; its docstring says the rule."""
     setattr(method, INVARIANT_ATTRIBUTE, True)
     return method
-
-    def served(self) -> dict[str, Fake]:
-        """The fakes by the names they are served under: those of the fields, unless a scenario overrides this.
-
-        Raises:
-            ScenarioError: Two fakes would have one name.
-        """
-        return _fakes_of_fields(self)
 
 
 INVARIANT_ATTRIBUTE = "__mcpflow_invariant__"
@@ -167,6 +176,10 @@ def world_of(scenario: Scenario) -> dict[str, Fake]:
     Raises:
         ScenarioError: Two fakes would have one name.
     """
+    return scenario.served()
+
+
+def _fakes_of_fields(scenario: Scenario) -> dict[str, Fake]:
     world: dict[str, Fake] = {}
     for each in fields(scenario):
         fake = getattr(scenario, each.name)
@@ -176,10 +189,6 @@ def world_of(scenario: Scenario) -> dict[str, Fake]:
         if name in world:
             raise ScenarioError(
                 f"{type(scenario).__qualname__}: two fakes are named {name!r}; rename the field {each.name!r}"
-    return scenario.served()
-
-
-def _fakes_of_fields(scenario: Scenario) -> dict[str, Fake]:
             )
         world[name] = fake
     return world

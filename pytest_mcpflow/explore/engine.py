@@ -13,12 +13,11 @@ from pytest_mcpflow.explore.result import Accounting, Cell, Exploration, Finding
 from pytest_mcpflow.explore.subject import Check, Subject, World
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
-from pytest_mcpflow.scenario import Workflow, world_of
-from pytest_mcpflow.schema import contract_of
+from pytest_mcpflow.scenario import Workflow
 from pytest_mcpflow.transcript import Transcript
 from pytest_mcpflow.ways import Era, Way
 
-__all__ = ["explore"]
+__all__ = ["explore", "explore_subject"]
 
 
 def explore(
@@ -56,8 +55,21 @@ def explore(
     Raises:
         ExplorationError: The workflow fails without faults, or does not do the same twice.
     """
-    began = perf_counter()
     subject = Subject(world, workflow, seed, way, era, expect, tuple(invariants))
+    return explore_subject(subject, depth=depth, kinds=kinds, runs=runs, seconds=seconds, executor=executor)
+
+
+def explore_subject(
+    subject: Subject,
+    *,
+    depth: int = 1,
+    kinds: Sequence[FaultKind] | None = None,
+    runs: int | None = None,
+    seconds: float | None = None,
+    executor: Executor | None = None,
+) -> Exploration:
+    """The same for anything that can be run under a plan: a test with a marker is a subject, too."""
+    began, seed = perf_counter(), subject.seed
     declared = DEFAULT_KINDS if kinds is None else tuple(kinds)
     baseline = subject.judge(FaultPlan())
     if baseline.broken:
@@ -93,10 +105,8 @@ def explore(
 
 
 def _singles(subject: Subject, calls: Transcript, kinds: Sequence[FaultKind]) -> Iterator[Fault]:
-    world = world_of(subject.fresh())
     seen = Counter[str]()
     for call in calls:
         seen[call.site] += 1
-        spec = contract_of(type(world[call.server])).tools[call.name]
-        for kind in applicable(kinds, spec):
+        for kind in applicable(kinds, subject.spec(call.server, call.name)):
             yield Fault(call.site, kind, seen[call.site], seen[call.site])

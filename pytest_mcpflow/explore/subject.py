@@ -10,7 +10,8 @@ from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.hub import Hub
-from pytest_mcpflow.scenario import Run, Scenario, Workflow
+from pytest_mcpflow.scenario import Run, Scenario, Workflow, world_of
+from pytest_mcpflow.schema import ToolSpec, contract_of
 from pytest_mcpflow.verdict import Judgement, judge
 from pytest_mcpflow.ways import Era, Way
 
@@ -25,7 +26,10 @@ Check = Callable[[Run, Mapping[str, Fake]], None]
 
 @dataclass(frozen=True)
 class Subject:
-    """A workflow and its world; `run` is a pure function of the plan.
+    """A workflow and its world; `judge` is a pure function of the plan.
+
+    A search asks a subject for `name`, `seed`, `spec` and `judge` and nothing else, so that a subclass can be something
+    that is run in another way, such as the body of a test.
 
     Args:
         world: Makes a fresh world.
@@ -77,6 +81,11 @@ class Subject:
                     "two fakes of one service in a world; return them by name: {'primary': ..., 'replica': ...}"
                 )
         return GivenWorld(fakes, self.expect, seed=self.seed)
+
+    def spec(self, server: str, tool: str) -> ToolSpec | None:
+        """What a tool of the world promises, `None` where nobody knows."""
+        fake = world_of(self.fresh()).get(server)
+        return None if fake is None else contract_of(type(fake)).tools.get(tool)
 
     def judge(self, plan: FaultPlan) -> Judgement:
         """The run under a plan, judged."""

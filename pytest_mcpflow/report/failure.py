@@ -8,7 +8,7 @@ from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.transcript import Interaction
 from pytest_mcpflow.verdict import Judgement
 
-__all__ = ["failure_block"]
+__all__ = ["around_faults", "broken_lines", "failure_block", "first_of"]
 
 BROKEN_LINES, CALL_LINES, STATE_LINES = 9, 6, 4
 FAULTED_CALL_LINES = 10
@@ -24,13 +24,13 @@ def _without_faults(judgement: Judgement) -> Iterable[str]:
     lines = [
         f"{judgement.scenario} {judgement.verdict}  [{judgement.way}, {judgement.era}]  (seed {judgement.seed})"
     ]
-    lines += ["", *_broken(judgement)]
+    lines += ["", *broken_lines(judgement)]
     if judgement.transcript:
         shown = [shortened(str(each), LINE) for each in judgement.transcript]
         lines += ["", *_last(shown, CALL_LINES, "earlier calls")]
     if judgement.changes:
         shown = [shortened(f"changed: {change}", LINE) for change in judgement.changes]
-        lines += ["", *_first(shown, STATE_LINES, "more changes")]
+        lines += ["", *first_of(shown, STATE_LINES, "more changes")]
     return [*lines, "", f"reproduce: {judgement.reproduce}"]
 
 
@@ -41,16 +41,18 @@ def _under_plan(judgement: Judgement) -> Iterable[str]:
         shortened(head, LINE),
         f"[{judgement.way}, {judgement.era}]  (seed {judgement.seed})",
         "",
-        *_around_faults(judgement.transcript),
+        *around_faults(judgement.transcript),
         "",
-        *_broken(judgement),
+        *broken_lines(judgement),
     ]
     if judgement.never_happened:
         lines.append(shortened(f"never happened: {', '.join(judgement.never_happened)}", LINE))
     return [*lines, "", f"reproduce: {judgement.reproduce}"]
 
 
-def _around_faults(calls: Sequence[Interaction]) -> Iterable[str]:
+def around_faults(
+    calls: Sequence[Interaction], *, width: int = LINE, count: int = FAULTED_CALL_LINES
+) -> list[str]:
     """The calls that went wrong, the later ones of the same tools, and how it ended; gaps are counted."""
     faulted = [index for index, call in enumerate(calls) if call.fault is not None]
     sites = {calls[index].site for index in faulted}
@@ -66,22 +68,33 @@ def _around_faults(calls: Sequence[Interaction]) -> Iterable[str]:
     for index in shown:
         if index > before + 1:
             lines.append(f"  ... {index - before - 1} more calls")
-        line = f"  {calls[index]}"
-        lines.append(line if len(line) <= LINE else f"{line[: LINE - 3]}...")
+        lines.append(_told(calls[index], width))
         before = index
-    return _first(lines, FAULTED_CALL_LINES, "more lines")
+    return first_of(lines, count, "more lines")
 
 
-def _broken(judgement: Judgement) -> Iterable[str]:
+def _told(call: Interaction, width: int) -> str:
+    """A call as one line in which its arguments are cut before its ending is."""
+    line = f"  {call}"
+    if len(line) <= width:
+        return line
+    time, arrow = f"  t={call.at:7.1f}  ", " -> "
+    ending = shortened(call.ending, max(width // 2, width - len(time) - len(call.call) - len(arrow)))
+    return f"{time}{shortened(call.call, width - len(time) - len(arrow) - len(ending))}{arrow}{ending}"
+
+
+def broken_lines(judgement: Judgement, *, width: int | None = None, count: int = BROKEN_LINES) -> list[str]:
+    """What does not hold, and why; with a `width` longer lines are cut."""
     lines: list[str] = []
     for broken in judgement.broken:
-        lines.append(shortened(f"broken: {broken}", LINE))
+        lines.append(shortened(f"broken: {broken}", width or LINE))
         # Of pytest's explanation of an assertion, the first lines say what and the rest how it came about.
-        lines += [f"        {line}" for line in broken.why.splitlines()[:4]]
-    return _first(lines, BROKEN_LINES, "more lines")
+        why = [f"        {line}" for line in broken.why.splitlines()[:4]]
+        lines += [line if width is None or len(line) <= width else f"{line[: width - 3]}..." for line in why]
+    return first_of(lines, count, "more lines")
 
 
-def _first(lines: Sequence[str], count: int, rest: str) -> list[str]:
+def first_of(lines: Sequence[str], count: int, rest: str) -> list[str]:
     return [*lines] if len(lines) <= count else [*lines[: count - 1], f"... {len(lines) - count + 1} {rest}"]
 
 
