@@ -84,9 +84,13 @@ async def call_directly(
         else:
             journal.fail(entry, _protocol_error(INTERNAL_ERROR, describe_crash(error)))
         raise
-    journal.close(entry, result)
     if faulted is not None:
-        faulted.check(result)
+        try:
+            faulted.check(result)
+        except RuntimeError as error:
+            journal.fail(entry, error)
+            raise
+    journal.close(entry, result)
     return result
 
 

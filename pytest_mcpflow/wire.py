@@ -175,10 +175,9 @@ class _Tap:
             raise MCPError(REQUEST_TIMEOUT, f"Request {method!r} timed out") from None
         finally:
             borrowed.end()
-        return {
-            "resultType": "complete",
-            **result,
-        }  # what a fault made up has no tag, which 2026-07-28 demands
+        faulted.check(result)  # the session would see it, too, but in words that are not those of other ways
+        # What a fault made up has no tag, which 2026-07-28 demands.
+        return {"resultType": "complete", **result}
 
     async def _request(
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None

@@ -114,9 +114,7 @@ async def round_of(hub: Hub) -> tuple[list[str], list[float]]:
             answer = await hub.call_tool(f"shop.{name}", arguments, timeout=LIMIT, on_progress=on_progress)
             seen.append(str(dict(answer)))
         except Exception as error:
-            # What a schema is broken by is told in the words of whoever validates, which differ.
-            words = str(error).partition(":")[0] if isinstance(error, RuntimeError) else str(error)
-            seen.append(f"{type(error).__name__}: {words}")
+            seen.append(f"{type(error).__name__}: {error}")
     await hub.faults.settle()
     return seen, reports
 

@@ -263,13 +263,14 @@ class FaultedCall:
             raise
 
     def check(self, result: Mapping[str, Any], /) -> None:
-        """Hold an answer against the tool's output schema, as the SDK's client does on ways that have one.
+        """Hold an answer against the tool's output schema, as the SDK's client does, and in the same words everywhere.
 
         Raises:
             RuntimeError: It breaks the schema.
         """
         spec = self.spec
-        if spec is None or spec.returns is None or result.get("isError"):
+        is_question = result.get("resultType") == "input_required"
+        if spec is None or spec.returns is None or is_question or result.get("isError"):
             return
         if self.fake is None or output_schema(self.fake, spec.output_schema) is None:
             return
@@ -278,17 +279,17 @@ class FaultedCall:
         structured = result["structuredContent"]
         if allows_refusal(self.fake, structured):
             return
+        said = f"Invalid structured content returned by tool {self.tool}"
         if spec.wraps and {*structured} != {"result"}:
-            wrong = ", ".join(structured)
-            raise RuntimeError(
-                f"Invalid structured content returned by tool {self.tool}: result expected, not {wrong}"
-            )
+            raise RuntimeError(f"{said}: result expected, not {', '.join(structured)}")
         try:
             spec.returns.validate_json(
                 to_json(structured["result"] if spec.wraps else structured), strict=True
             )
         except ValidationError as error:
-            raise RuntimeError(f"Invalid structured content returned by tool {self.tool}: {error}") from error
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            where = "".join(f"/{step}" for step in first["loc"])
+            raise RuntimeError(f"{said}: {f'at {where}: ' if where else ''}{first['msg']}") from error
 
     def took_effect(self) -> None:
         """The world has changed by this call."""

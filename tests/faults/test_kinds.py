@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from stall import LIMIT, Shop, under
+from stall import LIMIT, WAYS, Shop, under
 
-from pytest_mcpflow import Hub, Way
+from pytest_mcpflow import Era, Hub, Way
 from pytest_mcpflow.faults.catalogue import KINDS
+from pytest_mcpflow.outcome import Failed
 
 TIMED_OUT = "MCPError: Request 'tools/call' timed out"
 CLOSED = "MCPError: Connection closed"
+INVALID = "RuntimeError: Invalid structured content returned by tool"
 UNSTRUCTURED = "RuntimeError: Tool sell has an output schema but did not return structured content"
 
 
@@ -36,7 +38,7 @@ UNSTRUCTURED = "RuntimeError: Tool sell has an output schema but did not return 
         ("restart(0, when=after)", 2, CLOSED, "effect applied, server restarts"),
         ("malformed", 2, UNSTRUCTURED, None),
         ("malformed(html)", 2, UNSTRUCTURED, None),
-        ("malformed(wrong_type)", 2, "RuntimeError: Invalid structured content returned by tool sell", None),
+        ("malformed(wrong_type)", 2, f"{INVALID} sell: at /left: Input should be a valid integer", None),
         ("malformed(huge)", 2, "{'left': 8}", "effect applied, malformed answer (huge)"),
         ("schema_drift(added)", 2, "{'left': 8, 'schema_version': 2}", None),
     ],
@@ -211,7 +213,20 @@ def test_a_batch_that_is_no_longer_than_that_is_whole() -> None:
 def test_a_renamed_field_breaks_the_schema_that_promised_it() -> None:
     ended = under("shop.count#1=schema_drift")
 
-    assert ended.seen[0] == "RuntimeError: Invalid structured content returned by tool count"
+    assert ended.seen[0] == f"{INVALID} count: result expected, not result_v2"
+
+
+@pytest.mark.parametrize(
+    "plan",
+    ["shop.count#1=schema_drift", *(f"shop.count#1=malformed({how})" for how in ("empty", "wrong_type"))],
+)
+@pytest.mark.parametrize(("way", "era"), WAYS)
+def test_an_answer_that_its_caller_never_gets_is_no_answer(way: Way, era: Era, plan: str) -> None:
+    ended = under(plan, way=way, era=era)
+
+    outcome = ended.transcript[0].outcome
+    assert isinstance(outcome, Failed)
+    assert ended.seen[0] == f"RuntimeError: {outcome.message}"
 
 
 def test_a_withdrawn_tool_is_gone_for_good() -> None:
