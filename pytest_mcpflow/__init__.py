@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.modes import RecordMode
+    from pytest_mcpflow.cassette.recording import Recording
+    from pytest_mcpflow.cassette.taped import TapedFake
     from pytest_mcpflow.clock import Clock, ManualClock
     from pytest_mcpflow.context import Context, HubTool
     from pytest_mcpflow.errors import (
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "cassette.modes": ("RecordMode",),
+    "cassette.recording": ("Recording",),
+    "cassette.taped": ("TapedFake",),
     "clock": ("Clock", "ManualClock"),
     "errors": (
         "ArgumentError",
@@ -125,12 +129,14 @@ __all__ = [
     "Pending",
     "Question",
     "RecordMode",
+    "Recording",
     "Refused",
     "Run",
     "Sampling",
     "Scenario",
     "ScenarioError",
     "ServerStartError",
+    "TapedFake",
     "ToolError",
     "Transcript",
     "UnansweredQuestionError",

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_mcpflow.cassette.format import SERVER_INFO, as_object
 
-__all__ = ["HANDSHAKE", "STATELESS", "discovered", "initialized", "result_for"]
+__all__ = ["HANDSHAKE", "STATELESS", "discovered", "enveloped", "initialized", "result_for"]
 
 STATELESS, HANDSHAKE = "2026-07-28", "2025-11-25"
 WITH_HANDSHAKE = ("2024-11-05", "2025-03-26", "2025-06-18", HANDSHAKE)
@@ -78,12 +78,16 @@ def result_for(
     """
     meta = as_object(result.get("_meta"))
     if era == STATELESS:
-        added: Mapping[str, Any] = FRESHNESS if method in CACHEABLE else {}
-        stamped = {SERVER_INFO: _server_info(opening), **meta}
-        return {**added, "resultType": "complete", **result, "_meta": stamped}
+        return {**enveloped(method, result), "_meta": {SERVER_INFO: _server_info(opening), **meta}}
     kept = {name: value for name, value in result.items() if name not in ENVELOPE and name != "_meta"}
     unstamped = {name: value for name, value in meta.items() if name != SERVER_INFO}
     return {**kept, "_meta": unstamped} if unstamped else kept
+
+
+def enveloped(method: str, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A result with the members that 2026-07-28 demands; the SDK's server leaves them out in the other era."""
+    added: Mapping[str, Any] = FRESHNESS if method in CACHEABLE else {}
+    return {**added, "resultType": "complete", **result}
 
 
 def _server_info(opening: Mapping[str, Any]) -> Mapping[str, Any]:

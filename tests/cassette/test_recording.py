@@ -77,13 +77,13 @@ def test_a_refusal_is_no_answer() -> None:
 
 def test_arguments_that_were_not_recorded_are_an_error_with_the_nearest() -> None:
     with pytest.raises(
-        CassetteError, match="at /arguments/query was recorded 'connections', and asked 'hosts'"
+        CassetteError, match=r"at /arguments/query was recorded 'connections', and asked 'hosts'"
     ):
         MEMORY.answers("search_nodes", {"query": "hosts"})
 
 
 def test_a_tool_that_the_server_has_not_is_an_error_with_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="unknown recorded tool 'read_grap'; .*read_graph"):
+    with pytest.raises(UnknownNameError, match=r"unknown recorded tool 'read_grap'; .*read_graph"):
         MEMORY.answer("read_grap", dict[str, Any])
 
 

@@ -54,12 +54,14 @@ from pytest_mcpflow import (
     Pending,
     Question,
     RecordMode,
+    Recording,
     Refused,
     Run,
     Sampling,
     Scenario,
     ScenarioError,
     ServerStartError,
+    TapedFake,
     ToolError,
     Transcript,
     UnansweredQuestionError,
@@ -375,6 +377,25 @@ def test_under_a_plan(mcpflow: Hub) -> None:
 
 
 # Cassettes
+
+
+@dataclass
+class Notes(TapedFake):
+    """A recorded server with a state."""
+
+    kept: list[str] = field(default_factory=list[str])
+
+    def begin(self, recording: Recording) -> None:
+        assert_type(recording.answer("list", list[str]), list[str])
+        assert_type(recording.answers("list", {"day": 1}), list[Mapping[str, Any]])
+        assert_type(recording.tools["list"].reads, bool)
+
+
+def a_fake_of_a_tape(hub: Hub, tape: Path) -> None:
+    notes = hub.serve(Notes.from_tape(tape, steady=["time", "docs://*"]))
+    assert_type(notes, Notes)
+    assert_type(notes.is_as_recorded, bool)
+    assert_type(Recording.read(tape).server, str)
 
 
 def recorded(server: StdioServerParameters, tape: Path) -> Hub:
