@@ -34,7 +34,17 @@ if TYPE_CHECKING:
         VacuousTestError,
         VirtualTimeError,
     )
-    from pytest_mcpflow.fake import Call, Declined, ErrorStyle, Fake, FakeError, prompt, resource, tool
+    from pytest_mcpflow.fake import (
+        Call,
+        Declined,
+        ErrorStyle,
+        Fake,
+        FakeError,
+        Omittable,
+        prompt,
+        resource,
+        tool,
+    )
     from pytest_mcpflow.faults import Effect, Fault, FaultedCall, FaultKind, FaultPlan
     from pytest_mcpflow.hub import Hub
     from pytest_mcpflow.matchers import answered, refused, sent
@@ -72,7 +82,7 @@ _HOMES = {
         "VacuousTestError",
         "VirtualTimeError",
     ),
-    "fake": ("Call", "Declined", "ErrorStyle", "Fake", "FakeError", "prompt", "resource", "tool"),
+    "fake": ("Call", "Declined", "ErrorStyle", "Fake", "FakeError", "Omittable", "prompt", "resource", "tool"),
     "faults": ("Effect", "Fault", "FaultKind", "FaultPlan", "FaultedCall"),
     "context": ("Context", "HubTool"),
     "hub": ("Hub",),
@@ -124,6 +134,7 @@ __all__ = [
     "MCPFlowError",
     "ManualClock",
     "NeverRecordedError",
+    "Omittable",
     "Order",
     "Outcome",
     "Pending",

@@ -26,7 +26,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
 from pytest_mcpflow.clock import Clock, ManualClock
 
@@ -38,6 +38,7 @@ __all__ = [
     "Fake",
     "FakeError",
     "LogLevel",
+    "Omittable",
     "prompt",
     "resource",
     "tool",
@@ -45,6 +46,9 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+OMITTABLE = object()
+Omittable = Annotated[T | None, OMITTABLE]
+"""An argument that may be left out but not be null, as most real servers have it: `tail: Omittable[int] = None`."""
 LogLevel = Literal["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"]
 
 
@@ -201,15 +205,41 @@ class Fake:
     structured: ClassVar[bool] = True
     """Whether answers have structured content and tools an output schema; otherwise there is only text, JSON in it."""
 
+    in_place_of: ClassVar[type[Fake] | None] = None
+    """The class whose state this one has, and whose tools, resources and prompts it does not offer."""
+
     seed: int = field(default=0, kw_only=True, repr=False, compare=False)
     issued: dict[str, int] = field(default_factory=dict[str, int], kw_only=True, repr=False, compare=False)
     takes: dict[str, float] = field(default_factory=dict[str, float], kw_only=True, repr=False, compare=False)
     error_style: ErrorStyle | None = field(default=None, kw_only=True, repr=False, compare=False)
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, *, in_place_of: type[Fake] | None = None) -> None:
+        """Name the service.
+
+        Args:
+            in_place_of: A base class whose state the class has, but whose tools, resources and prompts it does not
+                offer: it has others of its own.
+        """
         super().__init_subclass__()
+        if in_place_of is not None:
+            cls.in_place_of = in_place_of
         if "service" not in cls.__dict__:
             cls.service = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", cls.__name__).lower()
+
+    @classmethod
+    def over(cls, fake: Fake) -> Self:
+        """Another server of the same service in front of the state of `fake`: what one changes, the other has.
+
+        Raises:
+            TypeError: This class is not in place of that of `fake`.
+        """
+        if cls.in_place_of is None or not isinstance(fake, cls.in_place_of):
+            raise TypeError(f"{cls.__name__} is not declared in_place_of={type(fake).__name__}")
+        front = object.__new__(cls)
+        for name, value in vars(cls()).items():
+            fake.__dict__.setdefault(name, value)
+        front.__dict__ = fake.__dict__
+        return front
 
     @property
     def style_of_errors(self) -> ErrorStyle:

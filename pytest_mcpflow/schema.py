@@ -11,14 +11,35 @@ import copy
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, NotRequired, Protocol, Required, TypeVar, cast, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    NotRequired,
+    Protocol,
+    Required,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, to_json
 from typing_extensions import TypedDict  # pydantic refuses the one of typing before Python 3.12
 
 from pytest_mcpflow.errors import ArgumentError, FakeDefinitionError, nearest
-from pytest_mcpflow.fake import MARK_ATTRIBUTE, Call, Fake, FakeError, PromptMark, ResourceMark, ToolMark
+from pytest_mcpflow.fake import (
+    MARK_ATTRIBUTE,
+    OMITTABLE,
+    Call,
+    Fake,
+    FakeError,
+    PromptMark,
+    ResourceMark,
+    ToolMark,
+)
 from pytest_mcpflow.refusal import refusal
 
 __all__ = [
@@ -238,7 +259,8 @@ class _Watched(Call):
 
 def _marked(fake_type: type[Fake], mark_type: type[M]) -> list[tuple[str, Callable[..., Any], M]]:
     found: dict[str, tuple[str, Callable[..., Any], M]] = {}
-    for base in reversed(fake_type.__mro__):
+    hidden = () if fake_type.in_place_of is None else fake_type.in_place_of.__mro__
+    for base in [each for each in reversed(fake_type.__mro__) if each not in hidden]:
         for name, member in vars(base).items():
             mark = getattr(member, MARK_ATTRIBUTE, None)
             if isinstance(mark, mark_type):
@@ -320,8 +342,9 @@ def _parameters(fake_type: type[Fake], name: str, method: Callable[..., Any]) ->
         elif parameter.default is inspect.Parameter.empty:
             accepted[parameter.name] = Required[hint]
         else:
-            accepted[parameter.name] = NotRequired[hint]
-            defaults[parameter.name] = parameter.default
+            accepted[parameter.name] = NotRequired[_without_null(hint)]
+            if OMITTABLE not in getattr(hint, "__metadata__", ()) or parameter.default is not None:
+                defaults[parameter.name] = parameter.default
     adapter = _adapter(fake_type, name, _typed_dict(name, accepted))
     schema = adapter.json_schema()
     properties = schema.setdefault("properties", {})
@@ -330,6 +353,16 @@ def _parameters(fake_type: type[Fake], name: str, method: Callable[..., Any]) ->
         if parameter_name in defaults:
             property_schema.setdefault("default", from_json(to_json(defaults[parameter_name])))
     return Parameters(adapter, schema, call_parameter)
+
+
+def _without_null(hint: Any) -> Any:
+    """What an `Omittable` argument can be when it is there; other hints as they are."""
+    if OMITTABLE not in getattr(hint, "__metadata__", ()):
+        return hint
+    inner, *rest = get_args(hint)
+    present: Any = Union[tuple(each for each in get_args(inner) if each is not type(None))]  # noqa: UP007 - made at run time
+    others = [each for each in rest if each is not OMITTABLE]
+    return Annotated[(present, *others)] if others else present
 
 
 def _typed_dict(name: str, accepted: dict[str, Any]) -> Any:

@@ -26,6 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="speak HTTP at this port of 127.0.0.1, 0 for any free one, not stdio",
     )
     parser.add_argument(
+        "--errors",
+        choices=["protocol", "is-error", "says-no", "prose"],
+        help="how a fake says no, in place of its service's way",
+    )
+    parser.add_argument(
         "--ignore",
         action="append",
         default=[],
@@ -50,14 +55,15 @@ def run(options: argparse.Namespace) -> int:
     """
     name = str(options.path)
     if not options.path.exists() and options.path.suffix != ".jsonl":
-        return _serve_fake(name, options.http)
+        return _serve_fake(name, options.http, options.errors)
     from pytest_mcpflow.cassette.serve import serve_cassette
 
     return serve_cassette(options)
 
 
-def _serve_fake(name: str, port: int | None) -> int:
+def _serve_fake(name: str, port: int | None, error_style: str | None) -> int:
     from pytest_mcpflow.errors import UnknownNameError
+    from pytest_mcpflow.fake import ErrorStyle
     from pytest_mcpflow.shelf import fake_named
 
     try:
@@ -67,6 +73,7 @@ def _serve_fake(name: str, port: int | None) -> int:
         return UNUSABLE
     from pytest_mcpflow.server import serve_fake
 
+    fake.error_style = None if error_style is None else ErrorStyle(error_style)
     server = serve_fake(fake)
     if port is not None:
         from pytest_mcpflow.serve.listen import listen

@@ -38,6 +38,19 @@ def test_a_fake_speaks_http_and_ends_on_ctrl_c() -> None:
     assert server.returncode == 0
 
 
+def test_a_fake_says_no_as_it_is_told_to() -> None:
+    async def ask(style: str) -> tuple[bool, str]:
+        command = StdioServerParameters(command=SERVE[0], args=[*SERVE[1:], "utility", "--errors", style])
+        async with Client(stdio_client(command)) as client:
+            result = await client.call_tool("get_weather", {"city": "Paris"})
+        (said,) = result.content
+        return bool(result.is_error), said.model_dump()["text"]
+
+    words = "404 Not Found: no city 'Paris' (there is: )"
+    assert asyncio.run(ask("is-error")) == (True, words)
+    assert asyncio.run(ask("prose")) == (False, words)
+
+
 @pytest.mark.parametrize(
     ("what", "said"),
     [

@@ -30,6 +30,7 @@ from pytest_mcpflow import (
     Effect,
     Elicitation,
     Era,
+    ErrorStyle,
     ExhaustedError,
     Failed,
     Fake,
@@ -49,6 +50,7 @@ from pytest_mcpflow import (
     ManualClock,
     MCPFlowError,
     NeverRecordedError,
+    Omittable,
     Order,
     Outcome,
     Pending,
@@ -128,6 +130,19 @@ class Shop(Fake):
         return f"Sell {item}."
 
 
+@dataclass
+class Kiosk(Shop, in_place_of=Shop):
+    """The same shop, as another server."""
+
+    structured = False
+
+    @tool(reads=True, name="get-stock")
+    def get_stock(self, item: str, unit: Omittable[str] = None) -> str:
+        """Count an item."""
+        assert_type(unit, str | None)
+        return f"{self.stock.get(item, 0)} {unit or 'pieces'}"
+
+
 assert_type(Shop.count(Shop(), "tea"), int)
 
 
@@ -140,6 +155,8 @@ def a_fake_by_itself() -> None:
     assert_type(shop.clock.now(), float)
     assert_type(shop.clock.wall() + timedelta(hours=1), datetime)
     assert_type(Shop.service, str)
+    assert_type(Shop(error_style=ErrorStyle.SAYS_NO).style_of_errors, ErrorStyle)
+    assert_type(Kiosk.over(shop), Kiosk)
     shop.withdraw("order")
     assert_type(shop.withdrawn, frozenset[str])
     shop.offer("order")
