@@ -1,4 +1,4 @@
-"""Saying what everybody waits for."""
+"""Saying what everybody waits for, where nothing ever comes of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_mcpflow.errors import DeadlockError
 
-__all__ = ["deadlock"]
+__all__ = ["deadlock", "livelock", "waiting"]
 
 SHOWN = 8
 _LIBRARIES = tuple(
@@ -24,20 +24,29 @@ _SCENARIOS = str(Path(_ENGINE, "scenarios"))
 
 def deadlock(tasks: set[asyncio.Task[Any]], *, at: float) -> DeadlockError:
     """The error for a loop in which nothing can happen any more."""
-    mine = [task for task in tasks if not getattr(task, "is_background", False)]
-    waiting = sorted(mine or tasks, key=lambda task: hash(task))
-    lines = [f"  {task.get_name()} {_where(task)}" for task in waiting]
-    if len(lines) > SHOWN:
-        lines = [*lines[: SHOWN - 1], f"  and {len(lines) - SHOWN + 1} more"]
-    return DeadlockError(
-        "\n".join(
-            [f"at t={at:g} nothing can run and no timer is armed; what is waited for never happens:", *lines]
-        )
+    return _stuck(
+        tasks, f"at t={at:g} nothing can run and no timer is armed; what is waited for never happens:"
     )
 
 
-def _where(task: asyncio.Task[Any]) -> str:
-    """The coroutine of a task, and the innermost line of the user's in which it waits."""
+def livelock(tasks: set[asyncio.Task[Any]], *, at: float) -> DeadlockError:
+    """The error for a loop that goes round and round while no time passes."""
+    return _stuck(
+        tasks, f"at t={at:g} something runs for ever and waits for nothing, so that no time passes:"
+    )
+
+
+def _stuck(tasks: set[asyncio.Task[Any]], what: str) -> DeadlockError:
+    mine = [task for task in tasks if not getattr(task, "is_background", False)]
+    alive = sorted(mine or tasks, key=hash)
+    lines = [f"  {task.get_name()} {waiting(task)}" for task in alive]
+    if len(lines) > SHOWN:
+        lines = [*lines[: SHOWN - 1], f"  and {len(lines) - SHOWN + 1} more"]
+    return DeadlockError("\n".join([what, *lines]))
+
+
+def waiting(task: asyncio.Task[Any]) -> str:
+    """Where a task is: the coroutine of a task, and the innermost line of the user's in which it waits."""
     coroutine = task.get_coro()
     name = getattr(coroutine, "__qualname__", repr(coroutine))
     frames = [

@@ -6,15 +6,15 @@ import asyncio
 import math
 import selectors
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import Context
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar, TypeVarTuple, cast
 
-from pytest_mcpflow.clock.deadlock import deadlock
+from pytest_mcpflow.clock.deadlock import deadlock, livelock
 from pytest_mcpflow.clock.foreign import RefusesForeign
 from pytest_mcpflow.clock.instant import EPOCH, Clock
-from pytest_mcpflow.clock.order import ranked_tasks
+from pytest_mcpflow.clock.order import RankedTask, Ranks
 from pytest_mcpflow.clock.patches import virtual_surroundings
 from pytest_mcpflow.clock.scopes import in_background
 from pytest_mcpflow.clock.seams import check_seams
@@ -27,6 +27,8 @@ __all__ = ["VirtualClock", "VirtualTimeLoop", "is_virtual"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
+ROUNDS = 100_000
+"""How often a loop may go round at one instant; a run of a thousand calls over a protocol takes some ten thousand."""
 Ready = list[tuple[selectors.SelectorKey, int]]
 
 
@@ -44,6 +46,11 @@ class VirtualClock(Clock):
     def move_to(self, seconds: float) -> None:
         """Go forward."""
         self._now = max(self._now, seconds)
+        self._tell()
+
+    def begin_again(self) -> None:
+        """Go back to zero."""
+        self._now = 0.0
         self._tell()
 
     def rebase(self, wall: datetime) -> None:
@@ -86,8 +93,11 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
         self._main: asyncio.Future[Any] | None = None
         self._blamed: asyncio.Task[Any] | None = None
         self._deadlock: DeadlockError | None = None
+        self.ranks = Ranks()
+        self._is_surrounded = False
+        self._rounds = 0
         super().__init__(_PatientSelector(self))
-        ranked_tasks(self)
+        self.set_task_factory(RankedTask.made_by(self.ranks))
 
     def time(self) -> float:
         """Virtual seconds."""
@@ -96,6 +106,25 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
     def rebase(self, starts_at: datetime) -> None:
         """Let the calendar time be `starts_at` now."""
         self.clock.rebase(starts_at)
+
+    def begin_again(self) -> None:
+        """Be like a new loop: time zero, no timers. Everything that ran on it has ended."""
+        self._timers.forget()
+        self.ranks.begin_again()
+        self.clock.begin_again()
+        self._deadlock = None
+        self._rounds = 0
+
+    @contextmanager
+    def surroundings(self) -> Generator[None]:
+        """Let clocks, sleep and threads follow this loop in here, also between runs; entering is most of what a short
+        run costs."""
+        with virtual_surroundings(self):
+            self._is_surrounded = True
+            try:
+                yield
+            finally:
+                self._is_surrounded = False
 
     @contextmanager
     def blame(self, task: asyncio.Task[Any]) -> Generator[None]:
@@ -146,11 +175,12 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
         return result
 
     def run_forever(self) -> None:
-        with virtual_surroundings(self):
+        with nullcontext() if self._is_surrounded else virtual_surroundings(self):
             super().run_forever()
 
     def idle(self, real: selectors.BaseSelector) -> Ready:
         """Nothing is ready: wait for what cannot be hurried, or let time pass."""
+        self._rounds = 0
         if self.threads.busy() or self.transit:
             ready = real.select(self._stall_limit)
             if not ready:
@@ -159,18 +189,26 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
             return ready
         deadline = self._timers.next(self.time())
         if deadline is None:
-            self._break_deadlock()
+            self._break(deadlock)
         else:
             self.clock.move_to(deadline)
             # asyncio fires what is due within its resolution, which far ahead is finer than a float can tell.
             self._clock_resolution = max(1e-9, math.ulp(deadline))
         return []
 
-    def _break_deadlock(self) -> None:
+    def busy(self) -> None:
+        """Something is ready; if that is so for ever, no time passes, and no deadline either."""
+        self._rounds += 1
+        if self._rounds > ROUNDS:
+            self._rounds = 0
+            self._break(livelock)
+
+    def _break(self, telling: Callable[..., DeadlockError]) -> None:
+        """Nothing will ever come of it: cancel whoever is to blame, and the second time give up."""
         victim = self._blamed if self._blamed is not None and not self._blamed.done() else self._main
         if self._deadlock is not None or victim is None or victim.done():
-            raise self._deadlock or deadlock(asyncio.all_tasks(self), at=self.time())
-        self._deadlock = deadlock(asyncio.all_tasks(self), at=self.time())
+            raise self._deadlock or telling(asyncio.all_tasks(self), at=self.time())
+        self._deadlock = telling(asyncio.all_tasks(self), at=self.time())
         victim.cancel()
 
 
@@ -183,6 +221,7 @@ class _PatientSelector(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> Ready:
         ready = self._real.select(0)
         if ready or (timeout is not None and timeout <= 0):
+            self._loop.busy()
             return ready
         return self._loop.idle(self._real)
 

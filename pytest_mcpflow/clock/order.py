@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from contextvars import Context
 from typing import Any
@@ -16,7 +16,18 @@ from typing import Any
 from pytest_mcpflow.clock.scopes import in_background
 from pytest_mcpflow.clock.seams import seam
 
-__all__ = ["RankedTask", "ranked_scopes", "ranked_tasks"]
+__all__ = ["RankedTask", "Ranks", "ranked_scopes"]
+
+
+class Ranks:
+    """Counts the tasks and scopes of one loop in the order in which they are made."""
+
+    def __init__(self) -> None:
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Count from one on, since the order in a set also depends on where the count stood."""
+        self.tasks, self.scopes = itertools.count(1), itertools.count(1)
 
 
 class RankedTask(asyncio.Task[Any]):
@@ -30,6 +41,8 @@ class RankedTask(asyncio.Task[Any]):
         loop: asyncio.AbstractEventLoop,
         **options: Any,
     ) -> None:
+        if options.get("name") is None:
+            options["name"] = f"Task-{rank}"  # asyncio counts the tasks of a whole process
         self._rank = rank  # first, since the base class puts the task into a set
         context: Context | None = options.get("context")
         self.is_background = in_background() if context is None else context.run(in_background)
@@ -38,29 +51,25 @@ class RankedTask(asyncio.Task[Any]):
     def __hash__(self) -> int:
         return self._rank
 
+    @classmethod
+    def made_by(cls, ranks: Ranks) -> Callable[..., RankedTask]:
+        """A factory of tasks for a loop."""
 
-def ranked_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Let a loop make ranked tasks."""
-    ranks = itertools.count(1)
+        def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> RankedTask:
+            return cls(coroutine, rank=next(ranks.tasks), loop=loop, **options)
 
-    def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
-        return RankedTask(coroutine, rank=next(ranks), loop=loop, **options)
-
-    loop.set_task_factory(make)
+        return make
 
 
 @contextmanager
-def ranked_scopes() -> Generator[None]:
+def ranked_scopes(ranks: Ranks) -> Generator[None]:
     """While in here, anyio's cancel scopes hash by rank."""
     scope = seam("anyio", "anyio._backends._asyncio", "CancelScope")
-    ranks = itertools.count(1)
-    rank_of: dict[
-        int, int
-    ] = {}  # by id, since scopes have slots; an id is stamped anew when it is used again
+    rank_of = dict[int, int]()  # by id, since scopes have slots; an id is stamped anew when it is used again
     initialize, hash_of = scope.__init__, scope.__hash__
 
     def ranked_init(self: object, *args: Any, **options: Any) -> None:
-        rank_of[id(self)] = next(ranks)
+        rank_of[id(self)] = next(ranks.scopes)
         initialize(self, *args, **options)
 
     def rank(self: object) -> int:

@@ -21,7 +21,7 @@ __all__ = ["virtual_surroundings"]
 def virtual_surroundings(loop: VirtualTimeLoop) -> Generator[None]:
     """Let everything that asks for the time, sleeps or starts threads follow `loop`."""
     with ExitStack() as stack:
-        stack.enter_context(ranked_scopes())
+        stack.enter_context(ranked_scopes(loop.ranks))
         stack.enter_context(_anyio_threads(loop))
         stack.enter_context(_calendar(loop))
         stack.enter_context(_clocks(loop))

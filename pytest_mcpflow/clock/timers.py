@@ -54,6 +54,14 @@ class Timers:
         if awaited:
             heapq.heappush(self._awaited, item)
 
+    def forget(self) -> None:
+        """Cancel all timers, and count from the beginning."""
+        for _, _, handle in self._all:
+            handle.cancel()
+        self._all.clear()
+        self._awaited.clear()
+        self._ranks = itertools.count()
+
     def next(self, now: float) -> float | None:
         """The earliest deadline after `now`, or `None` if nobody waits for any timer."""
         _drop_dead(self._awaited, now)

@@ -10,6 +10,7 @@ from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.hub import Hub
+from pytest_mcpflow.performance import DEADLINE
 from pytest_mcpflow.scenario import Run, Scenario, Workflow, world_of
 from pytest_mcpflow.schema import ToolSpec, contract_of
 from pytest_mcpflow.verdict import Judgement, judge
@@ -48,14 +49,13 @@ class Subject:
     era: Era = Era.STATELESS
     expect: Check | None = None
     invariants: tuple[Check, ...] = ()
-    deadline: float = 604_800.0
+    deadline: float = DEADLINE
 
     @property
     def name(self) -> str:
         """Of the scenario, or of the workflow."""
-        if isinstance(self.world, type) and issubclass(self.world, Scenario):
-            return self.world.name
-        return name_of(self.workflow if self.workflow is not None else self.world)
+        known = getattr(self.world, "name", None)
+        return known if isinstance(known, str) else name_of(self.workflow or self.world)
 
     def fresh(self) -> Scenario:
         """A scenario that nobody has run.

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pytest_mcpflow.clock import Clock
 from pytest_mcpflow.errors import FaultPlanError, nearest_phrase
@@ -22,9 +22,26 @@ from pytest_mcpflow.members import Member, Members
 from pytest_mcpflow.transcript import matches
 from pytest_mcpflow.ways import Way
 
-__all__ = ["Injector"]
+__all__ = ["Injector", "Onlooker"]
 
 T = TypeVar("T")
+
+
+class Onlooker(Protocol):
+    """Sees each call of a tool, and may let it go wrong where the plan does not."""
+
+    def called(self, entry: Entry, number: int, /) -> Fault | None:
+        """A tool is called for the `number`-th time; what goes wrong with this call."""
+        ...
+
+    def changed(self, entry: Entry, /) -> None:
+        """A call has changed the world."""
+        ...
+
+    @property
+    def chosen(self) -> Iterable[Fault]:
+        """What it let go wrong."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +67,9 @@ class _Aftermath:
 class Injector:
     """The faults of one hub.
 
-    `kinds` are the kinds that a plan's text can name; `fired` counts how often each fault happened; `is_closed` is
-    whether the hub has been left; `spoilt` are the servers whose answers were spoilt on the wire, whose clients may end
-    in an error of their own.
+    `kinds` are the kinds that a plan's text can name; `fired` counts how often each fault happened; `onlooker` sees
+    each call; `is_closed` is whether the hub has been left; `spoilt` are the servers whose answers were spoilt on the
+    wire, whose clients may end in an error of their own.
     """
 
     def __init__(self, clock: Clock, members: Members, way: Way) -> None:
@@ -63,6 +80,7 @@ class Injector:
         self.beginnings: dict[str, Fake] = {}
         self.earlier: dict[str, Fake] = {}
         self.spoilt: set[str] = set()
+        self.onlooker: Onlooker | None = None
         self._latest: dict[str, Fake] = {}
         self._members = members
         self._planned: list[_Planned] = []
@@ -143,13 +161,17 @@ class Injector:
         site = (entry.server, entry.name)
         self._counts[site] += 1
         number = self._counts[site]
+        chosen = None if self.onlooker is None else self.onlooker.called(entry, number)
         for each in self._planned:
             if each.fault.concerns(*site, number, at=entry.at, seed=each.plan.seed):
-                member = self._members.get(entry.server)
-                self._armed[entry.key] = FaultedCall(
-                    self, member, entry, each.fault, number=number, seed=each.plan.seed
-                )
+                self._arm(entry, each.fault, number, each.plan.seed)
                 return
+        if chosen is not None:
+            self._arm(entry, chosen, number, 0)
+
+    def _arm(self, entry: Entry, fault: Fault, number: int, seed: int) -> None:
+        member = self._members.get(entry.server)
+        self._armed[entry.key] = FaultedCall(self, member, entry, fault, number=number, seed=seed)
 
     def about(self, entry: Entry) -> FaultedCall | None:
         """The call as one that goes wrong, if it does: by itself, or in the aftermath of another."""
@@ -169,6 +191,8 @@ class Injector:
         call = self._armed.get(entry.key)
         if call is not None:
             call.took_effect()
+        if self.onlooker is not None:
+            self.onlooker.changed(entry)
         fake = self._members.get(entry.server).fake
         if fake is not None and entry.server in self._latest:
             self.earlier[entry.server] = self._latest[entry.server]

@@ -1,0 +1,282 @@
+"""Performing a scenario: one run of a workflow on a world, and what does not hold of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pytest_mcpflow.clock import background
+from pytest_mcpflow.errors import DeadlockError, FaultPlanError, VacuousTestError
+from pytest_mcpflow.fake import Fake
+from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.hub import Hub
+from pytest_mcpflow.running import with_hub
+from pytest_mcpflow.scenario import Invariant, Run, Scenario, Workflow, invariants_of, world_of
+from pytest_mcpflow.stage import Stage, StillRunningError
+from pytest_mcpflow.ways import Era, Way
+
+if TYPE_CHECKING:
+    from pytest_mcpflow.faults.injector import Onlooker
+
+__all__ = ["DEADLINE", "Broken", "Performance", "Verdict", "hub_of", "perform", "seeded_world", "verdict_of"]
+
+DEADLINE = 604_800.0
+"""Virtual seconds, a week, after which a workflow counts as hung."""
+
+GRACE = 60.0
+"""Virtual seconds that a workflow has to end in, once it was cancelled at its deadline."""
+
+
+class Verdict(StrEnum):
+    """What became of a run."""
+
+    PASSED = "passed"
+    """Nothing was made to fail, and every expectation and every invariant holds."""
+
+    RECOVERED = "recovered"
+    """Something was made to fail, and all the same everything came out as expected."""
+
+    DEGRADED = "degraded"
+    """Not everything came out as expected, but no rule is broken, and the result says so."""
+
+    FAILED_LOUDLY = "failed loudly"
+    """The same, and the workflow raised."""
+
+    FAILED_SILENTLY = "failed silently"
+    """A rule is broken, or not everything came out as expected and the result does not say so."""
+
+    HUNG = "hung"
+    """The workflow waits for what never happens, or was not done at the deadline."""
+
+    LEAKED = "leaked"
+    """It ended well or loudly, and left something behind that still runs."""
+
+    FAILED = "failed"
+    """Nothing was made to fail, or not by the plan, and yet something does not hold."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether a scenario's test passes with it."""
+        return self not in (Verdict.FAILED, Verdict.FAILED_SILENTLY, Verdict.HUNG, Verdict.LEAKED)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A check that does not hold: its name, its claim, and why."""
+
+    check: str
+    claim: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.check}" + (f' - "{self.claim}"' if self.claim else "")
+
+
+@dataclass(frozen=True)
+class Performance:
+    """A run that is over, before anything is said of it that not everybody needs.
+
+    Args:
+        run: For the checks.
+        world: The fakes by name, as the run left them.
+        broken: What does not hold.
+        plan: What was to go wrong.
+        never_happened, admitted, hung: As in a judgement.
+    """
+
+    run: Run
+    world: Mapping[str, Fake]
+    broken: tuple[Broken, ...]
+    plan: FaultPlan
+    never_happened: tuple[str, ...]
+    admitted: bool
+    hung: bool
+
+    @property
+    def verdict(self) -> Verdict:
+        return verdict_of(
+            self.broken,
+            nothing_happened=len(self.never_happened) == len(self.plan),
+            admitted=self.admitted,
+            hung=self.hung,
+        )
+
+
+def perform(
+    scenario: Scenario,
+    *,
+    way: Way,
+    era: Era,
+    workflow: Workflow | None = None,
+    plan: FaultPlan | None = None,
+    deadline: float = DEADLINE,
+    stage: Stage | None = None,
+    onlooker: Onlooker | None = None,
+    rules: Sequence[Invariant] = (),
+) -> Performance:
+    """Run a scenario, and check it; see `judge`."""
+    plan = plan or FaultPlan()
+    world = seeded_world(scenario)
+    hub = hub_of(scenario, world, way, era)
+    hub.answer_with(scenario.answer)
+    if onlooker is not None:
+        hub.faults.onlooker = onlooker
+    if plan:
+        hub.fail(plan)
+    with Stage() if stage is None else nullcontext(stage) as on:
+        try:
+            done = on.run(_run(scenario, hub, workflow or scenario.workflow, deadline))
+        except (DeadlockError, StillRunningError) as error:
+            done = Run(None, error, hub.transcript, hub.clock.now())
+        left_over = on.left_over
+    if onlooker is not None:
+        plan = FaultPlan((*plan.faults, *onlooker.chosen), plan.seed)
+    return Performance(
+        run=done,
+        world=world,
+        broken=(*_broken(scenario, hub, done, rules), *_left_over(left_over)),
+        plan=plan,
+        never_happened=tuple(map(str, hub.faults.never_happened())) if plan else (),
+        admitted=scenario.admits(done),
+        hung=isinstance(done.error, DeadlockError | DeadlinePassedError | StillRunningError),
+    )
+
+
+def _left_over(tasks: Sequence[str]) -> Iterator[Broken]:
+    if tasks:
+        yield Broken("leaked", LEAKED, f"{tasks[0]}" + (f" and {len(tasks) - 1} more" if tasks[1:] else ""))
+
+
+LEAKED = "Nothing that a workflow began goes on when it has ended."
+
+
+def verdict_of(broken: Sequence[Broken], *, nothing_happened: bool, admitted: bool, hung: bool) -> Verdict:
+    """What became of a run.
+
+    Args:
+        broken: What does not hold.
+        nothing_happened: Whether nothing of the plan happened.
+        admitted: Whether people can see that not everything came out.
+        hung: Whether it still waited at the end.
+    """
+    checks = {each.check for each in broken}
+    if nothing_happened or "run" in checks:
+        return Verdict.FAILED if broken else Verdict.PASSED
+    if hung:
+        return Verdict.HUNG
+    if not checks:
+        return Verdict.RECOVERED
+    told = checks - {"leaked"}
+    if told and (not admitted or told - {"expect", "workflow"}):
+        return Verdict.FAILED_SILENTLY
+    if "leaked" in checks:
+        return Verdict.LEAKED
+    return Verdict.FAILED_LOUDLY if "workflow" in checks else Verdict.DEGRADED
+
+
+def hub_of(scenario: Scenario, world: Mapping[str, Fake], way: Way, era: Era) -> Hub:
+    hub = Hub(way=way, era=era, virtual_time=True, starts_at=scenario.starts_at, seed=scenario.seed)
+    for name, fake in world.items():
+        hub.serve(fake, name=name)
+    return hub
+
+
+class DeadlinePassedError(Exception):
+    """The workflow was not done in time."""
+
+
+async def _run(scenario: Scenario, hub: Hub, workflow: Workflow, deadline: float) -> Run:
+    async def body() -> Run:
+        scenario.connect(hub)
+        if hub.is_faulted:
+            hub.faults.check()
+        result, error = None, None
+        try:
+            result = await _until(deadline, workflow(hub))
+        except FaultPlanError:
+            raise
+        except Exception as raised:
+            error = raised
+        ended_at = hub.clock.now()
+        if hub.is_faulted:
+            await hub.faults.settle()
+        return Run(result, error, hub.transcript, ended_at)
+
+    return await with_hub(hub, body)
+
+
+async def _until(deadline: float, work: Awaitable[Any]) -> Any:
+    """Await something, and cancel it at the deadline, which nobody waits for: a deadlock is seen before it."""
+    task = asyncio.current_task()
+    assert task is not None
+    has_passed = False
+
+    def pass_deadline() -> None:
+        nonlocal has_passed
+        has_passed = True
+        task.cancel()
+        with background():
+            timers.append(loop.call_later(GRACE, loop.stop))
+
+    loop = asyncio.get_running_loop()
+    with background():
+        timers = [loop.call_later(deadline, pass_deadline)]
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if not has_passed:
+            raise
+        task.uncancel()
+        raise DeadlinePassedError(f"not done after {deadline:g} s") from None
+    finally:
+        for timer in timers:
+            timer.cancel()
+
+
+def _broken(scenario: Scenario, hub: Hub, done: Run, rules: Sequence[Invariant]) -> list[Broken]:
+    broken: list[Broken] = []
+    if done.error is not None:
+        broken.append(Broken("workflow", "", f"raised {_described(done.error)}"))
+    else:
+        broken += _evaluated("expect", "", scenario.expect, done)
+    for rule in invariants_of(scenario):
+        broken += _evaluated(rule.name, rule.claim, rule.check, done)
+    for each in rules:
+        broken += _evaluated(each.name, each.claim, each.check, done)
+    try:
+        hub.verify(calls_expected=False)
+        if not done.transcript and done.error is None:
+            raise VacuousTestError(f"the workflow called none of its servers: {', '.join(hub.servers)}")
+    except Exception as error:
+        broken.append(Broken("run", "", str(error)))
+    return broken
+
+
+def _evaluated(name: str, claim: str, check: Callable[[Run], Any], done: Run) -> list[Broken]:
+    try:
+        returned = check(done)
+    except Exception as error:
+        return [Broken(name, claim, _described(error))]
+    if isinstance(returned, Awaitable) or returned is not None:
+        return [Broken(name, claim, f"returned {returned!r} where it should assert, so it checked nothing")]
+    return []
+
+
+def _described(error: BaseException) -> str:
+    text = str(error).strip()
+    return (
+        text
+        if isinstance(error, AssertionError) and text
+        else f"{type(error).__name__}: {text or '(no message)'}"
+    )
+
+
+def seeded_world(scenario: Scenario) -> dict[str, Fake]:
+    world = world_of(scenario)
+    for fake in world.values():
+        fake.seed = scenario.seed
+    return world
