@@ -3,62 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from pytest_mcpflow.fake import Fake, FakeError, tool
+from pytest_mcpflow.fake import FakeError, tool
+from pytest_mcpflow.fakes._cluster import Cluster, Deployment, Manifest, Outage, Pod, Revision
 
 __all__ = ["Applied", "Deployment", "Kubernetes", "Manifest", "Outage", "Pod", "Resource", "Revision"]
 
-Phase = Literal["Pending", "Running", "CrashLoopBackOff", "ImagePullBackOff"]
 ResourceType = Literal["pods", "deployments"]
-
-
-@dataclass
-class Manifest:
-    """A deployment as a manifest describes it."""
-
-    name: str
-    image: str
-    replicas: int = 1
-    env: dict[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass
-class Revision:
-    """One rollout of a deployment; `at` is seconds on the fake's clock."""
-
-    number: int
-    image: str
-    env: dict[str, str]
-    at: float
-    cause: str
-
-
-@dataclass
-class Deployment:
-    name: str
-    namespace: str
-    replicas: int
-    revisions: list[Revision]
-    crashing: bool = False
-    """Told by the test: the pods of this deployment crash."""
-
-    @property
-    def image(self) -> str:
-        return self.revisions[-1].image
-
-    @property
-    def env(self) -> dict[str, str]:
-        return self.revisions[-1].env
-
-
-@dataclass
-class Pod:
-    name: str
-    phase: Phase
-    ready: bool
-    restarts: int = 0
 
 
 @dataclass
@@ -100,35 +53,17 @@ class Rollout:
 
 
 @dataclass
-class Outage:
-    """Nothing answers from `starts_at` until `ends_at` (seconds on the fake's clock)."""
-
-    starts_at: float
-    ends_at: float
-
-
-@dataclass
-class Kubernetes(Fake):
+class Kubernetes(Cluster):
     """A cluster, and the manifests that its users can apply by path."""
 
     service_error = (
         "Error from server (InternalError): an error on the server prevented the request from succeeding"
     )
-    manifests: dict[str, Manifest] = field(default_factory=dict[str, Manifest])
-    """By file, `k8s/production/app.yaml`."""
-    deployments: dict[str, Deployment] = field(default_factory=dict[str, Deployment])
-    """By `namespace/name`."""
-    images: list[str] | None = None
-    """The images that can be pulled; any if `None`."""
-    startup_seconds: float = 5.0
-    """How long a pod takes to become ready."""
-    unreachable: bool = False
-    outages: list[Outage] = field(default_factory=list[Outage])
 
     @tool(idempotent=True)
     def kubectl_apply(self, manifest_path: str, namespace: str = "default") -> Applied:
         """Apply a manifest, or all manifests of a folder. Applying what runs already changes nothing."""
-        self._reach()
+        self.reach()
         found = [
             each
             for path, each in sorted(self.manifests.items())
@@ -136,7 +71,7 @@ class Kubernetes(Fake):
         ]
         if not found:
             raise FakeError(f'error: the path "{manifest_path}" does not exist')
-        lines = [f"deployment.apps/{manifest.name} {self._apply(manifest, namespace)}" for manifest in found]
+        lines = [f"deployment.apps/{manifest.name} {self.apply(manifest, namespace)}" for manifest in found]
         return Applied(True, namespace, lines, [manifest.image for manifest in found])
 
     @tool(reads=True)
@@ -144,7 +79,7 @@ class Kubernetes(Fake):
         self, resource_type: ResourceType, namespace: str = "default", name: str | None = None
     ) -> Listing:
         """List resources of a namespace, or one by its name."""
-        self._reach()
+        self.reach()
         shown = [
             resource
             for deployment in self.deployments.values()
@@ -164,17 +99,17 @@ class Kubernetes(Fake):
             raise FakeError(
                 f"The Deployment {name!r} is invalid: spec.replicas: must be greater than or equal to 0"
             )
-        deployment = self._deployment(name, namespace)
+        deployment = self.deployment(name, namespace)
         deployment.replicas = replicas
         return self._rollout(deployment, "scaled")
 
     @tool(idempotent=True)
     def kubectl_patch(self, name: str, env: dict[str, str], namespace: str = "default") -> Rollout:
         """Set environment variables of a deployment, which rolls it out anew if they differ."""
-        deployment = self._deployment(name, namespace)
+        deployment = self.deployment(name, namespace)
         if {**deployment.env, **env} == deployment.env:
             return self._rollout(deployment, "patched (no change)")
-        self._revise(deployment, deployment.image, {**deployment.env, **env}, "patch")
+        self.revise(deployment, deployment.image, {**deployment.env, **env}, "patch")
         return self._rollout(deployment, "patched")
 
     @tool(destroys=True, idempotent=False)
@@ -185,7 +120,7 @@ class Kubernetes(Fake):
 
         Undoing twice ends where it began, as in Kubernetes; with a number, the second time changes nothing.
         """
-        deployment = self._deployment(name, namespace)
+        deployment = self.deployment(name, namespace)
         known = {revision.number: revision for revision in deployment.revisions}
         if to_revision is None:
             if len(known) < 2:
@@ -198,15 +133,15 @@ class Kubernetes(Fake):
             if (before.image, before.env) == (now.image, now.env):
                 same = f"skipped rollback (current template already matches revision {to_revision})"
                 return self._rollout(deployment, same)
-        self._revise(deployment, before.image, before.env, f"undo to revision {before.number}")
+        self.revise(deployment, before.image, before.env, f"undo to revision {before.number}")
         deployment.crashing = False
         return self._rollout(deployment, "rolled back")
 
     @tool(idempotent=False)
     def kubectl_rollout_restart(self, name: str, namespace: str = "default") -> Rollout:
         """Replace all pods of a deployment by new ones."""
-        deployment = self._deployment(name, namespace)
-        self._revise(deployment, deployment.image, deployment.env, "restart")
+        deployment = self.deployment(name, namespace)
+        self.revise(deployment, deployment.image, deployment.env, "restart")
         deployment.crashing = False
         return self._rollout(deployment, "restarted")
 
@@ -215,7 +150,7 @@ class Kubernetes(Fake):
         self, name: str, namespace: str = "default", timeout: float = 300.0
     ) -> Rollout:
         """Wait until a deployment is ready, at most `timeout` seconds."""
-        deployment = self._deployment(name, namespace)
+        deployment = self.deployment(name, namespace)
         deadline = self.clock.now() + timeout
         while (rollout := self._rollout(deployment, "successfully rolled out")).ready != rollout.replicas:
             if self.clock.now() >= deadline:
@@ -226,47 +161,9 @@ class Kubernetes(Fake):
     @tool(destroys=True, idempotent=False)
     def kubectl_delete(self, name: str, namespace: str = "default") -> str:
         """Delete a deployment with its pods."""
-        self._deployment(name, namespace)
+        self.deployment(name, namespace)
         del self.deployments[f"{namespace}/{name}"]
         return f'deployment.apps "{name}" deleted'
-
-    def running(self, namespace: str, name: str) -> list[Pod]:
-        """The pods of a deployment that are ready; for tests."""
-        return [pod for pod in self.pods(self.deployments[f"{namespace}/{name}"]) if pod.ready]
-
-    def crash(self, namespace: str, name: str) -> None:
-        """Let a deployment's pods crash until it is rolled out anew."""
-        self.deployments[f"{namespace}/{name}"].crashing = True
-
-    def pods(self, deployment: Deployment) -> list[Pod]:
-        """The pods of a deployment as they are now."""
-        revision = deployment.revisions[-1]
-        phase: Phase = "Running" if self.clock.now() >= revision.at + self.startup_seconds else "Pending"
-        if self.images is not None and revision.image not in self.images:
-            phase = "ImagePullBackOff"
-        elif deployment.crashing:
-            phase = "CrashLoopBackOff"
-        names = [f"{deployment.name}-{revision.number}-{number}" for number in range(deployment.replicas)]
-        return [Pod(name, phase, phase == "Running", 5 if deployment.crashing else 0) for name in names]
-
-    def _apply(self, manifest: Manifest, namespace: str) -> str:
-        known = self.deployments.get(f"{namespace}/{manifest.name}")
-        if known is None:
-            known = Deployment(manifest.name, namespace, manifest.replicas, [])
-            self.deployments[f"{namespace}/{manifest.name}"] = known
-            self._revise(known, manifest.image, manifest.env, "apply")
-            return "created"
-        same = (known.image, known.env, known.replicas) == (manifest.image, manifest.env, manifest.replicas)
-        if same and not known.crashing:
-            return "unchanged"
-        known.replicas = manifest.replicas
-        known.crashing = False
-        self._revise(known, manifest.image, manifest.env, "apply")
-        return "configured"
-
-    def _revise(self, deployment: Deployment, image: str, env: dict[str, str], cause: str) -> None:
-        number = len(deployment.revisions) + 1
-        deployment.revisions.append(Revision(number, image, {**env}, self.clock.now(), cause))
 
     def _rollout(self, deployment: Deployment, message: str) -> Rollout:
         ready = sum(pod.ready for pod in self.pods(deployment))
@@ -285,19 +182,6 @@ class Kubernetes(Fake):
                 "Deployment", deployment.name, deployment.namespace, status, ready == deployment.replicas
             )
         ]
-
-    def _deployment(self, name: str, namespace: str) -> Deployment:
-        self._reach()
-        if f"{namespace}/{name}" not in self.deployments:
-            raise FakeError(f'Error from server (NotFound): deployments.apps "{name}" not found')
-        return self.deployments[f"{namespace}/{name}"]
-
-    def _reach(self) -> None:
-        now = self.clock.now()
-        if self.unreachable or any(each.starts_at <= now < each.ends_at for each in self.outages):
-            raise FakeError(
-                "The connection to the server 10.0.0.1:6443 was refused - did you specify the right host or port?"
-            )
 
 
 def _below(path: str, folder: str) -> bool:
