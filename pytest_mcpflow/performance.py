@@ -22,7 +22,19 @@ from pytest_mcpflow.ways import Era, Way
 if TYPE_CHECKING:
     from pytest_mcpflow.faults.injector import Onlooker
 
-__all__ = ["DEADLINE", "Broken", "Performance", "Verdict", "hub_of", "perform", "seeded_world", "verdict_of"]
+__all__ = [
+    "DEADLINE",
+    "Broken",
+    "DeadlinePassedError",
+    "Performance",
+    "Verdict",
+    "described",
+    "hub_of",
+    "perform",
+    "seeded_world",
+    "verdict_of",
+    "within",
+]
 
 DEADLINE = 604_800.0
 """Virtual seconds, a week, after which a workflow counts as hung."""
@@ -196,7 +208,7 @@ async def _run(scenario: Scenario, hub: Hub, workflow: Workflow, deadline: float
             hub.faults.check()
         result, error = None, None
         try:
-            result = await _until(deadline, workflow(hub))
+            result = await within(deadline, workflow(hub))
         except FaultPlanError:
             raise
         except Exception as raised:
@@ -209,8 +221,12 @@ async def _run(scenario: Scenario, hub: Hub, workflow: Workflow, deadline: float
     return await with_hub(hub, body)
 
 
-async def _until(deadline: float, work: Awaitable[Any]) -> Any:
-    """Await something, and cancel it at the deadline, which nobody waits for: a deadlock is seen before it."""
+async def within(deadline: float, work: Awaitable[Any]) -> Any:
+    """Await something, and cancel it at the deadline, which nobody waits for: a deadlock is seen before it.
+
+    Raises:
+        DeadlinePassedError: It was not done then.
+    """
     task = asyncio.current_task()
     assert task is not None
     has_passed = False
@@ -240,7 +256,7 @@ async def _until(deadline: float, work: Awaitable[Any]) -> Any:
 def _broken(scenario: Scenario, hub: Hub, done: Run, rules: Sequence[Invariant]) -> list[Broken]:
     broken: list[Broken] = []
     if done.error is not None:
-        broken.append(Broken("workflow", "", f"raised {_described(done.error)}"))
+        broken.append(Broken("workflow", "", f"raised {described(done.error)}"))
     else:
         broken += _evaluated("expect", "", scenario.expect, done)
     for rule in invariants_of(scenario):
@@ -260,13 +276,14 @@ def _evaluated(name: str, claim: str, check: Callable[[Run], Any], done: Run) ->
     try:
         returned = check(done)
     except Exception as error:
-        return [Broken(name, claim, _described(error))]
+        return [Broken(name, claim, described(error))]
     if isinstance(returned, Awaitable) or returned is not None:
         return [Broken(name, claim, f"returned {returned!r} where it should assert, so it checked nothing")]
     return []
 
 
-def _described(error: BaseException) -> str:
+def described(error: BaseException) -> str:
+    """An error as a broken check says it: an assertion by its own words, anything else by its type, too."""
     text = str(error).strip()
     return (
         text

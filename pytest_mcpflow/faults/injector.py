@@ -19,6 +19,7 @@ from pytest_mcpflow.faults.plan import Fault, FaultPlan
 from pytest_mcpflow.faults.text import pointing_at
 from pytest_mcpflow.journal import Entry
 from pytest_mcpflow.members import Member, Members
+from pytest_mcpflow.schema import ToolSpec
 from pytest_mcpflow.transcript import matches
 from pytest_mcpflow.ways import Way
 
@@ -118,6 +119,11 @@ class Injector:
             for member in self._members:
                 if member.fake is not None and member.name not in self.beginnings:
                     self.beginnings[member.name] = self._latest[member.name] = deepcopy(member.fake)
+
+    def spec(self, server: str, tool: str) -> ToolSpec | None:
+        """What a tool of a fake promises; `None` where nobody knows."""
+        tools = next((member.tools for member in self._members if member.name == server), None)
+        return None if tools is None else tools.get(tool)
 
     @property
     def has_plans(self) -> bool:
