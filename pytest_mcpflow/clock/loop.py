@@ -45,7 +45,7 @@ class VirtualClock(Clock):
 
     def move_to(self, seconds: float) -> None:
         """Go forward."""
-        self._now = max(self._now, seconds)
+        self._now = max(self._now, float(seconds))  # a deadline knows its rank, too, which is nobody else's
         self._tell()
 
     def begin_again(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import datetime
 import time
 
@@ -39,6 +40,17 @@ def test_sleepers_wake_in_the_order_of_their_deadlines_at_the_exact_instants(del
     assert first == again
     assert [delay for _, delay in first] == sorted(delays)
     assert all(instant == delay for instant, delay in first)
+
+
+def test_an_instant_is_a_plain_number_that_can_be_copied_and_kept() -> None:
+    async def instant() -> float:
+        await asyncio.sleep(1.5)
+        return asyncio.get_running_loop().time()
+
+    woken = run(instant())
+
+    assert type(woken) is float
+    assert copy.deepcopy([woken]) == [1.5]
 
 
 @given(st.integers(2, 30), st.lists(st.sampled_from([1.0, 2.0, 3.0, 5.0]), max_size=30))
