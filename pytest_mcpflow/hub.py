@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from mcp.client import Transport
     from mcp.server import MCPServer, Server
 
+    from pytest_mcpflow.cassette.live import Target
     from pytest_mcpflow.cassette.matching import SameRequest
+    from pytest_mcpflow.cassette.player import Player
     from pytest_mcpflow.cassette.redaction import Rule
     from pytest_mcpflow.faults.injector import Injector
     from pytest_mcpflow.faults.plan import FaultPlan
@@ -136,13 +138,7 @@ class Hub:
         known_as = name or getattr(target, "name", None)
         if not isinstance(known_as, str):
             raise HubError(f"hub.use({target!r}) needs a name=, the first half of `server.tool` in calls")
-        from pytest_mcpflow.served import (
-            CassetteSource,
-            StandIn,
-            recorded_source,
-            refuse_outside,
-            source_of,
-        )
+        from pytest_mcpflow.served import CassetteSource, StandIn, recorded_source, refuse_outside, source_of
 
         def live() -> Source:
             return source_of(target, known_as, way=self.way, era=self.era, limit=connect_timeout)
@@ -164,7 +160,7 @@ class Hub:
                 "pytest --mcp-record=once"
             )
         source = CassetteSource(path, name=known_as, redaction=self._redaction)
-        member = self._replay(source, allow_unused=self.record is RecordMode.NEW)
+        member = self._replay(source, target, allow_unused=self.record is RecordMode.NEW)
         if self.record is RecordMode.NEW:
             recorded = recorded_source(live(), target, path, self._redaction)
             member.stand_in = StandIn(known_as, recorded, self._desk, source.player.forgive)
@@ -208,7 +204,7 @@ class Hub:
         source = CassetteSource(
             path, name=name, era=era, matching=matching, timing=timing, redaction=self._redaction
         )
-        self._replay(source, allow_unused=allow_unused)
+        self._replay(source, None, allow_unused=allow_unused)
 
     def answer_with(self, answerer: Answerer) -> None:
         """Let `answerer` answer what servers ask.
@@ -253,6 +249,11 @@ class Hub:
 
             self._injector = self._journal.faults = Injector(self.clock, self._members, self.way)
         return self._injector
+
+    @property
+    def recorded(self) -> list[tuple[Player, Target]]:
+        """The cassettes that answer in place of a server, with that server."""
+        return [(each.tape, each.target) for each in self._members if each.tape and each.target is not None]
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -392,8 +393,8 @@ class Hub:
 
     # Inside
 
-    def _replay(self, source: CassetteSource, *, allow_unused: bool) -> Member:
+    def _replay(self, source: CassetteSource, target: Target | None, *, allow_unused: bool) -> Member:
         member = self._members.add(source.name, lambda: source)
-        member.tape = source.player
+        member.tape, member.target = source.player, target
         self._promises.replay(source.player, allow_unused=allow_unused)
         return member

@@ -12,6 +12,7 @@ from pytest_mcpflow.schema import ToolSpec
 from pytest_mcpflow.transcript import matches
 
 if TYPE_CHECKING:
+    from pytest_mcpflow.cassette.live import Target
     from pytest_mcpflow.cassette.player import Player
     from pytest_mcpflow.connection import Connection
     from pytest_mcpflow.served import Source, StandIn
@@ -23,8 +24,8 @@ __all__ = ["Member", "Members"]
 class Member:
     """A server of a hub.
 
-    `fake` and its `tools` are known where it is served here; `tape` answers in place of a server, and `stand_in` what
-    the tape has not got.
+    `fake` and its `tools` are known where it is served here; `tape` answers in place of the server `target`, and
+    `stand_in` what the tape has not got.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Member:
     connection: Connection | None = None
     stand_in: StandIn | None = None
     tape: Player | None = None
+    target: Target | None = None
 
 
 class Members:

@@ -85,6 +85,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="let calls go wrong: 'server.tool#1=refuse', or a plan of the ini file by its name; may be repeated",
     )
     group.addoption(
+        "--mcp-verify",
+        action="store_true",
+        help="compare servers that have a cassette with it, and fail tests whose server does something else",
+    )
+    group.addoption(
         "--mcp-plan-must-happen",
         action="store_true",
         help="fail where a fault of --mcp-plan concerned no call",
@@ -95,6 +100,16 @@ def add_options(parser: pytest.Parser) -> None:
         "mcp_redact", "what is taken out of recordings besides secrets, NAME = REGEX a line", type="linelist"
     )
     parser.addini("mcp_scenarios", "files or folders with scenarios of your own", type="paths")
+    parser.addini(
+        "mcp_verify_allow",
+        "tools that --mcp-verify may call although they may destroy something, a pattern a line",
+        type="linelist",
+    )
+    parser.addini(
+        "mcp_verify_ignore",
+        "places in answers that --mcp-verify does not compare, a JSON pointer a line",
+        type="linelist",
+    )
     parser.addini(
         "mcp_workflows", "workflows in place of reference ones, NAME=MODULE:CALLABLE a line", type="linelist"
     )
@@ -148,6 +163,20 @@ def record_mode_asked(config: pytest.Config, marked: RecordMode | None) -> Recor
             f"{asked_by!r} is no mode of recording ({RECORD_VARIABLE}, --mcp-record, mcp_record); "
             f"there is: {', '.join(RECORD_MODES)}"
         ) from None
+
+
+def refuse_to_record(config: pytest.Config) -> None:
+    """Recordings that are made anew cannot be compared.
+
+    Raises:
+        pytest.UsageError: They are to be made.
+    """
+    mode = record_mode_asked(config, None)
+    if mode.value in ("all", "rewrite"):
+        raise pytest.UsageError(
+            f"--mcp-verify compares recordings with their servers, and recording mode {mode.value!r} makes new ones; "
+            "ask for one of them"
+        )
 
 
 def redaction_asked(config: pytest.Config) -> tuple[Rule, ...]:

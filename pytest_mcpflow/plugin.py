@@ -10,7 +10,7 @@ import pytest
 
 # pytest looks for fixtures in a plugin itself; a list of further plugins has it read all that is installed again.
 from pytest_mcpflow.fixtures.hub import mcpflow as mcpflow
-from pytest_mcpflow.stash import NEVER_HAPPENED, hub_of
+from pytest_mcpflow.stash import NEVER_HAPPENED, VERIFIED, hub_of
 
 FIXTURE = "mcpflow"
 
@@ -31,6 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
     from pytest_mcpflow.options import MARKER
 
     config.addinivalue_line("markers", MARKER)
+    if config.getoption("--mcp-verify"):
+        from pytest_mcpflow.options import refuse_to_record
+
+        refuse_to_record(config)
     if config.getoption("--mcp-plan"):
         from pytest_mcpflow.plans import plan_asked
 
@@ -72,6 +76,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     try:
         result = yield
         hub.verify(calls_expected=marker_options(item).calls_expected)
+        if item.config.getoption("--mcp-verify"):
+            from pytest_mcpflow.verified import verify_cassettes
+
+            verify_cassettes(item)
     except (CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError) as error:
         # These speak of the whole test; the frames they were raised in say nothing.
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
@@ -118,19 +126,22 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    told = [
-        f"{report.nodeid}: {value}"
-        for outcome in ("passed", "failed")
-        for report in terminalreporter.getreports(outcome)
-        for name, value in report.user_properties
-        if name == NEVER_HAPPENED
-    ]
-    if told:
-        terminalreporter.ensure_newline()
-        terminalreporter.section("MCP faults that concerned no call")
-        for line in sorted(told):
-            terminalreporter.write_line(line)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    told = [(name, report.nodeid, str(value)) for report in reports for name, value in report.user_properties]
+    idle = sorted(f"{test}: {value}" for name, test, value in told if name == NEVER_HAPPENED)
+    verified = sorted({value for name, _, value in told if name == VERIFIED})
+    if config.getoption("--mcp-verify") and not verified:
+        verified = ["no test used a server that has a cassette, so that nothing was compared"]
+    for title, lines in (
+        ("MCP faults that concerned no call", idle),
+        ("MCP servers and their cassettes", verified),
+    ):
+        if lines:
+            terminalreporter.ensure_newline()
+            terminalreporter.section(title)
+            for line in lines:
+                terminalreporter.write_line(line)
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:

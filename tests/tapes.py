@@ -11,7 +11,7 @@ from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.cassette.speaker import Speaker
 from pytest_mcpflow.cassette.writer import CassetteWriter, SessionWriter
 
-__all__ = ["ask", "called", "give_up", "opened", "player", "say", "tell", "write"]
+__all__ = ["Said", "ask", "called", "give_up", "opened", "player", "say", "tell", "write"]
 
 Json = Mapping[str, Any]
 Said = tuple[Side, Json]

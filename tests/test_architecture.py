@@ -54,7 +54,7 @@ LAYERS = (
     ("explore",),
     ("report",),
     ("hookspecs", "marker", "options", "stash"),
-    ("plans",),
+    ("plans", "verified"),
     ("async_tests",),
     ("scenario_items",),
     ("fixtures", "scenario_list", "serving"),
@@ -74,6 +74,7 @@ IMPORTS_PYTEST = {
     "scenario_items": "makes items",
     "scenario_list": "lets pytest collect what it lists",
     "stash": "keeps things with an item",
+    "verified": "fails tests",
 }
 
 IMPORTS_MCP = {
