@@ -13,6 +13,7 @@ COMMANDS = {
     "diff": ("compare two cassettes", "pytest_mcpflow.cassette.diff"),
     "lint": ("look for secrets and harm on cassettes", "pytest_mcpflow.cassette.lint"),
     "merge": ("put several cassettes into one", "pytest_mcpflow.cassette.merge"),
+    "new": ("write a scenario, or a fake with its test, to begin with", "pytest_mcpflow.new.command"),
     "record": ("run an MCP server behind a recorder", "pytest_mcpflow.cassette.record"),
     "scenarios": ("list the scenarios that pytest --mcp-scenario can select", "pytest_mcpflow.scenario_list"),
     "serve": ("serve a cassette or a fake to any client", "pytest_mcpflow.serving"),

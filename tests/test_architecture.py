@@ -57,7 +57,7 @@ LAYERS = (
     ("plans", "verified"),
     ("async_tests",),
     ("scenario_items",),
-    ("fixtures", "scenario_list", "serving"),
+    ("fixtures", "new", "scenario_list", "serving"),
     ("cli", "plugin"),
     ("__main__",),
 )
@@ -67,6 +67,7 @@ IMPORTS_PYTEST = {
     "async_tests": "runs test functions",
     "fixtures.hub": "is a fixture",
     "hookspecs": "names pytest's types",
+    "new.command": "asks pytest which ini file counts, and which scenarios there are",
     "marker": "reads the marker of a test",
     "options": "adds pytest's options",
     "plans": "reads what pytest was asked",

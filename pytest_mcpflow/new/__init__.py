@@ -1,0 +1,1 @@
+"""`mcpflow new`: files to begin with, that work as they are written."""
