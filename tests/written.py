@@ -38,7 +38,9 @@ def write_all() -> dict[str, str]:
         finally:
             os.chdir(before)
         assert codes == [0] * len(codes), codes
-        return {path.name: path.read_text(encoding="utf-8") for path in Path(folder).iterdir() if path.is_file()}
+        return {
+            path.name: path.read_text(encoding="utf-8") for path in Path(folder).iterdir() if path.is_file()
+        }
 
 
 if __name__ == "__main__":

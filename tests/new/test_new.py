@@ -10,7 +10,6 @@ import pytest
 from checkout import run
 from hypothesis import given
 from hypothesis import strategies as st
-
 from written import EXAMPLE, write_all
 
 from pytest_mcpflow.catalogue import scenarios_in

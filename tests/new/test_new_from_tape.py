@@ -174,8 +174,10 @@ def test_names_that_python_has_not_and_types_of_every_kind_keep_their_terms(tmp_
 
 
 async def test_what_is_sent_under_such_names_arrives(tmp_path: Path, mcpflow: Hub) -> None:
-    arguments = {"from": "here", "many": ["a", 1], "long": "a choice with a long name, number 1"}
-    arguments |= {
+    arguments: dict[str, Any] = {
+        "from": "here",
+        "many": ["a", 1],
+        "long": "a choice with a long name, number 1",
         "odd": {"a-b": [{"in": "x"}]},
         "x-y": {"leaves": [{"leaves": []}]},
         "self": 3,

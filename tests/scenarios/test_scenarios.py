@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 from checkout import ROOT
+from kill_table import PAGE, kill_table
 from mutants import planted
 
 from pytest_mcpflow import Era, Hub, Way, Workflow
@@ -85,6 +86,11 @@ def test_a_planted_wrong_workflow_is_caught_by_name(name: str, mutant: Workflow,
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_each_scenario_has_wrong_workflows_planted(name: str) -> None:
     assert sum(scenario == name for scenario, *_ in PLANTED) >= 2
+
+
+def test_the_page_of_planted_mistakes_lists_what_is_caught() -> None:
+    """`python tests/kill_table.py` writes it; the test above this one sees each mistake caught by the check that it names."""
+    assert PAGE.read_text(encoding="utf-8") == kill_table()
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
