@@ -19,6 +19,16 @@ __all__ = ["PAGE", "kill_table"]
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "kill-table.md"
 
+HEAD = """\
+# Planted mistakes, and what catches them
+
+A scenario is worth as much as the mistakes it notices. In each one's reference workflow, mistakes are planted that
+people make: a retry without a key, a rollback that stops half-way, a gate that takes silence for a yes. The scenario
+must catch each of them by a check with a name, in every run of the project's tests.
+
+{mistakes} mistakes in {scenarios} scenarios; the workflows are in `tests/mutants/`. This page is written by
+`python tests/kill_table.py`, and a test compares it with what is caught."""
+
 SAID = {
     "expect": "What must come out when nothing fails did not.",
     "workflow": "The workflow raised.",
@@ -31,16 +41,7 @@ def kill_table() -> str:
     """The page, from what is planted now."""
     rows = sorted(planted(), key=lambda row: row[0])
     scenarios = {scenario.name: scenario for scenario in Catalogue(builtin_scenarios())}
-    lines = [
-        "# Planted mistakes, and what catches them",
-        "",
-        "A scenario is worth as much as the mistakes it notices. In each one's reference workflow, mistakes are planted",
-        "that people make: a retry without a key, a rollback that stops half-way, a gate that takes silence for a yes.",
-        "The scenario must catch each of them by a check with a name, in every run of the project's tests.",
-        "",
-        f"{len(rows)} mistakes in {len(scenarios)} scenarios; the workflows are in `tests/mutants/`. This page is written by",
-        "`python tests/kill_table.py`, and a test compares it with what is caught.",
-    ]
+    lines = [HEAD.format(mistakes=len(rows), scenarios=len(scenarios))]
     for name, mistakes in groupby(rows, key=lambda row: row[0]):
         lines += ["", f"## {name}", "", "| mistake | caught by | which says |", "|---|---|---|"]
         lines += _rows(scenarios[name], [(wrong, check) for _, wrong, _, check in mistakes])

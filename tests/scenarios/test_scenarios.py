@@ -89,7 +89,7 @@ def test_each_scenario_has_wrong_workflows_planted(name: str) -> None:
 
 
 def test_the_page_of_planted_mistakes_lists_what_is_caught() -> None:
-    """`python tests/kill_table.py` writes it; the test above this one sees each mistake caught by the check that it names."""
+    """`python tests/kill_table.py` writes it; a test above sees each mistake caught by the check that it names."""
     assert PAGE.read_text(encoding="utf-8") == kill_table()
 
 
