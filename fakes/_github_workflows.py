@@ -1,20 +1,15 @@
-"""What `pytest_mcpflow.fakes.github` understands of a workflow file: the YAML they are written in, and their rules.
-
-The reader knows block mappings and sequences, flow sequences, plain and quoted scalars, and literal blocks: what
-workflow files use. Anything else is refused, with its line.
-"""
+"""What `pytest_mcpflow.fakes.github` understands of a workflow file."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal
 
-__all__ = ["WorkflowFile", "WorkflowJob", "Yaml", "read_workflow", "read_yaml"]
+from pytest_mcpflow.plain_yaml import Yaml, read_yaml
+
+__all__ = ["WorkflowFile", "WorkflowJob", "read_workflow"]
 
 FOLDER = ".github/workflows/"
-Yaml: TypeAlias = "dict[str, Yaml] | list[Yaml] | str | int | bool | None"
-_KEY = re.compile(r"""(?P<key>"[^"]*"|'[^']*'|[\w./-]+):(?:\s+(?P<rest>\S.*))?$""")
 
 
 @dataclass
@@ -111,87 +106,3 @@ def _items(value: Yaml) -> list[Yaml]:
 
 def _texts(value: Yaml) -> list[str]:
     return [] if value is None else [str(each) for each in (value if isinstance(value, list) else [value])]
-
-
-@dataclass
-class _Line:
-    number: int
-    indent: int
-    text: str
-
-
-def read_yaml(text: str) -> Yaml:
-    """Read the part of YAML that workflow files use.
-
-    Raises:
-        ValueError: Something else stands there; it says on which line.
-    """
-    lines = [
-        _Line(number, len(line) - len(line.lstrip(" ")), line.strip())
-        for number, line in enumerate(text.splitlines(), 1)
-        if line.strip() and not line.strip().startswith("#")
-    ]
-    value, rest = _block(lines, 0) if lines else (None, [])
-    if rest:
-        raise ValueError(f"(Line: {rest[0].number}): unexpected indentation or content: {rest[0].text}")
-    return value
-
-
-def _block(lines: list[_Line], indent: int) -> tuple[Yaml, list[_Line]]:
-    if lines[0].text.startswith("- "):
-        return _sequence(lines, indent)
-    mapping: dict[str, Yaml] = {}
-    while lines and lines[0].indent == indent:
-        line = lines[0]
-        parts = _KEY.match(line.text)
-        if parts is None:
-            raise ValueError(f"(Line: {line.number}): a key was expected: {line.text}")
-        key, rest = parts.group("key").strip("\"'"), parts.group("rest")
-        if key in mapping:
-            raise ValueError(f"(Line: {line.number}): '{key}' is already defined")
-        mapping[key], lines = _value(lines, indent, rest)
-    return mapping, lines
-
-
-def _value(lines: list[_Line], indent: int, rest: str | None) -> tuple[Yaml, list[_Line]]:
-    line, lines = lines[0], lines[1:]
-    if rest == "|":
-        block = list[str]()
-        while lines and lines[0].indent > indent:
-            block.append(lines.pop(0).text)
-        return "\n".join(block), lines
-    if rest is not None:
-        return _scalar(rest, line.number), lines
-    is_sequence = bool(lines) and lines[0].text.startswith("- ") and lines[0].indent == indent
-    if lines and (lines[0].indent > indent or is_sequence):
-        return _block(lines, lines[0].indent)
-    return None, lines
-
-
-def _sequence(lines: list[_Line], indent: int) -> tuple[Yaml, list[_Line]]:
-    items: list[Yaml] = []
-    while lines and lines[0].indent == indent and lines[0].text.startswith("- "):
-        line = lines[0]
-        inner = line.text[2:].strip()
-        if _KEY.match(inner):
-            item, lines = _block([_Line(line.number, indent + 2, inner), *lines[1:]], indent + 2)
-        else:
-            item, lines = _scalar(inner, line.number), lines[1:]
-        items.append(item)
-    return items, lines
-
-
-def _scalar(text: str, number: int) -> Yaml:
-    if text[0] in "\"'":
-        if len(text) < 2 or text[-1] != text[0]:
-            raise ValueError(f"(Line: {number}): a quote is not closed: {text}")
-        return text[1:-1]
-    if text[0] == "[":
-        if text[-1] != "]":
-            raise ValueError(f"(Line: {number}): a bracket is not closed: {text}")
-        return [_scalar(item.strip(), number) for item in text[1:-1].split(",") if item.strip()]
-    if text[0] in "{&*!%@`>":
-        raise ValueError(f"(Line: {number}): not understood here: {text}")
-    if text in ("true", "false"):
-        return text == "true"
-    return int(text) if re.fullmatch(r"-?\d+", text) else text

@@ -11,34 +11,21 @@ import copy
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import (
-    Annotated,
-    Any,
-    NotRequired,
-    Protocol,
-    Required,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, Protocol, Required, TypeVar
 
-from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, PydanticSerializationError, from_json, to_json
-from typing_extensions import TypedDict  # pydantic refuses the one of typing before Python 3.12
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
-from pytest_mcpflow.errors import ArgumentError, FakeDefinitionError, nearest
-from pytest_mcpflow.fake import (
-    MARK_ATTRIBUTE,
-    OMITTABLE,
-    Call,
-    Fake,
-    FakeError,
-    PromptMark,
-    ResourceMark,
-    ToolMark,
+from pytest_mcpflow.errors import ArgumentError, FakeDefinitionError
+from pytest_mcpflow.fake import MARK_ATTRIBUTE, Call, Fake, FakeError, PromptMark, ResourceMark, ToolMark
+from pytest_mcpflow.parameters import (
+    Parameters,
+    adapter_of,
+    complaint,
+    hints_of,
+    misdefined,
+    parameters_of,
+    typed_dict,
 )
 from pytest_mcpflow.refusal import refusal
 
@@ -60,19 +47,6 @@ RawResult = dict[str, Any]
 """A `CallToolResult` as JSON: `content`, `isError`, and `structuredContent` where there is any."""
 
 M = TypeVar("M", ToolMark, ResourceMark, PromptMark)
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """The parameters of one method: what validates them, and the JSON Schema a client sees."""
-
-    adapter: TypeAdapter[dict[str, Any]]
-    json_schema: dict[str, Any]
-    call_parameter: str | None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self.json_schema.get("properties", {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +142,7 @@ def contract_of(fake_type: type[Fake]) -> Contract:
         },
         prompts={
             name: PromptSpec(
-                name, _description(fake_type, name, method), method, _parameters(fake_type, name, method)
+                name, _description(fake_type, name, method), method, parameters_of(fake_type, name, method)
             )
             for name, method, _ in _marked(fake_type, PromptMark)
         },
@@ -190,7 +164,7 @@ async def invoke(
     try:
         values = spec.parameters.adapter.validator.validate_json(to_json(arguments))
     except ValidationError as error:
-        return refusal(_complaint(spec, arguments, error))
+        return refusal(complaint(spec.name, spec.parameters, error))
     except PydanticSerializationError as error:
         return refusal(f"{ArgumentError.BEGINNING}{spec.name}: not JSON ({error})")
     if spec.parameters.call_parameter is not None:
@@ -275,24 +249,24 @@ def _tools(fake_type: type[Fake]) -> dict[str, ToolSpec]:
     for name, method, mark in _marked(fake_type, ToolMark):
         spec = _tool(fake_type, name, method, mark)
         if spec.name in tools:
-            raise _misdefined(fake_type, name, f"another method is the tool {spec.name!r} already")
+            raise misdefined(fake_type, name, f"another method is the tool {spec.name!r} already")
         tools[spec.name] = spec
     return tools
 
 
 def _tool(fake_type: type[Fake], name: str, method: Callable[..., Any], mark: ToolMark) -> ToolSpec:
-    parameters = _parameters(fake_type, name, method)
-    hint = _hints(fake_type, name, method).get("return")
+    parameters = parameters_of(fake_type, name, method)
+    hint = hints_of(fake_type, name, method).get("return")
     if "return" not in inspect.get_annotations(method):
-        raise _misdefined(fake_type, name, "its return type is not annotated")
+        raise misdefined(fake_type, name, "its return type is not annotated")
     if hint is type(None):
         returns, schema, wraps = None, None, False
     else:
-        returns = _adapter(fake_type, name, hint)
+        returns = adapter_of(fake_type, name, hint)
         schema = returns.json_schema(mode="serialization")
         wraps = schema.get("type") != "object" and not _is_reference_to_object(schema)
         if wraps:
-            schema = TypeAdapter(_typed_dict("Result", {"result": Required[hint]})).json_schema(
+            schema = TypeAdapter(typed_dict("Result", {"result": Required[hint]})).json_schema(
                 mode="serialization"
             )
         else:
@@ -318,99 +292,16 @@ def _resource(
     fake_type: type[Fake], name: str, method: Callable[..., Any], mark: ResourceMark
 ) -> ResourceSpec:
     spec = ResourceSpec(
-        name, _description(fake_type, name, method), mark, method, _parameters(fake_type, name, method)
+        name, _description(fake_type, name, method), mark, method, parameters_of(fake_type, name, method)
     )
     missing = [parameter for parameter in spec.parameters.names if f"{{{parameter}}}" not in mark.uri]
     if missing:
-        raise _misdefined(fake_type, name, f"its URI {mark.uri!r} has no {{{missing[0]}}} for that parameter")
+        raise misdefined(fake_type, name, f"its URI {mark.uri!r} has no {{{missing[0]}}} for that parameter")
     return spec
-
-
-def _parameters(fake_type: type[Fake], name: str, method: Callable[..., Any]) -> Parameters:
-    hints = _hints(fake_type, name, method)
-    accepted: dict[str, Any] = {}
-    defaults: dict[str, Any] = {}
-    call_parameter: str | None = None
-    for parameter in list(inspect.signature(method).parameters.values())[1:]:
-        if parameter.annotation is inspect.Parameter.empty:
-            raise _misdefined(fake_type, name, f"parameter {parameter.name!r} is not annotated")
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise _misdefined(fake_type, name, f"parameter {parameter.name!r} cannot be given by name")
-        hint = hints[parameter.name]
-        if hint is Call:
-            call_parameter = parameter.name
-        elif parameter.default is inspect.Parameter.empty:
-            accepted[parameter.name] = Required[hint]
-        else:
-            accepted[parameter.name] = NotRequired[_without_null(hint)]
-            if OMITTABLE not in getattr(hint, "__metadata__", ()) or parameter.default is not None:
-                defaults[parameter.name] = parameter.default
-    adapter = _adapter(fake_type, name, _typed_dict(name, accepted))
-    schema = adapter.json_schema()
-    properties = schema.setdefault("properties", {})
-    # In the schema are the names that clients know, which pydantic's `Field(alias=...)` makes others.
-    for parameter_name, property_schema in zip(accepted, properties.values(), strict=True):
-        if parameter_name in defaults:
-            property_schema.setdefault("default", from_json(to_json(defaults[parameter_name])))
-    return Parameters(adapter, schema, call_parameter)
-
-
-def _without_null(hint: Any) -> Any:
-    """What an `Omittable` argument can be when it is there; other hints as they are."""
-    if OMITTABLE not in getattr(hint, "__metadata__", ()):
-        return hint
-    inner, *rest = get_args(hint)
-    present: Any = Union[tuple(each for each in get_args(inner) if each is not type(None))]  # noqa: UP007 - made at run time
-    others = [each for each in rest if each is not OMITTABLE]
-    return Annotated[(present, *others)] if others else present
-
-
-def _typed_dict(name: str, accepted: dict[str, Any]) -> Any:
-    """A TypedDict made at run time, which type checkers cannot follow: pydantic validates JSON objects by it."""
-    shape: Any = cast("Any", TypedDict)(name, accepted)
-    shape.__pydantic_config__ = ConfigDict(extra="forbid", strict=True)
-    return shape
-
-
-def _hints(fake_type: type[Fake], name: str, method: Callable[..., Any]) -> dict[str, Any]:
-    try:
-        return get_type_hints(method, include_extras=True)
-    except (NameError, TypeError) as error:
-        raise _misdefined(fake_type, name, f"its annotations cannot be resolved: {error}") from error
-
-
-def _adapter(fake_type: type[Fake], name: str, hint: Any) -> TypeAdapter[Any]:
-    try:
-        return TypeAdapter(hint)
-    except PydanticUserError as error:
-        what = getattr(hint, "__name__", None) or get_origin(hint) or hint
-        raise _misdefined(fake_type, name, f"{what} has no JSON form: {error.message}") from error
 
 
 def _description(fake_type: type[Fake], name: str, method: Callable[..., Any]) -> str:
     text = inspect.getdoc(method)
     if not text:
-        raise _misdefined(fake_type, name, "it has no docstring, which is the description that clients see")
+        raise misdefined(fake_type, name, "it has no docstring, which is the description that clients see")
     return text
-
-
-def _misdefined(fake_type: type[Fake], name: str, why: str) -> FakeDefinitionError:
-    return FakeDefinitionError(f"{fake_type.__qualname__}.{name} cannot be served: {why}")
-
-
-def _complaint(spec: ToolSpec, arguments: Mapping[str, Any], error: ValidationError) -> str:
-    return f"{ArgumentError.BEGINNING}{spec.name}: " + "; ".join(
-        _one_complaint(spec, detail) for detail in error.errors(include_url=False)
-    )
-
-
-def _one_complaint(spec: ToolSpec, detail: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in detail["loc"]) or "arguments"
-    if detail["type"] == "extra_forbidden":
-        known = nearest(where, spec.parameters.names)
-        return f"{where}: unknown argument" + (
-            f" (nearest: {', '.join(known)})" if known else " (it takes none)"
-        )
-    if detail["type"] == "missing":
-        return f"{where}: required"
-    return f"{where}: {detail['msg'][0].lower()}{detail['msg'][1:]}, got {to_json(detail['input']).decode()[:80]}"

@@ -23,10 +23,10 @@ import pytest_mcpflow
 HOUSE = "pytest_mcpflow"
 
 LAYERS = (
-    ("admission", "errors", "outcome", "question", "uri", "ways"),
+    ("admission", "errors", "outcome", "plain_yaml", "question", "uri", "ways"),
     ("clock",),
     ("fake", "transcript"),
-    ("fakes", "refusal"),
+    ("fakes", "parameters", "refusal"),
     (
         *(
             "asking",
@@ -251,31 +251,42 @@ def test_a_scenario_imports_public_names_and_fakes_and_nothing_foreign() -> None
     "module", [each for each in INSIDE if each.room == "fakes"], ids=lambda each: each.name
 )
 def test_a_fake_imports_what_fakes_are_made_of_and_its_own_private_modules(module: Module) -> None:
-    wrong = [
-        each.name
+    own = "fakes.real._" if module.name.startswith("fakes.real.") else "fakes._"
+    others = [
+        each.house_name or each.name
         for each in module.imports
         if each.root not in sys.stdlib_module_names
-        and each.house_name != "fake"
-        and not each.house_name.startswith("fakes._")
+        and each.house_name not in ("fake", "plain_yaml")
+        and not each.house_name.startswith(own)
     ]
 
-    assert wrong == []
+    # A real server's tools stand before the state of one fake.
+    assert set(others) <= {_service_of(module)}
 
 
 def test_no_two_fakes_share_a_private_module() -> None:
     owners: dict[str, str] = {}
-    for public in [each for each in INSIDE if each.room == "fakes" and "._" not in each.name]:
+    fakes = [each for each in INSIDE if each.room == "fakes" and each.name not in ("fakes", "fakes.real")]
+    for public in [each for each in fakes if "._" not in each.name]:
         reached, todo = set[str](), [public.name]
         while todo:
             name = todo.pop()
-            if name not in reached:
+            if name not in reached and name != _service_of(public):
                 reached.add(name)
                 todo += [
                     each.house_name for each in MODULES[name].imports if each.house_name.startswith("fakes.")
                 ]
         for private in reached - {public.name}:
             assert owners.setdefault(private, public.name) == public.name, private
-    assert owners.keys() == {each.name for each in INSIDE if each.name.startswith("fakes._")}
+    assert owners.keys() == {each.name for each in fakes if "._" in each.name}
+
+
+def _service_of(module: Module) -> str:
+    """The fake whose state a real server's tools stand before; nothing for other fakes."""
+    if not module.name.startswith("fakes.real."):
+        return ""
+    found = [each.house_name for each in module.imports if re.fullmatch(r"fakes\.[a-z]\w*", each.house_name)]
+    return found[0] if found else ""
 
 
 def test_only_those_who_deal_with_pytest_import_it() -> None:

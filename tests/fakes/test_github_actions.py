@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from pytest_mcpflow import FakeError
-from pytest_mcpflow.fakes._github_workflows import read_workflow, read_yaml
+from pytest_mcpflow.fakes._github_workflows import read_workflow
+from pytest_mcpflow.plain_yaml import read_yaml
 from pytest_mcpflow.fakes.github import FileChange, GitHub, repository
 
 REPO = ("shop", "api")
