@@ -11,6 +11,7 @@ __all__ = ["main"]
 
 COMMANDS = {
     "diff": ("compare two cassettes", "pytest_mcpflow.cassette.diff"),
+    "explore": ("look for what a scenario's workflow hides", "pytest_mcpflow.explore_command"),
     "lint": ("look for secrets and harm on cassettes", "pytest_mcpflow.cassette.lint"),
     "merge": ("put several cassettes into one", "pytest_mcpflow.cassette.merge"),
     "new": ("write a scenario, or a fake with its test, to begin with", "pytest_mcpflow.new.command"),

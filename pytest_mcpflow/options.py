@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
+import math
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -15,9 +18,13 @@ if TYPE_CHECKING:
 __all__ = [
     "add_options",
     "asked",
+    "count_from_one",
     "eras_asked",
     "record_mode_asked",
     "redaction_asked",
+    "refuse_to_record",
+    "search_path",
+    "seconds_above_zero",
     "seed_asked",
     "ways_asked",
 ]
@@ -26,6 +33,11 @@ MARKER = (
     "mcpflow(transport=None, protocol=None, virtual_time=True, starts_at=None, calls_expected=True, "
     "record=None, faults=None, faults_must_happen=False): "
     "how the mcpflow fixture of a test runs; see the reference, 'marker'"
+)
+
+CHAOS_MARKER = (
+    "mcp_chaos(depth=1, kinds=None, runs=None, seconds=None): run the test again under every plan of so many faults; "
+    "see the reference, 'Exploration'"
 )
 
 # The values of the enumerations Way, Era and RecordMode, which are imported when a test needs them.
@@ -78,6 +90,11 @@ def add_options(parser: pytest.Parser) -> None:
         help="record servers that have a cassette, or replay them (default: none, which only replays)",
     )
     group.addoption(
+        "--mcp-verify",
+        action="store_true",
+        help="compare servers that have a cassette with it, and fail tests whose server does something else",
+    )
+    group.addoption(
         "--mcp-plan",
         action="append",
         default=[],
@@ -85,15 +102,57 @@ def add_options(parser: pytest.Parser) -> None:
         help="let calls go wrong: 'server.tool#1=refuse', or a plan of the ini file by its name; may be repeated",
     )
     group.addoption(
-        "--mcp-verify",
-        action="store_true",
-        help="compare servers that have a cassette with it, and fail tests whose server does something else",
-    )
-    group.addoption(
         "--mcp-plan-must-happen",
         action="store_true",
         help="fail where a fault of --mcp-plan concerned no call",
     )
+    group.addoption(
+        "--mcp-chaos",
+        nargs="?",
+        type=_depth,
+        const=0,
+        metavar="DEPTH",
+        help="explore the scenarios: look for plans of so many faults at once under which they do not end well "
+        "(default: what the scenario asks for, 1 mostly); with tests marked mcp_chaos, in place of their depth",
+    )
+    group.addoption(
+        "--mcp-chaos-kind",
+        action="append",
+        default=[],
+        metavar="KIND",
+        help="try this kind of fault, 'delay(60)'; may be repeated (default: what any client has to deal with)",
+    )
+    group.addoption(
+        "--mcp-chaos-runs",
+        type=count_from_one,
+        metavar="N",
+        help="the most runs to explore one workflow with (default: all)",
+    )
+    group.addoption(
+        "--mcp-chaos-seconds",
+        type=seconds_above_zero,
+        metavar="S",
+        help="the most seconds to explore one workflow for (default: as many as it takes)",
+    )
+    group.addoption(
+        "--mcp-chaos-baseline",
+        metavar="FILE",
+        help="a file of known findings, which fail nothing; any other does",
+    )
+    group.addoption(
+        "--mcp-chaos-update",
+        action="store_true",
+        help="write what is found to the file of --mcp-chaos-baseline",
+    )
+    group.addoption(
+        "--mcp-write-test",
+        metavar="PATH",
+        help="write a file of tests that pin the plans which were found, and fail until the workflow is corrected",
+    )
+    parser.addini("mcp_chaos_baseline", "as --mcp-chaos-baseline, from the root directory on")
+    parser.addini("mcp_chaos_kinds", "as --mcp-chaos-kind, a kind a line", type="linelist")
+    parser.addini("mcp_chaos_runs", "as --mcp-chaos-runs")
+    parser.addini("mcp_chaos_seconds", "as --mcp-chaos-seconds")
     parser.addini("mcp_plans", "plans of faults for --mcp-plan, NAME = PLAN a line", type="linelist")
     parser.addini("mcp_record", "when servers with a cassette are recorded: " + ", ".join(RECORD_MODES))
     parser.addini(
@@ -115,6 +174,40 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
+def _depth(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of faults from 1 on; where something else follows, write --mcp-chaos=1"
+        )
+    return int(text)
+
+
+def count_from_one(text: str) -> int:
+    """A number of things, from the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: The text is none, or is 0.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
+def seconds_above_zero(text: str) -> float:
+    """A number of seconds, from the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: The text is none, or is not above 0.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return seconds
+
+
 def ways_asked(config: pytest.Config) -> list[Way]:
     """The transports of the command line, each once."""
     from pytest_mcpflow.ways import Way
@@ -132,6 +225,11 @@ def eras_asked(config: pytest.Config) -> list[Era]:
 def asked(config: pytest.Config, option: str) -> list[str]:
     """The values of a repeatable option."""
     return cast("list[str]", config.getoption(option))
+
+
+def search_path(config: pytest.Config) -> list[Path]:
+    """Where a user's workflow is looked for before the import path."""
+    return [config.rootpath, config.invocation_params.dir]
 
 
 def seed_asked(config: pytest.Config) -> int:

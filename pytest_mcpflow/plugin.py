@@ -10,7 +10,7 @@ import pytest
 
 # pytest looks for fixtures in a plugin itself; a list of further plugins has it read all that is installed again.
 from pytest_mcpflow.fixtures.hub import mcpflow as mcpflow
-from pytest_mcpflow.stash import NEVER_HAPPENED, VERIFIED, hub_of
+from pytest_mcpflow.stash import EXPLORED, EXPLORES, NEVER_HAPPENED, VERIFIED, hub_of, resilience_of
 
 FIXTURE = "mcpflow"
 
@@ -28,9 +28,10 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    from pytest_mcpflow.options import MARKER
+    from pytest_mcpflow.options import CHAOS_MARKER, MARKER
 
     config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line("markers", CHAOS_MARKER)
     if config.getoption("--mcp-verify"):
         from pytest_mcpflow.options import refuse_to_record
 
@@ -55,6 +56,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None, object, 
     from pytest_mcpflow.async_tests import loops_for_pytest_asyncio, parametrize_ways
 
     parametrize_ways(metafunc)
+    if metafunc.definition.get_closest_marker("mcp_chaos") is not None:
+        from pytest_mcpflow.chaos.options import marked_search
+
+        marked_search(metafunc.definition)  # so that a wrong one is found before any test runs
     with loops_for_pytest_asyncio(metafunc):
         return (yield)
 
@@ -69,6 +74,14 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     from pytest_mcpflow.marker import marker_options
 
     test = item.obj
+    if item.get_closest_marker("mcp_chaos") is not None:
+        from pytest_mcpflow.chaos.marked import explore_test
+
+        item.stash[EXPLORES] = item.obj = lambda: explore_test(item, test)
+        try:
+            return (yield)
+        finally:
+            item.obj = test
     is_async = inspect.iscoroutinefunction(test)
     if is_async:
         anyio_in_virtual_time(item, hub)
@@ -100,6 +113,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run an async test that uses the fixture and that no other plugin runs."""
     hub = hub_of(pyfuncitem)
+    explores = pyfuncitem.stash.get(EXPLORES, None)
+    if explores is not None:
+        explores()
+        return True
     if (
         hub is None
         or not inspect.iscoroutinefunction(pyfuncitem.obj)
@@ -116,6 +133,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
+    resilience = resilience_of(item)
+    if resilience is not None and report.when == "call":
+        from pytest_mcpflow.report.resilience import to_json
+
+        setattr(report, EXPLORED, to_json(resilience))
     hub = hub_of(item)
     if hub is not None and report.when == "call" and report.failed and hub.transcript:
         report.sections.append(("MCP transcript", str(hub.transcript)))
@@ -128,6 +150,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    if config.getoption("--mcp-chaos") is not None or any(hasattr(report, EXPLORED) for report in reports):
+        from pytest_mcpflow.chaos.summary import summarize
+
+        summarize(terminalreporter, config)
     told = [(name, report.nodeid, str(value)) for report in reports for name, value in report.user_properties]
     idle = sorted(f"{test}: {value}" for name, test, value in told if name == NEVER_HAPPENED)
     verified = sorted({value for name, _, value in told if name == VERIFIED})

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,13 +11,16 @@ from pytest_mcpflow.async_tests import pair_id, way_era_pairs
 from pytest_mcpflow.catalogue import Catalogue, builtin_scenarios, load_workflow, scenarios_in
 from pytest_mcpflow.errors import FaultPlanError, MCPFlowError, UnknownNameError
 from pytest_mcpflow.faults.plan import FaultPlan
-from pytest_mcpflow.options import asked, eras_asked, seed_asked, ways_asked
+from pytest_mcpflow.options import asked, eras_asked, search_path, seed_asked, ways_asked
 from pytest_mcpflow.plans import must_happen_asked, plan_asked
 from pytest_mcpflow.report.failure import failure_block
 from pytest_mcpflow.scenario import Scenario
 from pytest_mcpflow.stash import NEVER_HAPPENED
 from pytest_mcpflow.verdict import Judgement, check_plan, judge
 from pytest_mcpflow.ways import Era, Way
+
+if TYPE_CHECKING:
+    from pytest_mcpflow.chaos.options import Chaos
 
 __all__ = ["ScenarioFailed", "ScenarioItem", "ScenarioPlugin", "catalogue_of"]
 
@@ -101,8 +103,9 @@ class ScenarioPlugin:
         try:
             catalogue = catalogue_of(config)
             self._selected = catalogue.select(asked(config, "--mcp-scenario"))
-            self._workflows = _workflows(config, catalogue)
+            self._workflows = workflows_asked(config, catalogue)
             self._plan = _plan_for(config, self._selected)
+            self._chaos = _chaos_for(config)
         except MCPFlowError as error:
             raise pytest.UsageError(str(error)) from error
         if self._alone:
@@ -132,7 +135,7 @@ class ScenarioPlugin:
             self._results.append(report)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self._results:
+        if not self._results or self._chaos is not None:
             return
         terminalreporter.ensure_newline()  # pytest is still at the line with the letters
         terminalreporter.section("MCP scenarios, in virtual time")
@@ -145,20 +148,24 @@ class ScenarioPlugin:
             line = f"{report.outcome.upper():<8}{name:<45}{run}{verdict}".rstrip()
             terminalreporter.write_line(line, green=report.passed, red=report.failed)
 
-    def _items(self, session: pytest.Session) -> Iterator[ScenarioItem]:
+    def _items(self, session: pytest.Session) -> Iterator[pytest.Item]:
         eras = eras_asked(self._config)
+        chaos = self._chaos
+        ways = (
+            [Way.DIRECT] if chaos and not asked(self._config, "--mcp-transport") else ways_asked(self._config)
+        )
         for scenario in self._selected:
-            for way, era in way_era_pairs(ways_asked(self._config), eras):
-                yield ScenarioItem.from_parent(  # pyright: ignore[reportUnknownMemberType]  # likewise
-                    session,
-                    name=f"{scenario.name}[{pair_id(way, era, eras)}]",
-                    nodeid=f"{NODE_PREFIX}{scenario.name}[{pair_id(way, era, eras)}]",
-                    scenario=scenario,
-                    way=way,
-                    era=era,
-                    workflow=self._workflows.get(scenario.name),
-                    plan=self._plan,
-                )
+            for way, era in way_era_pairs(ways, eras):
+                name = f"{scenario.name}[{pair_id(way, era, eras)}]"
+                node: dict[str, Any] = {"name": name, "nodeid": f"{NODE_PREFIX}{name}"}
+                node |= {"scenario": scenario, "way": way, "era": era}
+                node["workflow"] = self._workflows.get(scenario.name)
+                if chaos is None:
+                    yield ScenarioItem.from_parent(session, plan=self._plan, **node)  # pyright: ignore[reportUnknownMemberType]  # likewise
+                else:
+                    from pytest_mcpflow.chaos.items import ExplorationItem
+
+                    yield ExplorationItem.from_parent(session, chaos=chaos, **node)  # pyright: ignore[reportUnknownMemberType]  # likewise
 
 
 NODE_PREFIX = "scenario::"
@@ -179,7 +186,7 @@ def catalogue_of(config: pytest.Config) -> Catalogue:
     return Catalogue(scenarios)
 
 
-def _workflows(config: pytest.Config, catalogue: Catalogue) -> dict[str, str]:
+def workflows_asked(config: pytest.Config, catalogue: Catalogue) -> dict[str, str]:
     """The workflows put in place of reference ones, by scenario; loaded once here, to fail before any test runs."""
     names = {scenario.name for scenario in catalogue}
     workflows: dict[str, str] = {}
@@ -205,6 +212,10 @@ def _plan_for(config: pytest.Config, scenarios: Iterable[type[Scenario]]) -> Fau
     return plan
 
 
-def search_path(config: pytest.Config) -> list[Path]:
-    """Where a user's workflow is looked for before the import path."""
-    return [config.rootpath, config.invocation_params.dir]
+def _chaos_for(config: pytest.Config) -> Chaos | None:
+    """How scenarios are explored, if they are."""
+    if config.getoption("--mcp-chaos") is None:
+        return None
+    from pytest_mcpflow.chaos.options import chaos_asked
+
+    return chaos_asked(config)

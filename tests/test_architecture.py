@@ -56,8 +56,9 @@ LAYERS = (
     ("hookspecs", "marker", "options", "stash"),
     ("plans", "verified"),
     ("async_tests",),
+    ("chaos",),
     ("scenario_items",),
-    ("fixtures", "new", "scenario_list", "serving"),
+    ("explore_command", "fixtures", "new", "scenario_list", "serving", "survival"),
     ("cli", "plugin"),
     ("__main__",),
 )
@@ -65,6 +66,11 @@ LAYERS = (
 
 IMPORTS_PYTEST = {
     "async_tests": "runs test functions",
+    "chaos.items": "makes items",
+    "chaos.marked": "runs test functions",
+    "chaos.options": "reads what pytest was asked",
+    "chaos.summary": "writes to pytest's terminal",
+    "explore_command": "asks pytest which scenarios and kinds of faults there are",
     "fixtures.hub": "is a fixture",
     "hookspecs": "names pytest's types",
     "new.command": "asks pytest which ini file counts, and which scenarios there are",
@@ -75,6 +81,7 @@ IMPORTS_PYTEST = {
     "scenario_items": "makes items",
     "scenario_list": "lets pytest collect what it lists",
     "stash": "keeps things with an item",
+    "survival": "asks pytest which scenarios there are",
     "verified": "fails tests",
 }
 

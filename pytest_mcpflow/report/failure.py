@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.transcript import Interaction
-from pytest_mcpflow.verdict import Judgement
+from pytest_mcpflow.verdict import Broken, Judgement
 
 __all__ = ["around_faults", "broken_lines", "failure_block", "first_of"]
 
@@ -24,7 +24,7 @@ def _without_faults(judgement: Judgement) -> Iterable[str]:
     lines = [
         f"{judgement.scenario} {judgement.verdict}  [{judgement.way}, {judgement.era}]  (seed {judgement.seed})"
     ]
-    lines += ["", *broken_lines(judgement)]
+    lines += ["", *broken_lines(judgement.broken)]
     if judgement.transcript:
         shown = [shortened(str(each), LINE) for each in judgement.transcript]
         lines += ["", *_last(shown, CALL_LINES, "earlier calls")]
@@ -43,7 +43,7 @@ def _under_plan(judgement: Judgement) -> Iterable[str]:
         "",
         *around_faults(judgement.transcript),
         "",
-        *broken_lines(judgement),
+        *broken_lines(judgement.broken),
     ]
     if judgement.never_happened:
         lines.append(shortened(f"never happened: {', '.join(judgement.never_happened)}", LINE))
@@ -83,13 +83,15 @@ def _told(call: Interaction, width: int) -> str:
     return f"{time}{shortened(call.call, width - len(time) - len(arrow) - len(ending))}{arrow}{ending}"
 
 
-def broken_lines(judgement: Judgement, *, width: int | None = None, count: int = BROKEN_LINES) -> list[str]:
-    """What does not hold, and why; with a `width` longer lines are cut."""
+def broken_lines(
+    checks: Iterable[Broken], *, width: int | None = None, count: int = BROKEN_LINES, reasons: int = 4
+) -> list[str]:
+    """What does not hold, and why, in so many lines for each check; with a `width`, longer ones are cut."""
     lines: list[str] = []
-    for broken in judgement.broken:
+    for broken in checks:
         lines.append(shortened(f"broken: {broken}", width or LINE))
         # Of pytest's explanation of an assertion, the first lines say what and the rest how it came about.
-        why = [f"        {line}" for line in broken.why.splitlines()[:4]]
+        why = [f"        {line}" for line in broken.why.splitlines()[:reasons]]
         lines += [line if width is None or len(line) <= width else f"{line[: width - 3]}..." for line in why]
     return first_of(lines, count, "more lines")
 

@@ -1,0 +1,29 @@
+"""A scenario whose workflow hides a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from booking import Hotel, book_hastily
+
+from pytest_mcpflow import Hub, Run, Scenario, invariant
+
+
+@dataclass
+class Trip(Scenario):
+    """Ada needs a room for one night."""
+
+    tags = ("travel",)
+    hotel: Hotel = field(default_factory=Hotel)
+
+    async def workflow(self, hub: Hub) -> Mapping[str, object]:
+        return await book_hastily(hub)
+
+    def expect(self, run: Run) -> None:
+        assert run.result == {"success": True, "room": "12"}
+
+    @invariant
+    def one_room(self, run: Run) -> None:
+        """Nobody pays for two rooms."""
+        assert len(self.hotel.booked) <= 1

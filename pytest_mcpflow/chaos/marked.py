@@ -1,0 +1,234 @@
+"""Tests marked `mcp_chaos`: their body runs without faults, and then again under every plan that is looked for."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from pytest_mcpflow.async_tests import guarded
+from pytest_mcpflow.chaos.items import ExplorationFailed, note_exploration
+from pytest_mcpflow.chaos.options import chaos_asked, marked_search
+from pytest_mcpflow.errors import CassetteError, DeadlockError, HubError, MCPFlowError, VacuousTestError
+from pytest_mcpflow.explore.subject import Subject
+from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.hub import Hub
+from pytest_mcpflow.marker import marker_options
+from pytest_mcpflow.performance import DeadlinePassedError, described, within
+from pytest_mcpflow.plans import plan_asked
+from pytest_mcpflow.report.explored import explore_with, explored, judged
+from pytest_mcpflow.report.pinned import pin_call, quoted
+from pytest_mcpflow.report.resilience import Pinned
+from pytest_mcpflow.running import run
+from pytest_mcpflow.schema import ToolSpec
+from pytest_mcpflow.stash import HUB, NEW_HUB
+from pytest_mcpflow.verdict import Broken, Judgement
+
+__all__ = ["explore_test"]
+
+FIXTURE = "mcpflow"
+ASSERTION = "assertion"
+WORKFLOW = "workflow"
+
+
+def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
+    """Run a marked test as it is, and then under plan after plan, or under the plan of the command line alone.
+
+    Args:
+        item: The test.
+        test: Its function, before anybody wrapped it.
+
+    Raises:
+        pytest.fail.Exception: There is a plan under which an assertion of it fails, or under which it hangs.
+    """
+    _refuse(item)
+    unused = item.stash[HUB]
+    body = _Body(world=dict, item=item, test=test, seed=item.stash[HUB].seed, way=item.stash[HUB].way)
+    body = replace(body, era=item.stash[HUB].era)
+    asked = plan_asked(item.config)
+    body.once(asked)  # without faults this is the test as it stands, and fails as any test does
+    if asked:
+        return
+    chaos, marked = chaos_asked(item.config), marked_search(item)
+    try:
+        exploration = judged(body, marked.plans) if marked.plans else explore_with(body, marked.search)
+        resilience = explored(
+            exploration, way=body.way, era=body.era, reproduce=body.reproduce, pin=body.pinned
+        )
+        note_exploration(item, resilience, chaos)
+    except ExplorationFailed as failed:
+        raise pytest.fail.Exception(failed.block, pytrace=False) from None
+    except MCPFlowError as error:
+        raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
+    finally:
+        item.stash[HUB] = unused  # so that the report shows no transcript of whichever run was the last
+
+
+def _refuse(item: pytest.Function) -> None:
+    """Say what cannot be run again and again."""
+    hub = item.stash[HUB]
+    if hub.servers:
+        raise pytest.fail.Exception(
+            f"a fixture has added servers to the hub of this test ({', '.join(hub.servers)}), and an exploration gives "
+            "its body a new hub for each run; add them in the test, or in a function that it calls",
+            pytrace=False,
+        )
+    if hub.clock.virtual_time is False:
+        raise pytest.fail.Exception(
+            "an exploration runs in virtual time, and this test asks for real time; "
+            "take virtual_time=False or mcp_chaos from it",
+            pytrace=False,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Body(Subject):
+    """A test's body as something that can be run under a plan."""
+
+    item: pytest.Function
+    test: Callable[..., Any]
+    specs: dict[str, ToolSpec | None] = field(default_factory=dict[str, "ToolSpec | None"])
+
+    @property
+    def name(self) -> str:
+        return self.item.nodeid
+
+    def spec(self, server: str, tool: str) -> ToolSpec | None:
+        hub = self.item.stash[HUB]
+        return hub.faults.spec(server, tool)
+
+    def once(self, plan: FaultPlan) -> None:
+        """Run it under a plan; what it raises gets out, unless the plan explains it and it is loud enough.
+
+        Raises:
+            Exception: An assertion failed, or nothing went wrong and it raised.
+        """
+        hub = self._fresh_hub(plan)
+        try:
+            self._call(hub)
+        except (AssertionError, DeadlockError, DeadlinePassedError):
+            raise
+        except Exception as error:
+            if not plan or _is_broken(error):
+                raise
+        hub.verify(calls_expected=marker_options(self.item).calls_expected)
+        if not hub.transcript:
+            raise pytest.fail.Exception(
+                "the body of this test called no server of the hub that it was given, so that nothing can go wrong; "
+                "pass `mcpflow` on to what makes the calls, and not a hub from another fixture",
+                pytrace=False,
+            )
+
+    def judge(self, plan: FaultPlan) -> Judgement:
+        hub = self._fresh_hub(plan)
+        raised: BaseException | None = None
+        broken: list[Broken] = []
+        try:
+            self._call(hub)
+        except (Exception, pytest.fail.Exception) as error:
+            raised = error
+            check = ASSERTION if _is_broken(error) else WORKFLOW
+            broken.append(Broken(check, "", f"{_place(error, self.test)}{described(error)}"))
+        try:
+            hub.verify(calls_expected=False)
+        except (CassetteError, HubError, VacuousTestError) as error:
+            broken.append(Broken("run", "", str(error)))
+        return Judgement(
+            scenario=self.item.name,
+            way=self.way,
+            era=self.era,
+            seed=self.seed,
+            broken=tuple(broken),
+            transcript=hub.transcript,
+            changes=(),
+            seconds=hub.clock.now(),
+            cause=raised,
+            plan=plan,
+            never_happened=tuple(map(str, hub.faults.never_happened())) if plan else (),
+            admitted=True,
+            hung=isinstance(raised, DeadlockError | DeadlinePassedError),
+        )
+
+    def reproduce(self, judgement: Judgement) -> str:
+        """The command that runs the test once, under that plan."""
+        options = f"--mcp-plan {shlex.quote(str(judgement.plan))} --mcp-seed {judgement.seed}"
+        if marker_options(self.item).transport is None:
+            options += f" --mcp-transport {judgement.way}"
+        if marker_options(self.item).protocol is None:
+            options += f" --mcp-protocol {judgement.era}"
+        return f"pytest {options} {shlex.quote(self.item.nodeid)}"
+
+    def pinned(self, plan: FaultPlan, why: Sequence[str]) -> Pinned:
+        """A test that calls this one under a plan."""
+        arguments = self._arguments()
+        values = self._parameters()
+        names = [name for name in arguments if name not in values]
+        owner = self.item.cls
+        module = self.item.module.__name__
+        target = f"{module}.{owner.__qualname__}()" if owner is not None else module
+        passed = ", ".join(f"{name}={values.get(name, name)}" for name in arguments)
+        is_async = inspect.iscoroutinefunction(self.test)
+        hints = [f"{name}: Hub" if name == FIXTURE else name for name in names]
+        return pin_call(
+            self.item.name,
+            str(plan),
+            why,
+            head=f"{'async ' if is_async else ''}({', '.join(hints)}) -> None",
+            call=f"{target}.{self.test.__name__}({passed})",
+            module=module,
+        )
+
+    def _arguments(self) -> list[str]:
+        return list(inspect.signature(self.test).parameters)
+
+    def _parameters(self) -> Mapping[str, str]:
+        """The values that parametrization gives, as Python has them; those it cannot are asked for by name."""
+        callspec = getattr(self.item, "callspec", None)
+        values: Mapping[str, Any] = callspec.params if callspec is not None else {}
+        return {
+            name: quoted(value) if isinstance(value, str) else repr(value)
+            for name, value in values.items()
+            if isinstance(value, str | int | float | bool | None)
+        }
+
+    def _fresh_hub(self, plan: FaultPlan) -> Hub:
+        hub = self.item.stash[NEW_HUB]()
+        if plan:
+            hub.fail(plan)
+        self.item.stash[HUB] = hub
+        return hub
+
+    def _call(self, hub: Hub) -> None:
+        arguments = {name: self.item.funcargs[name] for name in self._arguments()}
+        if FIXTURE in arguments:
+            arguments[FIXTURE] = hub
+        if not inspect.iscoroutinefunction(self.test):
+            self.test(**arguments)
+            return
+
+        async def body() -> None:
+            await within(self.deadline, self.test(**arguments))
+
+        async def closing_the_hub() -> None:
+            await guarded(body, hub)()
+
+        run(closing_the_hub())
+
+
+def _is_broken(error: BaseException) -> bool:
+    """Whether an assertion of the test failed, perhaps in a group of tasks."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(_is_broken(each) for each in error.exceptions)
+    return isinstance(error, AssertionError | pytest.fail.Exception)
+
+
+def _place(error: BaseException, test: Callable[..., Any]) -> str:
+    """The line of the test, or of what it called, that raised: `test_it.py:12: `."""
+    file = inspect.getsourcefile(test)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}: " if frames else ""

@@ -1,0 +1,252 @@
+"""Exploring one workflow, and putting what came of it into the form that is printed and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+from pytest_mcpflow.errors import FaultPlanError, ScenarioError
+from pytest_mcpflow.explore import result
+from pytest_mcpflow.explore.engine import explore_subject
+from pytest_mcpflow.explore.subject import Subject
+from pytest_mcpflow.faults.catalogue import KINDS
+from pytest_mcpflow.faults.kind import FaultKind
+from pytest_mcpflow.faults.plan import Fault, FaultPlan
+from pytest_mcpflow.report.finding import finding_block
+from pytest_mcpflow.report.pinned import pin_scenario
+from pytest_mcpflow.report.resilience import Cell, Check, Finding, Pinned, Resilience
+from pytest_mcpflow.scenario import Scenario, Workflow
+from pytest_mcpflow.transcript import matches
+from pytest_mcpflow.verdict import Judgement
+from pytest_mcpflow.ways import Era, Way
+
+__all__ = [
+    "Accepted",
+    "Search",
+    "accepted_of",
+    "explore_scenario",
+    "explore_with",
+    "explored",
+    "judged",
+    "kinds_named",
+]
+
+Kinds = Mapping[str, type[FaultKind]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """How far to look.
+
+    Args:
+        depth: The most faults at once.
+        kinds: What is tried, by default what the explorer takes.
+        runs: The most runs, of each workflow.
+        seconds: The most real seconds, for each workflow.
+    """
+
+    depth: int = 1
+    kinds: tuple[FaultKind, ...] | None = None
+    runs: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What a scenario accepts: faults like this one, and why."""
+
+    fault: Fault
+    reason: str
+
+    def covers(self, plan: FaultPlan) -> bool:
+        """Whether each fault of a plan is of this kind, and at calls that this one names."""
+        return all(
+            matches(self.fault.site, fault.site)
+            and fault.kind == self.fault.kind
+            and fault.first >= self.fault.first
+            and (self.fault.last is None or (fault.last is not None and fault.last <= self.fault.last))
+            for fault in plan.faults
+        )
+
+    def __str__(self) -> str:
+        return str(self.fault)
+
+
+def kinds_named(texts: Sequence[str], kinds: Kinds = KINDS) -> tuple[FaultKind, ...]:
+    """Kinds of faults from their texts, `delay(60)`.
+
+    Raises:
+        FaultPlanError: One is none.
+    """
+    return tuple(FaultPlan.parse(f"*.*={text.strip()}", kinds=kinds).faults[0].kind for text in texts)
+
+
+def accepted_of(scenario: type[Scenario], kinds: Kinds = KINDS) -> tuple[Accepted, ...]:
+    """What a scenario accepts.
+
+    Raises:
+        ScenarioError: It cannot be read, or says no reason.
+    """
+    accepted: list[Accepted] = []
+    for text, reason in scenario.accepts.items():
+        try:
+            plan = FaultPlan.parse(text, kinds=kinds)
+        except FaultPlanError as error:
+            raise ScenarioError(f"{scenario.__qualname__}.accepts: {error}") from error
+        if len(plan) != 1 or not reason.strip():
+            raise ScenarioError(
+                f"{scenario.__qualname__}.accepts: {text!r} has to be one fault, and to have a reason for it"
+            )
+        accepted.append(Accepted(plan.faults[0], reason))
+    return tuple(accepted)
+
+
+def explore_scenario(
+    scenario: type[Scenario],
+    search: Search,
+    *,
+    workflow: Workflow | None = None,
+    workflow_reference: str | None = None,
+    seed: int = 0,
+    way: Way = Way.DIRECT,
+    era: Era = Era.STATELESS,
+    kinds: Kinds = KINDS,
+) -> Resilience:
+    """Explore a scenario, with its own workflow or another.
+
+    Raises:
+        ExplorationError: Its workflow fails without faults, or is not the same twice.
+        ScenarioError: What it accepts, or what can go wrong, cannot be read.
+    """
+    accepted = accepted_of(scenario, kinds)
+    if search.kinds is None and scenario.faults:
+        try:
+            search = replace(search, kinds=kinds_named(scenario.faults, kinds))
+        except FaultPlanError as error:
+            raise ScenarioError(f"{scenario.__qualname__}.faults: {error}") from error
+    subject = Subject(scenario, workflow, seed, way, era)
+    exploration = explore_with(subject, search)
+
+    def reproduce(judgement: Judgement) -> str:
+        return replace(judgement, workflow_reference=workflow_reference).reproduce
+
+    def pin(plan: FaultPlan, why: Sequence[str]) -> Pinned:
+        return pin_scenario(
+            scenario.name,
+            str(plan),
+            why,
+            seed=seed,
+            way=way.value,
+            era=era.value,
+            workflow=workflow_reference,
+        )
+
+    return explored(exploration, way=way, era=era, reproduce=reproduce, pin=pin, accepted=accepted)
+
+
+def explore_with(subject: Subject, search: Search) -> result.Exploration:
+    """Explore anything that can be run under a plan."""
+    return explore_subject(
+        subject, depth=search.depth, kinds=search.kinds, runs=search.runs, seconds=search.seconds
+    )
+
+
+def judged(subject: Subject, plans: Sequence[FaultPlan]) -> result.Exploration:
+    """Run under these plans and no others; none is made smaller."""
+    began = perf_counter()
+    judgements = [subject.judge(plan) for plan in plans]
+    findings = [
+        result.Finding(judgement.plan, judgement.plan, judgement)
+        for judgement in judgements
+        if not judgement.verdict.is_good
+    ]
+    depth = max(map(len, plans))
+    return result.Exploration(
+        name=subject.name,
+        seed=subject.seed,
+        depth=depth,
+        baseline=judgements[0],
+        findings=tuple(findings),
+        cells=(),
+        accounting=result.Accounting(depth, planned=len(plans), run=len(plans)),
+        seconds=perf_counter() - began,
+        runs=len(plans),
+    )
+
+
+def explored(
+    exploration: result.Exploration,
+    *,
+    way: Way,
+    era: Era,
+    reproduce: Callable[[Judgement], str],
+    pin: Callable[[FaultPlan, Sequence[str]], Pinned],
+    accepted: Sequence[Accepted] = (),
+) -> Resilience:
+    """An exploration as data.
+
+    Args:
+        exploration: What came of it.
+        way, era: How the workflow was run.
+        reproduce: Says the command that repeats a run.
+        pin: Writes a test of a plan and of what does not hold under it.
+        accepted: What fails nothing.
+    """
+    findings = tuple(_finding(each, reproduce, pin, accepted) for each in exploration.findings)
+    reasons = {finding.plan: finding.accepted for finding in findings}
+    cells = tuple(
+        Cell(
+            site=cell.site,
+            kind=cell.kind,
+            verdict=cell.verdict.value,
+            plan=str(cell.plan),
+            excuse=""
+            if cell.verdict.is_good
+            else reasons.get(str(cell.plan)) or _reason(cell.plan, accepted),
+        )
+        for cell in exploration.cells
+    )
+    met = {each.plan for each in exploration.findings} | {
+        cell.plan for cell in exploration.cells if not cell.verdict.is_good
+    }
+    return Resilience(
+        name=exploration.name,
+        way=way.value,
+        era=era.value,
+        seed=exploration.seed,
+        depth=exploration.depth,
+        runs=exploration.runs,
+        seconds=round(exploration.seconds, 3),
+        claim=exploration.claim,
+        accounting=str(exploration.accounting),
+        is_proven=exploration.proven,
+        cells=cells,
+        findings=findings,
+        unmet=tuple(f"{each} (accepted)" for each in accepted if not any(each.covers(plan) for plan in met)),
+    )
+
+
+def _finding(
+    finding: result.Finding,
+    reproduce: Callable[[Judgement], str],
+    pin: Callable[[FaultPlan, Sequence[str]], Pinned],
+    accepted: Sequence[Accepted],
+) -> Finding:
+    judgement = finding.judgement
+    again = reproduce(judgement)
+    return Finding(
+        plan=str(finding.plan),
+        found_as=str(finding.found_as),
+        verdict=judgement.verdict.value,
+        broken=tuple(Check(name=each.check, claim=each.claim, why=each.why) for each in judgement.broken),
+        explanation=finding.explanation,
+        reproduce=again,
+        block=finding_block(finding, again),
+        pinned=pin(finding.plan, [str(each) for each in judgement.broken]),
+        accepted=_reason(finding.plan, accepted),
+    )
+
+
+def _reason(plan: FaultPlan, accepted: Sequence[Accepted]) -> str:
+    return next((each.reason for each in accepted if each.covers(plan)), "")

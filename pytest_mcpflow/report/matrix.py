@@ -1,0 +1,161 @@
+"""The resilience matrix: call site by kind of fault, in 80 columns.
+
+             disconnect
+                      | lose_reply
+hotel.book#1          . S
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_mcpflow.outcome import shortened
+from pytest_mcpflow.report.resilience import Cell, Resilience
+
+__all__ = ["matrix", "overview"]
+
+WIDTH = 80
+MARKS = {
+    "passed": "-",
+    "recovered": ".",
+    "degraded": "d",
+    "failed loudly": "l",
+    "failed silently": "S",
+    "hung": "H",
+    "leaked": "K",
+    "failed": "F",
+}
+MEANINGS = {"passed": "nothing to go wrong"}
+EXCUSED = {"S": "s", "H": "h", "K": "k", "F": "f"}
+NAMES_SHOWN = 18
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Calls of one tool, from `first` to `last` if they are numbered, that came out alike."""
+
+    tool: str
+    first: str
+    last: str
+    marks: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if not self.first:
+            return self.tool
+        return f"{self.tool}#{self.first}" + ("" if self.first == self.last else f"-{self.last}")
+
+
+def matrix(explored: Resilience) -> list[str]:
+    """The lines of one workflow: heading, table, legend, excuses."""
+    kinds = list(dict.fromkeys(cell.kind for cell in explored.cells))
+    marks: dict[str, dict[str, str]] = {}
+    for cell in explored.cells:
+        marks.setdefault(cell.site, {})[cell.kind] = _mark(cell)
+    rows = list(_merged(_rows(marks, kinds)))
+    lines: list[str] = []
+    # Each part holds as many kinds as fit beside a readable site.
+    for start in range(0, len(kinds), NAMES_SHOWN):
+        part = slice(start, start + NAMES_SHOWN)
+        lines += [*_table(kinds[part], rows, part), ""]
+    return [*lines, *_legend(explored), *_excuses(explored)]
+
+
+def overview(explored: Sequence[Resilience]) -> list[str]:
+    """One line for each of several workflows: how many single faults ended in which verdict."""
+    columns = [verdict for verdict in MARKS if any(each.verdicts[verdict] for each in explored)]
+    width = min(max(len(each.name) for each in explored), 46)
+    lines = [" " * width + "  depth   runs " + " ".join(f"{MARKS[verdict]:>4}" for verdict in columns)]
+    for each in explored:
+        counts = " ".join(f"{each.verdicts[verdict] or '':>4}" for verdict in columns)
+        lines.append(f"{_cut(each.name, width):<{width}}  {each.depth:>5} {each.runs:>6} {counts}".rstrip())
+    legend = [f"{MARKS[verdict]} {MEANINGS.get(verdict, verdict)}" for verdict in columns]
+    return [*lines, "", *_wrapped(legend)]
+
+
+def _mark(cell: Cell) -> str:
+    mark = MARKS.get(cell.verdict, "?")
+    return EXCUSED.get(mark, mark) if cell.excuse else mark
+
+
+def _rows(marks: Mapping[str, Mapping[str, str]], kinds: Iterable[str]) -> Iterator[_Row]:
+    columns = list(kinds)
+    for site, of_site in marks.items():
+        tool, _, extent = site.partition("#")
+        yield _Row(tool, extent, extent, tuple(of_site.get(kind, " ") for kind in columns))
+
+
+def _merged(rows: Iterable[_Row]) -> Iterator[_Row]:
+    """Successive calls of one tool as one row where they came out alike; tools in order of their first call."""
+    by_tool: dict[str, list[_Row]] = {}
+    for row in rows:
+        by_tool.setdefault(row.tool, []).append(row)
+    for alike in by_tool.values():
+        open_row: _Row | None = None
+        for row in sorted(
+            alike, key=lambda row: (not row.first.isdigit(), int(re.sub(r"\D", "", row.first) or 0))
+        ):
+            follows = (
+                open_row is not None
+                and row.marks == open_row.marks
+                and row.first.isdigit()
+                and open_row.last.isdigit()
+                and int(row.first) == int(open_row.last) + 1
+            )
+            if open_row is not None and follows:
+                open_row = _Row(row.tool, open_row.first, row.last, row.marks)
+                continue
+            if open_row is not None:
+                yield open_row
+            open_row = row
+        if open_row is not None:
+            yield open_row
+
+
+def _table(kinds: Sequence[str], rows: Sequence[_Row], part: slice) -> Iterator[str]:
+    width = min(
+        max([len(str(row)) for row in rows] + [len(kind) - 2 * index for index, kind in enumerate(kinds)]),
+        WIDTH - 2 * len(kinds),
+    )
+    for index in reversed(range(len(kinds))):
+        column = width + 2 * index + 2
+        yield f"{_cut(kinds[index], column):>{column}}" + " |" * (len(kinds) - 1 - index)
+    for row in rows:
+        yield f"{_cut(str(row), width):<{width}} {' '.join(row.marks[part])}".rstrip()
+
+
+def _legend(explored: Resilience) -> Iterator[str]:
+    present = explored.verdicts
+    words = [f"{MARKS[verdict]} {MEANINGS.get(verdict, verdict)}" for verdict in MARKS if present[verdict]]
+    if any(cell.excuse for cell in explored.cells):
+        words.append("small letter: accepted or known")
+    yield from _wrapped(words)
+
+
+def _excuses(explored: Resilience) -> Iterator[str]:
+    reasons: dict[str, list[str]] = {}
+    for cell in explored.cells:
+        if cell.excuse:
+            reasons.setdefault(cell.excuse, []).append(cell.plan)
+    for reason, plans in reasons.items():
+        more = f" and {len(plans) - 1} more" if len(plans) > 1 else ""
+        yield shortened(f"{plans[0]}{more}: {reason}", WIDTH)
+    for entry in explored.unmet:
+        yield shortened(f"does not occur any more: {entry}", WIDTH)
+
+
+def _wrapped(words: Iterable[str]) -> Iterator[str]:
+    line = ""
+    for word in words:
+        if line and len(line) + 3 + len(word) > WIDTH:
+            yield line
+            line = ""
+        line = f"{line}   {word}" if line else word
+    if line:
+        yield line
+
+
+def _cut(text: str, width: int) -> str:
+    """A text that fits, its beginning left out: the tool says more than the server."""
+    return text if len(text) <= width else f"..{text[len(text) - width + 2 :]}"

@@ -1,0 +1,124 @@
+"""Tests that pin the plans which an exploration found: they fail until the workflow is corrected."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pytest_mcpflow.errors import ExplorationError
+from pytest_mcpflow.outcome import shortened
+from pytest_mcpflow.report.resilience import Pinned, Resilience
+
+__all__ = ["check_writable", "pin_call", "pin_scenario", "pinned_file", "quoted", "write_pinned"]
+
+HEAD = '"""Plans under which workflows did not end well, by pytest-mcpflow. Each is yours to keep and change."""\n'
+INDENT = " " * 4
+NAME = 90
+
+
+def pin_scenario(
+    name: str, plan: str, why: Sequence[str], *, seed: int, way: str, era: str, workflow: str | None
+) -> Pinned:
+    """A test that runs a scenario under a plan; `why` names what does not hold."""
+    arguments = ["pytestconfig", quoted(name), quoted(plan)]
+    arguments += [f"seed={seed}", f"transport={quoted(way)}", f"protocol={quoted(era)}"]
+    if workflow is not None:
+        arguments.append(f"workflow={quoted(workflow)}")
+    lines = [
+        f"def {_test_name(name, plan)}(pytestconfig: pytest.Config) -> None:",
+        f"{INDENT}{_docstring(why)}",
+        f"{INDENT}assert_survives(",
+        *(f"{INDENT * 2}{argument}," for argument in arguments),
+        f"{INDENT})",
+    ]
+    return Pinned(
+        imports=("import pytest", "from pytest_mcpflow import assert_survives"), source=_joined(lines)
+    )
+
+
+def pin_call(name: str, plan: str, why: Sequence[str], *, head: str, call: str, module: str) -> Pinned:
+    """A test that calls another test under a plan.
+
+    Args:
+        name: The other test's.
+        plan: What goes wrong.
+        why: Names what does not hold.
+        head: Of the function after its name: `(mcpflow)`, `async` before it if it is to be awaited.
+        call: The call of the other test, by the name `module` and an attribute.
+        module: Where the other test is imported from.
+    """
+    is_async = head.startswith("async ")
+    parameters = head.removeprefix("async ")
+    lines = [
+        f"@pytest.mark.mcp_chaos(plans=[{quoted(plan)}])",
+        f"{'async ' if is_async else ''}def {_test_name(name.removeprefix('test_'), plan)}{parameters}:",
+        f"{INDENT}{_docstring(why)}",
+        f"{INDENT}{'await ' if is_async else ''}{call}",
+    ]
+    imports = ("import pytest", f"import {module}", "from pytest_mcpflow import Hub")
+    return Pinned(imports=imports, source=_joined(lines))
+
+
+def pinned_file(explored: Iterable[Resilience]) -> str:
+    """A file of tests, one for each finding that nothing excuses."""
+    found = [finding.pinned for each in explored for finding in each.new if finding.pinned is not None]
+    imports = sorted(
+        {line for each in found for line in each.imports}, key=lambda line: (line.startswith("from"), line)
+    )
+    foreign = [line for line in imports if "pytest_mcpflow" not in line and line != "import pytest"]
+    known = [line for line in imports if line not in foreign]
+    parts = [
+        HEAD,
+        "from __future__ import annotations\n",
+        *("\n".join(group) + "\n" for group in (known, foreign) if group),
+    ]
+    sources = list(dict.fromkeys(each.source for each in found))
+    return "\n".join(parts) + "".join(f"\n\n{source}" for source in sources)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse to write over what somebody else wrote.
+
+    Raises:
+        ExplorationError: There is such a file.
+    """
+    if path.exists() and not (path.is_file() and path.read_text(encoding="utf-8").startswith(HEAD)):
+        raise ExplorationError(
+            f"{path} exists and was not written by pytest-mcpflow; name another file for the pinned tests"
+        )
+    if path.suffix != ".py":
+        raise ExplorationError(
+            f"tests are written to a Python file, and {path} is none; name one, test_pinned.py"
+        )
+
+
+def write_pinned(path: Path, explored: Iterable[Resilience]) -> None:
+    """Write the file anew.
+
+    Raises:
+        ExplorationError: There is a file that somebody else wrote.
+    """
+    check_writable(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(pinned_file(explored), encoding="utf-8")
+
+
+def quoted(text: str) -> str:
+    """A text as Python has it, in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "\n".join(lines) + "\n"
+
+
+def _test_name(name: str, plan: str) -> str:
+    words = re.sub(r"\W+", "_", f"{name} survives {plan}").strip("_").lower()
+    return f"test_{words[:NAME].rstrip('_')}"
+
+
+def _docstring(why: Sequence[str]) -> str:
+    text = shortened("; ".join(why), 100).replace("\\", "/").replace('"', "'")
+    return f'"""Broken: {text}"""'

@@ -1,0 +1,198 @@
+"""What an exploration showed, as plain data: what is printed, written as JSON, and sent between processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from pytest_mcpflow.verdict import Verdict
+
+__all__ = [
+    "FORMAT",
+    "KNOWN",
+    "Cell",
+    "Check",
+    "Finding",
+    "Pinned",
+    "Resilience",
+    "from_json",
+    "to_json",
+    "write_json",
+]
+
+FORMAT = 1
+"""The version of the JSON document; a reader may ignore fields that it does not know."""
+
+KNOWN = "known (baseline)"
+GOOD = frozenset(verdict.value for verdict in Verdict if verdict.is_good)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A check that does not hold: its name, its claim, and why."""
+
+    name: str
+    claim: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """What became of the run in which one kind of fault happened at one call site.
+
+    Args:
+        site: The call, `server.tool#2`, or what was out of reach throughout, `server.tool#*`.
+        kind: The kind of fault, as a plan has it.
+        verdict: The run's verdict.
+        plan: The plan that shows it again.
+        excuse: Why a bad verdict fails nothing: accepted by the scenario, or known to the baseline; empty otherwise.
+    """
+
+    site: str
+    kind: str
+    verdict: str
+    plan: str
+    excuse: str = ""
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether a run with this verdict fails its test."""
+        return self.verdict not in GOOD
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pinned:
+    """The source of a test that fails for the same reason, and the lines of import that it needs."""
+
+    imports: tuple[str, ...]
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A smallest plan under which the workflow does not end well.
+
+    Args:
+        plan: What goes wrong.
+        found_as: The plan by which it was found, before it was made smaller.
+        verdict: What became of the run.
+        broken: What does not hold.
+        explanation: What of the plan matters and what does not, a line each.
+        reproduce: The command that shows it again.
+        block: The failure as people read it.
+        pinned: A test of it.
+        accepted: The reason for which the scenario accepts it.
+        is_known: Whether it is in the baseline.
+    """
+
+    plan: str
+    found_as: str
+    verdict: str
+    broken: tuple[Check, ...] = ()
+    explanation: tuple[str, ...] = ()
+    reproduce: str = ""
+    block: str = ""
+    pinned: Pinned | None = None
+    accepted: str = ""
+    is_known: bool = False
+
+    @property
+    def excuse(self) -> str:
+        """Why it fails nothing; empty if it does."""
+        return self.accepted or (KNOWN if self.is_known else "")
+
+    def __str__(self) -> str:
+        checks = ", ".join(self.checks)
+        return f"{self.verdict} under {self.plan}" + (f": {checks}" if checks else "")
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """The names of the checks that do not hold."""
+        return tuple(check.name for check in self.broken)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resilience:
+    """How one workflow takes what goes wrong.
+
+    Args:
+        name: The scenario's, or the test's node id.
+        way, era, seed: How it was run.
+        depth: How many faults a plan had at most.
+        runs: How many times it was run.
+        seconds: How long all that took, in real seconds.
+        claim: What follows from it, in words.
+        accounting: What was covered, in words.
+        is_proven: Whether every plan of the declared space was run or is like one that was.
+        cells: What became of it under each single fault.
+        findings: The smallest plans under which it does not end well.
+        unmet: What was excused and did not occur any more.
+    """
+
+    name: str
+    way: str
+    era: str
+    seed: int
+    depth: int
+    runs: int
+    seconds: float
+    claim: str
+    accounting: str
+    is_proven: bool
+    cells: tuple[Cell, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    unmet: tuple[str, ...] = field(default=())
+
+    @property
+    def new(self) -> tuple[Finding, ...]:
+        """The findings for which there is no excuse."""
+        return tuple(finding for finding in self.findings if not finding.excuse)
+
+    @property
+    def verdicts(self) -> Counter[str]:
+        """How many single faults ended in which verdict."""
+        return Counter(cell.verdict for cell in self.cells)
+
+
+def to_json(each: Resilience) -> dict[str, Any]:
+    """As JSON values."""
+    return cast("dict[str, Any]", json.loads(json.dumps(dataclasses.asdict(each))))
+
+
+def from_json(data: Mapping[str, Any]) -> Resilience:
+    """The same back again; fields of a later version are ignored."""
+    cells = tuple(Cell(**_known(Cell, each)) for each in data["cells"])
+    findings = tuple(
+        Finding(
+            **_known(Finding, each)
+            | {
+                "broken": tuple(Check(**_known(Check, check)) for check in each["broken"]),
+                "explanation": tuple(each["explanation"]),
+                "pinned": _pinned(each.get("pinned")),
+            }
+        )
+        for each in data["findings"]
+    )
+    rest = {"cells": cells, "findings": findings, "unmet": tuple(data.get("unmet", ()))}
+    return Resilience(**_known(Resilience, data) | rest)
+
+
+def write_json(path: Path, explored: Iterable[Resilience]) -> None:
+    """Write the document that `mcpflow explore --json` promises."""
+    document = {"format": FORMAT, "explorations": [to_json(each) for each in explored]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _pinned(data: Mapping[str, Any] | None) -> Pinned | None:
+    return None if data is None else Pinned(imports=tuple(data["imports"]), source=data["source"])
+
+
+def _known(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    names = {each.name for each in dataclasses.fields(kind)}
+    return {name: value for name, value in data.items() if name in names}
