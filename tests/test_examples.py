@@ -12,6 +12,7 @@ from checkout import ROOT, run
 
 EXAMPLES = sorted(folder for folder in (ROOT / "examples").iterdir() if any(folder.glob("*.py")))
 OPTIONS = {
+    "own_incident": ("--mcp-scenario", "first-aid"),
     "own_scenario": ("--mcp-scenario", "warehouse"),
     "own_workflow": ("--mcp-scenario", "deployment-chain"),
 }
