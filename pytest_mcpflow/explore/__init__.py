@@ -6,10 +6,11 @@ exploration = explore(None, IncidentResponse, depth=2)
 assert exploration.proven, str(exploration)
 """
 
-from pytest_mcpflow.explore.engine import explore
+from pytest_mcpflow.explore.engine import explore, explore_subject
 from pytest_mcpflow.explore.kinds import DEFAULT_KINDS
 from pytest_mcpflow.explore.result import Accounting, Cell, Collapsed, Exploration, Finding
-from pytest_mcpflow.explore.subject import Check, World
+from pytest_mcpflow.explore.subject import Check, Subject, World
+from pytest_mcpflow.explore.tactics import Tactics
 
 __all__ = [
     "DEFAULT_KINDS",
@@ -19,6 +20,9 @@ __all__ = [
     "Collapsed",
     "Exploration",
     "Finding",
+    "Subject",
+    "Tactics",
     "World",
     "explore",
+    "explore_subject",
 ]

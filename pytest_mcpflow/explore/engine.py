@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from time import perf_counter
 
 from pytest_mcpflow.errors import ExplorationError
-from pytest_mcpflow.explore.kinds import DEFAULT_KINDS, applicable
-from pytest_mcpflow.explore.result import Accounting, Cell, Exploration, Finding
+from pytest_mcpflow.explore.kinds import DEFAULT_KINDS
+from pytest_mcpflow.explore.result import Exploration
+from pytest_mcpflow.explore.runner import Runner
+from pytest_mcpflow.explore.search import Budget, Search
 from pytest_mcpflow.explore.subject import Check, Subject, World
+from pytest_mcpflow.explore.tactics import Tactics
 from pytest_mcpflow.faults.kind import FaultKind
-from pytest_mcpflow.faults.plan import Fault, FaultPlan
 from pytest_mcpflow.scenario import Workflow
-from pytest_mcpflow.transcript import Transcript
 from pytest_mcpflow.ways import Era, Way
 
 __all__ = ["explore", "explore_subject"]
@@ -34,6 +34,8 @@ def explore(
     expect: Check | None = None,
     invariants: Sequence[Check] = (),
     executor: Executor | None = None,
+    findings: int | None = None,
+    tactics: Tactics | None = None,
 ) -> Exploration:
     """Run a workflow without faults, and then under every plan that matters, and say what it hides.
 
@@ -43,20 +45,32 @@ def explore(
         workflow: The code under test; `None` for a scenario's own.
         world: Makes a fresh world: a scenario's class, or a function that returns fakes.
         depth: The most faults at once.
-        kinds: The kinds of faults to try, by default `DEFAULT_KINDS`.
-        runs: The most runs to search with.
+        kinds: The kinds of faults to try, the simplest first; by default `DEFAULT_KINDS`.
+        runs: The most runs to search with; those that shrink what was found come on top.
         seconds: The most real seconds to search for.
         seed: Of the scenario, and of what the search draws.
         way, era: How calls reach the world.
         expect: What must come out when nothing fails; for a world that is no scenario.
         invariants: What must hold whatever fails, besides the scenario's own.
-        executor: Runs plans elsewhere, such as in other processes.
+        executor: Runs plans elsewhere, such as in other processes; what comes of it is the same.
+        findings: Stop when there are so many.
+        tactics: Which of its tactics the search uses, for measurements.
 
     Raises:
-        ExplorationError: The workflow fails without faults, or does not do the same twice.
+        ExplorationError: The workflow fails without faults, or does not do the same twice; there are more plans than
+            anybody can run, and neither `runs` nor `seconds` says when to stop; an event loop is running already.
     """
     subject = Subject(world, workflow, seed, way, era, expect, tuple(invariants))
-    return explore_subject(subject, depth=depth, kinds=kinds, runs=runs, seconds=seconds, executor=executor)
+    return explore_subject(
+        subject,
+        depth=depth,
+        kinds=kinds,
+        runs=runs,
+        seconds=seconds,
+        executor=executor,
+        findings=findings,
+        tactics=tactics,
+    )
 
 
 def explore_subject(
@@ -67,46 +81,34 @@ def explore_subject(
     runs: int | None = None,
     seconds: float | None = None,
     executor: Executor | None = None,
+    findings: int | None = None,
+    tactics: Tactics | None = None,
 ) -> Exploration:
     """The same for anything that can be run under a plan: a test with a marker is a subject, too."""
-    began, seed = perf_counter(), subject.seed
-    declared = DEFAULT_KINDS if kinds is None else tuple(kinds)
-    baseline = subject.judge(FaultPlan())
-    if baseline.broken:
-        raise ExplorationError(f"{subject.name} fails without any fault: {baseline.broken[0].why}")
-    count = 1
-    cells: list[Cell] = []
-    findings: list[Finding] = []
-    plans = [FaultPlan((fault,), seed) for fault in _singles(subject, baseline.transcript, declared)]
-    for plan in plans:
-        if (runs is not None and count >= runs) or (seconds is not None and perf_counter() - began > seconds):
-            break
-        judgement = subject.judge(plan)
-        count += 1
-        fault = plan.faults[0]
-        cells.append(Cell(f"{fault.site}#{fault.first}", str(fault.kind), judgement.verdict, plan))
-        if not judgement.verdict.is_good:
-            findings.append(Finding(plan, plan, judgement, runs_until_found=count))
-    done = len(cells)
-    accounting = Accounting(
-        depth, len(plans), done, not_reached=len(plans) - done, exhausted=done == len(plans)
-    )
-    return Exploration(
-        subject.name,
-        seed,
-        depth,
-        baseline,
-        tuple(findings),
-        tuple(cells),
-        accounting,
-        perf_counter() - began,
-        count,
-    )
+    _refuse_running_loop()
+    if depth < 1:
+        raise ExplorationError(f"a depth is the most faults at once, from 1 on, got {depth}")
+    if kinds is not None and not kinds:
+        raise ExplorationError("no kinds of faults were given, so there is nothing to try; leave `kinds` out")
+    budget = Budget(runs, seconds, findings)
+    with Runner(subject, executor) as runner:
+        search = Search(
+            subject,
+            runner,
+            kinds=DEFAULT_KINDS if kinds is None else tuple(dict.fromkeys(kinds)),
+            depth=depth,
+            budget=budget,
+            tactics=tactics or Tactics(),
+        )
+        return search.run()
 
 
-def _singles(subject: Subject, calls: Transcript, kinds: Sequence[FaultKind]) -> Iterator[Fault]:
-    seen = Counter[str]()
-    for call in calls:
-        seen[call.site] += 1
-        for kind in applicable(kinds, subject.spec(call.server, call.name)):
-            yield Fault(call.site, kind, seen[call.site], seen[call.site])
+def _refuse_running_loop() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise ExplorationError(
+        "an exploration makes event loops of its own, and one is running here; call explore() from a plain test or "
+        "function, not from an async one"
+    )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from math import inf
 
-from pytest_mcpflow.faults.broken import Disconnect
+from pytest_mcpflow.explore.observe import Seen
+from pytest_mcpflow.faults.broken import Crash, Disconnect, Restart
 from pytest_mcpflow.faults.kind import Effect, FaultKind
-from pytest_mcpflow.faults.lost import Delay, Late, LoseReply, LoseRequest
+from pytest_mcpflow.faults.lost import Delay, Hang, Jitter, Late, LoseReply, LoseRequest
 from pytest_mcpflow.faults.refused import Refuse
 from pytest_mcpflow.schema import ToolSpec
 
-__all__ = ["DEFAULT_KINDS", "applicable"]
+__all__ = ["DEFAULT_KINDS", "applicable", "delays_at", "lasting", "rounded_up"]
 
 DEFAULT_KINDS: tuple[FaultKind, ...] = (
     Refuse(),
@@ -28,14 +31,69 @@ On request only, as `kinds`: what needs a bug of the server (malformed answers, 
 twice), what a server may promise never to do (stale reads, partial batches), and what takes longer than one call
 (outages, expired credentials), which is mostly seen with the tool or server out from the beginning."""
 
+ROUND = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 43_200, 86_400)
+"""Seconds that people use."""
 
-def applicable(kinds: Sequence[FaultKind], spec: ToolSpec | None) -> Iterator[FaultKind]:
-    """The kinds that can make a difference at a call of this tool."""
+LONGEST = 60.0
+"""Seconds after which clients have stopped waiting; what comes later than that is what `late` is for."""
+
+
+def applicable(
+    kinds: Sequence[FaultKind], spec: ToolSpec | None, *, changes: bool = True
+) -> Iterator[FaultKind]:
+    """The kinds that can make a difference at a call of this tool.
+
+    Args:
+        kinds: Those declared.
+        spec: What the tool promises, `None` where nobody knows.
+        changes: Whether the call would change the world.
+    """
+    reads = spec is not None and (spec.mark.reads or not changes)
     for kind in kinds:
-        if spec is None or not (
-            kind.objection(spec) or (spec.mark.reads and kind.effect in _CHANGES_TWICE_OR_LATE)
-        ):
-            yield kind
+        if spec is not None and kind.objection(spec) is not None:
+            continue
+        if reads and (kind.effect in (Effect.TWICE, Effect.PARTIAL) or _without_effect(kind) in kinds):
+            continue
+        yield kind
 
 
-_CHANGES_TWICE_OR_LATE = frozenset({Effect.TWICE, Effect.LATE})
+def _without_effect(kind: FaultKind) -> FaultKind | None:
+    """The kind that is this one where there is no effect to lose; it is enough to try that one."""
+    match kind:
+        case LoseReply() | Late() | Hang():
+            return LoseRequest()
+        case Disconnect("after" | "during"):
+            return Disconnect("before")
+        case Crash("after") | Restart(when="after"):
+            return replace(kind, when="before")
+        case _:
+            return None
+
+
+def lasting(kinds: Sequence[FaultKind], spec: ToolSpec | None) -> list[FaultKind]:
+    """The kinds that make sense for a tool that never works: the request or the answer is lost each time."""
+    return [
+        kind
+        for kind in applicable(kinds, spec)
+        if kind.effect in (Effect.NONE, Effect.APPLIED) and not isinstance(kind, Delay | Jitter)
+    ]
+
+
+def delays_at(calls: Sequence[Seen], index: int, declared: Delay) -> Iterator[Delay]:
+    """Delays of one call that make calls of other tasks overtake it: of its request and of its reply.
+
+    Where no other task calls anything later, nothing can overtake it, and the delay is tried as it was declared.
+    """
+    call = calls[index]
+    later = [each.at - call.at for each in calls[index + 1 :] if each.task != call.task]
+    lengths = {max(rounded_up(gap), declared.seconds) for gap in later if rounded_up(gap) <= LONGEST}
+    if not lengths:
+        yield declared
+    for seconds in sorted({min(lengths), max(lengths)} if lengths else lengths):
+        yield Delay(seconds, "request")
+        yield Delay(seconds, "reply")
+
+
+def rounded_up(seconds: float) -> float:
+    """The next longer duration that people would write."""
+    return float(next((each for each in ROUND if each > seconds), seconds * 2 if seconds < inf else seconds))

@@ -136,6 +136,7 @@ class Exploration:
         accounting: What was tried, and what was not.
         seconds: How long it took, in real seconds.
         runs: All runs, those without faults and those for shrinking included.
+        notes: What an exploration cannot answer for.
     """
 
     name: str
@@ -147,6 +148,7 @@ class Exploration:
     accounting: Accounting
     seconds: float = field(compare=False, default=0.0)
     runs: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def proven(self) -> bool:
@@ -165,6 +167,7 @@ class Exploration:
         yield f"{self.name}: {self.claim}"
         yield from (f"  {finding}" for finding in self.findings)
         yield f"  {self.accounting}"
+        yield from (f"  note: {each}" for each in self.notes)
         shown = self.accounting.classes[:SHOWN_CLASSES]
         yield from (f"  {each}" for each in shown)
         if len(self.accounting.classes) > len(shown):

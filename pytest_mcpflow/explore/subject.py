@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_mcpflow.errors import ExplorationError
+from pytest_mcpflow.explore.observe import Observation, Watch, observation_of
 from pytest_mcpflow.fake import Fake
-from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.faults.plan import Fault, FaultPlan
 from pytest_mcpflow.hub import Hub
-from pytest_mcpflow.performance import DEADLINE
-from pytest_mcpflow.scenario import Run, Scenario, Workflow, world_of
+from pytest_mcpflow.performance import DEADLINE, perform
+from pytest_mcpflow.scenario import Invariant, Run, Scenario, Workflow, world_of
 from pytest_mcpflow.schema import ToolSpec, contract_of
+from pytest_mcpflow.stage import Stage
 from pytest_mcpflow.verdict import Judgement, judge
 from pytest_mcpflow.ways import Era, Way
 
-__all__ = ["Check", "GivenWorld", "Subject", "World", "name_of"]
+__all__ = ["Check", "Choose", "GivenWorld", "Subject", "World", "claim_of", "name_of"]
 
 World = Callable[[], Scenario | Mapping[str, Fake] | Sequence[Fake]]
 """Makes a fresh world: a scenario (its class will do), or fakes, by name or by the names of their services."""
+
+Choose = Callable[[str, int], Fault | None]
+"""Says whether the n-th call of a tool goes wrong, and how."""
 
 Check = Callable[[Run, Mapping[str, Fake]], None]
 """Asserts something of a run and of the world after it."""
@@ -29,8 +35,8 @@ Check = Callable[[Run, Mapping[str, Fake]], None]
 class Subject:
     """A workflow and its world; `judge` is a pure function of the plan.
 
-    A search asks a subject for `name`, `seed`, `spec` and `judge` and nothing else, so that a subclass can be something
-    that is run in another way, such as the body of a test.
+    A search asks a subject for `name`, `seed`, `spec`, `judge` and `observe`. A subclass can be something that is run
+    in another way, such as the body of a test: it overrides `judge`, and is observed by its transcripts.
 
     Args:
         world: Makes a fresh world.
@@ -87,16 +93,60 @@ class Subject:
         fake = world_of(self.fresh()).get(server)
         return None if fake is None else contract_of(type(fake)).tools.get(tool)
 
+    @property
+    def draws(self) -> bool:
+        """Whether faults can be drawn while it runs; not where it is run in another way."""
+        return type(self).judge is Subject.judge
+
     def judge(self, plan: FaultPlan) -> Judgement:
         """The run under a plan, judged."""
+        scenario = self.fresh()
         return judge(
-            self.fresh(),
+            scenario,
             way=self.way,
             era=self.era,
             workflow=self.workflow,
             plan=plan,
             deadline=self.deadline,
+            onlooker=Watch(world_of(scenario)),
+            rules=self._rules(scenario),
         )
+
+    def observe(
+        self, plan: FaultPlan, *, stage: Stage, choose: Choose | None = None, thorough: bool = False
+    ) -> Observation:
+        """The run under a plan, as far as a search looks at it.
+
+        Args:
+            plan: What goes wrong.
+            stage: Where to run it.
+            choose: Lets further calls go wrong.
+            thorough: Whether to look for changes of the world that no tool made.
+        """
+        if not self.draws:
+            return observation_of(self.judge(plan))
+        scenario = self.fresh()
+        watch = Watch(world_of(scenario), choose=choose, thorough=thorough)
+        performance = perform(
+            scenario,
+            way=self.way,
+            era=self.era,
+            workflow=self.workflow,
+            plan=plan,
+            deadline=self.deadline,
+            stage=stage,
+            onlooker=watch,
+            rules=self._rules(scenario),
+        )
+        return watch.observation(performance)
+
+    def _rules(self, scenario: Scenario) -> tuple[Invariant, ...]:
+        world = world_of(scenario)
+        return tuple(_invariant(check, world) for check in self.invariants)
+
+
+def _invariant(check: Check, world: Mapping[str, Fake]) -> Invariant:
+    return Invariant(name_of(check), claim_of(check), lambda run: check(run, world))
 
 
 @dataclass
@@ -120,4 +170,10 @@ class GivenWorld(Scenario):
 
 def name_of(thing: object) -> str:
     """What messages call a function, a class or an object."""
-    return str(getattr(thing, "__qualname__", type(thing).__qualname__)).replace("<locals>.", "")
+    known = getattr(thing, "name", None) or getattr(thing, "__qualname__", type(thing).__qualname__)
+    return str(known).rpartition("<locals>.")[2]
+
+
+def claim_of(check: object) -> str:
+    """What a check says that must hold: its `claim`, or its docstring."""
+    return str(getattr(check, "claim", "") or " ".join((inspect.getdoc(check) or "").split()))

@@ -1,0 +1,242 @@
+"""What a search looks at of a run: each call, the world before it, and how it all ended; small, and able to travel."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+from pydantic_core import to_json
+
+from pytest_mcpflow.fake import Fake
+from pytest_mcpflow.faults.lost import Hang
+from pytest_mcpflow.faults.plan import Fault, FaultPlan
+from pytest_mcpflow.journal import Entry
+from pytest_mcpflow.performance import Performance, Verdict
+from pytest_mcpflow.state import state_adapter
+from pytest_mcpflow.verdict import Judgement
+
+__all__ = ["CALLS", "Observation", "Seen", "Watch", "digest", "first_difference", "observation_of"]
+
+CALLS = 10_000
+"""The calls of a run after which all further ones get no answer: a workflow that calls for ever hangs then."""
+
+_INSTANT = re.compile(
+    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?|\d+\.\d+(?:e[+-]?\d+)?"
+)
+_ADDRESS = re.compile(rb" at 0x[0-9a-f]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One call of a tool.
+
+    Args:
+        site: `server.tool`.
+        number: It was the n-th call of that tool in the run.
+        at, until: When it began and when its outcome was there, in seconds since the run began.
+        effect: Whether it changed the world, `None` if nobody knows.
+        faulted: Whether it was made to go wrong.
+        task: The task that made it, by its rank.
+        context: A digest of its arguments and the world before it, whatever the time was.
+        exact: A digest of its arguments as they are.
+    """
+
+    site: str
+    number: int
+    at: float
+    until: float | None
+    effect: bool | None
+    faulted: bool
+    task: int
+    context: bytes
+    exact: bytes
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A run, as far as a search looks at it.
+
+    Args:
+        plan: What went wrong; what was drawn by chance included.
+        verdict: Of the run.
+        checks: The names of what does not hold.
+        calls: In order.
+        end: A digest of the outcome and of the world at the end, whatever the time was.
+        exact: The same as it is.
+        seconds: How long it took in virtual time.
+        trespass: What was found changed in the world though no tool had changed it.
+    """
+
+    plan: FaultPlan
+    verdict: Verdict
+    checks: tuple[str, ...]
+    calls: tuple[Seen, ...]
+    end: bytes
+    exact: bytes
+    seconds: float
+    trespass: str = ""
+
+    @cached_property
+    def suffixes(self) -> tuple[bytes, ...]:
+        """For each call the digest of everything from it on; and, as the last one, the digest of the end."""
+        found = [self.end]
+        for call in reversed(self.calls):
+            found.append(digest(call.site.encode(), call.context, found[-1]))
+        return tuple(reversed(found))
+
+    @property
+    def failure(self) -> tuple[Verdict, frozenset[str]]:
+        """What a finding is told from others by."""
+        return self.verdict, frozenset(self.checks) - {"workflow"}
+
+
+class Watch:
+    """Sees each call of a run; see `pytest_mcpflow.faults.injector.Onlooker`.
+
+    Args:
+        world: The fakes by name.
+        choose: Lets calls go wrong by chance, if given.
+        thorough: Whether to look at the world at each call, not only after tools that change it.
+    """
+
+    def __init__(
+        self,
+        world: Mapping[str, Fake],
+        *,
+        choose: Callable[[str, int], Fault | None] | None = None,
+        thorough: bool = False,
+    ) -> None:
+        self.chosen: list[Fault] = []
+        self.trespass = ""
+        self._choose, self._thorough = choose, thorough
+        self._states = [(fake, state_adapter(type(fake)).serializer.to_json) for fake in world.values()]
+        self._calls: list[tuple[Entry, int, int, bytes]] = []
+        self._instants = {b"0.0"}
+        self._texts = [b""] * len(self._states)
+        self._digests = [b""] * len(self._states)
+        self._world: bytes | None = None
+
+    def called(self, entry: Entry, number: int) -> Fault | None:
+        if entry.at:
+            self._instants.add(to_json(entry.at))
+        if self._thorough and self._world is not None:
+            before, self._world = [*self._texts], None
+            self._look()
+            if before != self._texts and not self.trespass:
+                self.trespass = f"before {entry.server}.{entry.name}#{number}, at t={entry.at:g}"
+        world = self._look()
+        self._calls.append((entry, number, hash(asyncio.current_task()), world))
+        if len(self._calls) > CALLS:
+            return Fault(f"{entry.server}.{entry.name}", Hang(), number, number)
+        if self._choose is None:
+            return None
+        fault = self._choose(f"{entry.server}.{entry.name}", number)
+        if fault is not None:
+            self.chosen.append(fault)
+        return fault
+
+    def changed(self, entry: Entry) -> None:
+        self._world = None
+
+    def observation(self, performance: Performance) -> Observation:
+        """What was seen, when the run is over."""
+        self._world = None
+        world = self._look()
+        run = performance.run
+        outcome = (
+            _told(run.result) if run.error is None else f"{type(run.error).__name__}: {run.error}".encode()
+        )
+        told = b"\0".join(
+            [performance.verdict.encode(), *(each.check.encode() for each in performance.broken)]
+        )
+        return Observation(
+            plan=performance.plan,
+            verdict=performance.verdict,
+            checks=tuple(each.check for each in performance.broken),
+            calls=tuple(self._seen(*call) for call in self._calls),
+            end=digest(self._timeless(outcome), world, told),
+            exact=digest(outcome, *self._texts, told),
+            seconds=run.seconds,
+            trespass=self.trespass,
+        )
+
+    def _seen(self, entry: Entry, number: int, task: int, world: bytes) -> Seen:
+        return Seen(
+            f"{entry.server}.{entry.name}",
+            number,
+            entry.at,
+            entry.until,
+            entry.effect,
+            entry.fault is not None,
+            task,
+            digest(self._timeless(entry.arguments), world),
+            digest(entry.arguments),
+        )
+
+    def _look(self) -> bytes:
+        """A digest of the world as it is."""
+        if self._world is None:
+            for index, (fake, state) in enumerate(self._states):
+                text = state(fake)
+                if text != self._texts[index]:
+                    self._texts[index], self._digests[index] = text, digest(self._timeless(text))
+            self._world = digest(*self._digests)
+        return self._world
+
+    def _timeless(self, text: bytes) -> bytes:
+        """A text with instants taken out: what differs by when it happened only is alike."""
+
+        def taken_out(found: re.Match[bytes]) -> bytes:
+            number = found[0]
+            return number if b"-" not in number and number not in self._instants else b"T"
+
+        return _INSTANT.sub(taken_out, text)
+
+
+def observation_of(judgement: Judgement) -> Observation:
+    """The same of a run that nobody watched: what changed the world before a call stands for the world."""
+    seen, calls, world = Counter[str](), list[Seen](), b""
+    for call in judgement.transcript:
+        if call.method != "tools/call":
+            continue
+        seen[call.site] += 1
+        arguments = to_json(call.arguments)
+        context, exact = digest(arguments, world), digest(arguments)
+        faulted = call.fault is not None
+        calls.append(
+            Seen(call.site, seen[call.site], call.at, call.until, call.effect, faulted, 0, context, exact)
+        )
+        if call.effect is not False:
+            world = digest(world, call.site.encode(), arguments)
+    checks = tuple(each.check for each in judgement.broken)
+    end = digest(world, *(each.encode() for each in checks))
+    return Observation(judgement.plan, judgement.verdict, checks, tuple(calls), end, end, judgement.seconds)
+
+
+def digest(*parts: bytes) -> bytes:
+    """Eight bytes that are equal for equal parts, in every process."""
+    return blake2b(b"\0".join(parts), digest_size=8).digest()
+
+
+def _told(result: Any) -> bytes:
+    try:
+        text = to_json(result, serialize_unknown=True, inf_nan_mode="constants")
+    except Exception:  # what a workflow returns may be anything
+        text = repr(result).encode()
+    return _ADDRESS.sub(b"", text)
+
+
+def first_difference(one: Sequence[str], other: Sequence[str]) -> str:
+    """Where two lists of lines part, for an error."""
+    for index, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return f"call {index + 1} of the first run:  {left}\ncall {index + 1} of the second run: {right}"
+    longer, which = (one, "first") if len(one) > len(other) else (other, "second")
+    at = min(len(one), len(other))
+    return f"only the {which} run has call {at + 1}: {longer[at]}" if len(one) != len(other) else ""

@@ -1,0 +1,131 @@
+"""Runs plans: here, or ahead of time on an executor, which changes nothing but how long it takes."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+from typing import Self
+
+from pytest_mcpflow.errors import ExplorationError
+from pytest_mcpflow.explore.observe import Observation
+from pytest_mcpflow.explore.subject import Subject
+from pytest_mcpflow.explore.swarm import Drawing
+from pytest_mcpflow.faults.plan import Fault, FaultPlan
+from pytest_mcpflow.schema import ToolSpec
+from pytest_mcpflow.stage import Stage
+
+__all__ = ["Job", "Runner"]
+
+AHEAD, AT_ONCE = 64, 8
+"""How many runs are asked of an executor ahead of time, and how many of them in one go."""
+
+Job = tuple[Fault, ...] | Drawing
+"""What goes wrong in a run: these faults, or those that are drawn."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the tools of a subject promise, asked once each."""
+
+    subject: Subject
+    known: dict[str, ToolSpec | None]
+
+    def spec(self, site: str) -> ToolSpec | None:
+        if site not in self.known:
+            server, _, tool = site.rpartition(".")
+            self.known[site] = self.subject.spec(server, tool)
+        return self.known[site]
+
+
+class Runner:
+    """Runs the plans of one subject.
+
+    `runs` counts the runs that were asked for; what an executor ran in vain does not count.
+    """
+
+    def __init__(self, subject: Subject, executor: Executor | None = None) -> None:
+        self.runs = 0
+        self.tools = Tools(subject, {})
+        self._subject, self._executor = subject, executor
+        self._ready: dict[Job, Observation] = {}
+        self._stage = Stage()
+        if executor is not None:
+            _check_can_travel(subject)
+
+    def __enter__(self) -> Self:
+        self._stage.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        self._stage.__exit__(exc_type, exc_val, exc_tb)
+
+    def run(
+        self, job: Job, *, coming: Callable[[], Iterable[Job]] = tuple, thorough: bool = False
+    ) -> Observation:
+        """Run a plan.
+
+        Args:
+            job: What goes wrong.
+            coming: What will probably be asked next.
+            thorough: See `Subject.observe`.
+        """
+        self.runs += 1
+        if self._executor is not None and not thorough:
+            if job not in self._ready:
+                self._run_ahead(self._executor, [job, *islice(coming(), AHEAD)])
+            return self._ready.pop(job)
+        return _run(self._subject, job, self.tools, self._stage, thorough=thorough)
+
+    def _run_ahead(self, executor: Executor, jobs: Sequence[Job]) -> None:
+        asked = [job for job in dict.fromkeys(jobs) if job not in self._ready]
+        for chunk, future in [*self._submitted(executor, asked)]:
+            try:
+                seen = future.result() if future is not None else None
+            except BrokenExecutor:
+                seen = None
+            if seen is None:  # the executor is gone; nothing is lost with it but time
+                self._executor = None
+                seen = [_run(self._subject, job, self.tools, self._stage) for job in chunk]
+            self._ready.update(zip(chunk, seen, strict=True))
+
+    def _submitted(
+        self, executor: Executor, jobs: Sequence[Job]
+    ) -> Iterator[tuple[Sequence[Job], Future[list[Observation]] | None]]:
+        for start in range(0, len(jobs), AT_ONCE):
+            chunk = jobs[start : start + AT_ONCE]
+            try:
+                yield chunk, executor.submit(_run_all, self._subject, chunk)
+            except BrokenExecutor:
+                yield chunk, None
+
+
+def _run_all(subject: Subject, jobs: Sequence[Job]) -> list[Observation]:
+    """What another process does."""
+    tools = Tools(subject, {})
+    with Stage() as stage:
+        return [_run(subject, job, tools, stage) for job in jobs]
+
+
+def _run(subject: Subject, job: Job, tools: Tools, stage: Stage, *, thorough: bool = False) -> Observation:
+    if isinstance(job, Drawing):
+        return subject.observe(FaultPlan(seed=subject.seed), stage=stage, choose=job.choose(tools.spec))
+    return subject.observe(FaultPlan(job, subject.seed), stage=stage, thorough=thorough)
+
+
+def _check_can_travel(subject: Subject) -> None:
+    try:
+        pickle.dumps(subject)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ExplorationError(
+            f"{subject.name} cannot go to other processes: {error}; an executor needs a world and a workflow that are "
+            "defined at the top of a module, not inside a function and no lambda"
+        ) from error

@@ -1,0 +1,223 @@
+"""The search: fault-free runs, then the systematic arm and the one by chance in turn, until nothing is left."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from pytest_mcpflow.errors import ExplorationError
+from pytest_mcpflow.explore.baseline import Baseline
+from pytest_mcpflow.explore.frontier import Frontier, Step
+from pytest_mcpflow.explore.observe import Observation
+from pytest_mcpflow.explore.result import Accounting, Cell, Exploration, Finding
+from pytest_mcpflow.explore.runner import Job, Runner
+from pytest_mcpflow.explore.shrink import Shrinker
+from pytest_mcpflow.explore.subject import Subject
+from pytest_mcpflow.explore.swarm import Drawing, drawing
+from pytest_mcpflow.explore.tactics import Tactics
+from pytest_mcpflow.faults.kind import FaultKind
+from pytest_mcpflow.faults.plan import Fault, FaultPlan
+from pytest_mcpflow.transcript import matches
+
+__all__ = ["Budget", "Search"]
+
+ASTRONOMICAL = 1_000_000
+"""Plans that nobody runs without having said for how long; with classes it is about a minute."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When to stop: after so many runs, real seconds, or findings. Never before the end, where all are `None`.
+
+    `real` is held here since virtual time takes the place of clocks that modules have under a name.
+    """
+
+    runs: int | None = None
+    seconds: float | None = None
+    findings: int | None = None
+    real: Callable[[], float] = field(default=time.perf_counter, repr=False)
+    began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "began", self.real())
+
+    @property
+    def is_open(self) -> bool:
+        return self.runs is None and self.seconds is None
+
+    @property
+    def spent(self) -> float:
+        """Real seconds so far."""
+        return self.real() - self.began
+
+    def is_used_up(self, runs: int, findings: int) -> bool:
+        return (
+            (self.runs is not None and runs >= self.runs)
+            or (self.findings is not None and findings >= self.findings)
+            or (self.seconds is not None and self.spent >= self.seconds)
+        )
+
+
+class Search:
+    """One exploration while it goes on."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        runner: Runner,
+        *,
+        kinds: Sequence[FaultKind],
+        depth: int,
+        budget: Budget,
+        tactics: Tactics,
+    ) -> None:
+        self._subject, self._runner, self._kinds, self._depth = subject, runner, tuple(kinds), depth
+        self._budget, self._tactics = budget, tactics
+        self._has_swarm = tactics.swarm and depth > 1 and subject.draws
+        self._drawn = self._searched = 0
+        self._cells: list[Cell] = []
+        self._findings: list[Finding] = []
+        self._shrinker = Shrinker(runner.run, self._kinds, runner.tools.spec)
+
+    def run(self) -> Exploration:
+        """Search."""
+        baseline = Baseline(self._subject, self._runner)
+        self._frontier = Frontier(
+            baseline.seen,
+            specs=self._runner.tools.spec,
+            kinds=self._kinds,
+            depth=self._depth,
+            tactics=self._tactics,
+        )
+        self._calls = len(baseline.seen.calls)
+        self._refuse_astronomical()
+        self._searched = self._runner.runs
+        while self._frontier and not self._budget.is_used_up(self._searched, len(self._findings)):
+            if self._has_swarm and self._searched % 2:
+                self._draw()
+            else:
+                self._step()
+        deferred, not_reached = self._frontier.left()
+        covered, run = self._frontier.covered, self._frontier.run
+        return Exploration(
+            name=self._subject.name,
+            seed=self._subject.seed,
+            depth=self._depth,
+            baseline=baseline.judgement,
+            findings=tuple(self._findings),
+            cells=tuple(self._cells),
+            accounting=Accounting(
+                depth=self._depth,
+                planned=covered + deferred + not_reached,
+                run=run,
+                collapsed=covered - run,
+                deferred=deferred,
+                not_reached=not_reached,
+                swarm=self._drawn,
+                exhausted=not self._frontier,
+                classes=self._frontier.classes.told(),
+                kinds=tuple(map(str, self._kinds)),
+            ),
+            seconds=self._budget.spent,
+            runs=self._runner.runs,
+            notes=baseline.notes,
+        )
+
+    def _step(self) -> None:
+        step = self._frontier.pop()
+        seen = self._observe(step.faults)
+        self._shrinker.note(step.faults, seen)
+        self._frontier.done(step, seen)
+        if len(step.faults) == 1:
+            self._cells.append(_cell(step, seen))
+        if not seen.verdict.is_good:
+            self._found(step.faults, seen)
+
+    def _draw(self) -> None:
+        seen = self._observe(self._drawing(self._drawn))
+        self._drawn += 1
+        if not seen.verdict.is_good and seen.plan:
+            self._found(seen.plan.faults, seen)
+
+    def _observe(self, job: Job) -> Observation:
+        self._searched += 1
+        return self._runner.run(job, coming=self._coming)
+
+    def _coming(self) -> Iterator[Job]:
+        numbers = iter(range(self._drawn, self._drawn + 10_000))
+        for step in self._frontier.coming(64):
+            yield step.faults
+            if self._has_swarm:
+                yield self._drawing(next(numbers))
+
+    def _drawing(self, number: int) -> Drawing:
+        return drawing(self._subject.seed, number, self._kinds, depth=self._depth, calls=self._calls)
+
+    def _found(self, faults: tuple[Fault, ...], seen: Observation) -> None:
+        """A plan fails: unless it is known why, make it small and explain it."""
+        if any(
+            _contains(faults, each.plan.faults) and {*each.checks} & {*seen.checks} for each in self._findings
+        ):
+            return
+        before = self._shrinker.runs
+        smallest = self._shrinker.smallest(faults, seen)
+        plan = FaultPlan(smallest, self._subject.seed)
+        if any(each.plan == plan for each in self._findings):
+            return
+        explanation = self._shrinker.explain(smallest, seen)
+        judgement = self._subject.judge(plan)
+        if judgement.verdict is not seen.verdict:
+            explanation = (
+                *explanation,
+                f"not the same each time: {seen.verdict} in the search, {judgement.verdict} when it was run again",
+            )
+        self._findings.append(
+            Finding(
+                plan=plan,
+                found_as=FaultPlan(faults, self._subject.seed),
+                judgement=judgement,
+                explanation=explanation,
+                runs_until_found=self._searched,
+                runs_to_shrink=self._shrinker.runs - before,
+            )
+        )
+
+    def _refuse_astronomical(self) -> None:
+        """Say before the search how much there is to do.
+
+        Raises:
+            ExplorationError: Too much, and nobody said when to stop.
+        """
+        faults = len([*self._frontier.coming(ASTRONOMICAL)])
+        calls = max(1, self._calls)
+        plans = sum(
+            math.comb(calls, size) * math.ceil(faults / calls) ** size for size in range(1, self._depth + 1)
+        )
+        if plans > ASTRONOMICAL and self._budget.is_open:
+            raise ExplorationError(
+                f"{self._subject.name} makes {calls} calls, and there are about {plans:.1e} plans of up to "
+                f"{self._depth} faults at them; explore it with a lower depth, with fewer kinds, or say when to stop: "
+                "runs=10_000 or seconds=60"
+            )
+
+
+def _cell(step: Step, seen: Observation) -> Cell:
+    fault = step.faults[0]
+    site = str(replace(fault, probability=1.0)).partition("=")[0]
+    return Cell(site, str(fault.kind), seen.verdict, FaultPlan((fault,), seen.plan.seed))
+
+
+def _contains(faults: tuple[Fault, ...], smaller: tuple[Fault, ...]) -> bool:
+    """Whether everything that goes wrong under the smaller plan goes wrong under the other one, too."""
+    return all(
+        any(
+            matches(fault.site, each.site)
+            and fault.kind == each.kind
+            and fault.first <= each.first
+            and (fault.last is None or (each.last is not None and fault.last >= each.last))
+            for fault in faults
+        )
+        for each in smaller
+    )

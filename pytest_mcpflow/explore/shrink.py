@@ -1,0 +1,165 @@
+"""Making a plan smaller while it breaks the same check, and saying what of it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from pytest_mcpflow.explore.frontier import Specs
+from pytest_mcpflow.explore.kinds import ROUND, applicable
+from pytest_mcpflow.explore.observe import Observation
+from pytest_mcpflow.faults.kind import FaultKind
+from pytest_mcpflow.faults.lost import Delay
+from pytest_mcpflow.faults.plan import Fault
+from pytest_mcpflow.performance import Verdict
+
+__all__ = ["Failure", "Shrinker"]
+
+Faults = tuple[Fault, ...]
+RANGE_TRIED = 3
+"""How far a lasting fault is cut down to its first calls before it is left as it is."""
+OTHERS_TRIED = 6
+"""How many other kinds are tried for the explanation of one fault."""
+
+
+class Failure:
+    """What must stay broken: the verdict, and the check that told it."""
+
+    def __init__(self, seen: Observation) -> None:
+        self.verdict = seen.verdict
+        told = [check for check in seen.checks if check not in ("workflow", "leaked")]
+        self.check = next((check for check in told if check != "expect"), told[0] if told else None)
+
+    def is_same(self, verdict: Verdict, checks: Sequence[str]) -> bool:
+        return verdict is self.verdict and (self.check is None or self.check in checks)
+
+
+class Shrinker:
+    """Shrinks plans by running smaller ones.
+
+    Args:
+        run: Runs a plan.
+        kinds: Those declared, the simplest first.
+        specs: What tools promise.
+    """
+
+    def __init__(
+        self, run: Callable[[Faults], Observation], kinds: Sequence[FaultKind], specs: Specs
+    ) -> None:
+        self.runs = 0
+        self._run, self._kinds, self._specs = run, tuple(kinds), specs
+        self._known: dict[Faults, tuple[Verdict, tuple[str, ...]]] = {}
+
+    def note(self, faults: Faults, seen: Observation) -> None:
+        """A plan was run anyway."""
+        self._known[faults] = (seen.verdict, seen.checks)
+
+    def smallest(self, faults: Faults, seen: Observation) -> Faults:
+        """A plan of which nothing can be taken away, simplified or lowered without losing the failure."""
+        failure = Failure(seen)
+        best, before = faults, None
+        while best != before:
+            before = best
+            for smaller in self._smaller(best, seen):
+                if self._fails(smaller, failure):
+                    best = smaller
+                    break
+        return best
+
+    def explain(self, faults: Faults, seen: Observation) -> tuple[str, ...]:
+        """Which faults matter, and which kind does not, one sentence each."""
+        failure = Failure(seen)
+        told: list[str] = []
+        if len(faults) > 1:
+            ends = "; ".join(
+                f"without {fault} it is {self._verdict(_without(faults, index))}"
+                for index, fault in enumerate(faults)
+            )
+            told.append(f"all {len(faults)} faults are needed: {ends}")
+        for index, fault in enumerate(faults):
+            told += self._explained(faults, index, fault, failure)
+        return tuple(told)
+
+    def _explained(self, faults: Faults, index: int, fault: Fault, failure: Failure) -> Iterator[str]:
+        others = [kind for kind in applicable(self._kinds, self._specs(fault.site)) if kind != fault.kind]
+        others = [kind for kind in others if type(kind) is not type(fault.kind)][:OTHERS_TRIED]
+        same, different = list[FaultKind](), list[FaultKind]()
+        for kind in others:
+            fails = self._fails(_with(faults, index, replace(fault, kind=kind)), failure)
+            (same if fails else different).append(kind)
+        where = f"{fault.site}{_extent(fault)}"
+        if same and not different:
+            yield f"{where}: the kind does not matter, {_listed(same)} does it, too"
+        elif same:
+            yield f"{where}: {_listed(same)} does it, too; {_listed(different)} does not"
+        elif different:
+            yield f"{where}: it takes {fault.kind}; {_listed(different)} does not do it"
+
+    def _smaller(self, faults: Faults, seen: Observation) -> Iterator[Faults]:
+        """Candidates, the greatest gain first."""
+        if len(faults) > 2:
+            yield faults[: len(faults) // 2]
+            yield faults[len(faults) // 2 :]
+        if len(faults) > 1:
+            yield from (_without(faults, index) for index in range(len(faults)))
+        for index, fault in enumerate(faults):
+            changed = [*self._narrower(fault), *self._simpler(fault), *_earlier(fault), *_rounder(fault)]
+            yield from (_with(faults, index, each) for each in changed)
+
+    def _simpler(self, fault: Fault) -> Iterator[Fault]:
+        kinds = [*applicable(self._kinds, self._specs(fault.site))]
+        if fault.kind in kinds:
+            yield from (replace(fault, kind=kind) for kind in kinds[: kinds.index(fault.kind)])
+
+    @staticmethod
+    def _narrower(fault: Fault) -> Iterator[Fault]:
+        if fault.site.endswith("*"):
+            return
+        if fault.last is None:
+            yield from (replace(fault, last=fault.first + more) for more in range(RANGE_TRIED))
+        elif fault.last > fault.first:
+            yield from (replace(fault, last=last) for last in range(fault.first, fault.last))
+
+    def _fails(self, faults: Faults, failure: Failure) -> bool:
+        return failure.is_same(*self._end(faults))
+
+    def _verdict(self, faults: Faults) -> Verdict:
+        return self._end(faults)[0]
+
+    def _end(self, faults: Faults) -> tuple[Verdict, tuple[str, ...]]:
+        if faults not in self._known:
+            self.runs += 1
+            self.note(faults, self._run(faults))
+        return self._known[faults]
+
+
+def _without(faults: Faults, index: int) -> Faults:
+    return (*faults[:index], *faults[index + 1 :])
+
+
+def _with(faults: Faults, index: int, fault: Fault) -> Faults:
+    return (*faults[:index], fault, *faults[index + 1 :])
+
+
+def _earlier(fault: Fault) -> Iterator[Fault]:
+    """The same at an earlier call: the first one, one half way, the one before."""
+    if fault.first > 1:
+        width = None if fault.last is None else fault.last - fault.first
+        for first in sorted({1, (fault.first + 1) // 2, fault.first - 1}):
+            yield replace(fault, first=first, last=None if width is None else first + width)
+
+
+def _rounder(fault: Fault) -> Iterator[Fault]:
+    kind = fault.kind
+    if isinstance(kind, Delay):
+        yield from (
+            replace(fault, kind=replace(kind, seconds=float(each))) for each in ROUND if each < kind.seconds
+        )
+
+
+def _extent(fault: Fault) -> str:
+    return str(replace(fault)).partition("=")[0].removeprefix(fault.site)
+
+
+def _listed(kinds: Sequence[FaultKind]) -> str:
+    return ", ".join(map(str, kinds))
