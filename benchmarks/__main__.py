@@ -8,6 +8,7 @@ import platform
 import calls
 import cassettes
 import processes
+import steps
 import virtual_time
 
 # What is measured is compiled once, as for everybody, and not in each process anew.
@@ -16,6 +17,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
 print("| what | measured | baseline | bar | reached |")
 print("|---|---|---|---|---|")
-for module in (processes, calls, virtual_time, cassettes):
+for module in (processes, calls, virtual_time, cassettes, steps):
     for measurement in module.measure():
         print(measurement, flush=True)

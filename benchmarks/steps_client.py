@@ -1,0 +1,123 @@
+"""Twelve steps with server-everything, by a client of whichever SDK is installed; what came of each, as JSON.
+
+python steps_client.py stdio COMMAND ...
+python steps_client.py http URL
+
+It imports nothing of this project, so that it runs in an environment that has an old SDK and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mcp import ClientSession, StdioServerParameters, types
+from mcp.client.stdio import stdio_client
+
+__all__ = ["PROGRESS", "SECRET", "STEPS", "Steps"]
+
+SECRET = "ghp_" + "wN7rT2kQ9xLm4VbZ" + "c8YdHf3GsJ6pA1eU0o5i"
+PROGRESS = 4
+LIMIT = 20.0
+"""Seconds for one step."""
+
+STEPS = (
+    "list",
+    "echo",
+    "sum",
+    "bad arguments",
+    "progress",
+    "sampling",
+    "elicitation",
+    "resource",
+    "prompt",
+    "env",
+    "secret",
+    "duplicate call",
+)
+
+
+class Steps:
+    """Goes through the steps with a session, and counts what it was asked and told on the way."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Any] = {}
+        self.progress: list[float] = []
+        self.sampled = self.elicited = 0
+
+    async def sample(self, context: Any, params: Any) -> types.CreateMessageResult:
+        self.sampled += 1
+        text = types.TextContent(type="text", text="a poem")
+        return types.CreateMessageResult(role="assistant", content=text, model="none")
+
+    async def elicit(self, context: Any, params: Any) -> types.ElicitResult:
+        self.elicited += 1
+        return types.ElicitResult(action="accept", content={"name": "Ada"})
+
+    async def note(self, progress: float, total: float | None, message: str | None) -> None:
+        self.progress.append(progress)
+
+    async def walk(self, session: Any) -> dict[str, Any]:
+        """What a client of either SDK got: sessions of both have these methods."""
+        uri = "demo://resource/static/document/architecture.md"
+        steps: dict[str, Callable[[], Awaitable[Any]]] = {
+            "list": lambda: session.list_tools(),
+            "echo": lambda: session.call_tool("echo", {"message": "hello"}),
+            "sum": lambda: session.call_tool("get-sum", {"a": 2, "b": 40}),
+            "bad arguments": lambda: session.call_tool("get-sum", {"a": "two"}),
+            "progress": lambda: session.call_tool(
+                "trigger-long-running-operation",
+                {"duration": 0.4, "steps": PROGRESS},
+                progress_callback=self.note,
+            ),
+            "sampling": lambda: session.call_tool("trigger-sampling-request", {"prompt": "tea"}),
+            "elicitation": lambda: session.call_tool("trigger-elicitation-request", {}),
+            "resource": lambda: session.read_resource(uri),
+            "prompt": lambda: session.get_prompt("simple-prompt"),
+            "env": lambda: session.call_tool("get-env", {}),
+            "secret": lambda: session.call_tool("echo", {"message": SECRET}),
+            "duplicate call": lambda: session.call_tool("echo", {"message": "hello"}),
+        }
+        for name in STEPS:
+            try:
+                async with asyncio.timeout(LIMIT):
+                    result = await steps[name]()
+                self.answers[name] = result.model_dump(mode="json", by_alias=True, exclude_none=True)
+            except Exception as error:
+                self.answers[name] = {"failed": f"{type(error).__name__}: {error}"[:300]}
+        return {
+            "answers": self.answers,
+            "elicited": self.elicited,
+            "progress": self.progress,
+            "sampled": self.sampled,
+        }
+
+
+async def main(kind: str, target: list[str]) -> None:
+    steps = Steps()
+    async with _transport(kind, target) as streams:
+        callbacks: dict[str, Any] = {"sampling_callback": steps.sample, "elicitation_callback": steps.elicit}
+        async with ClientSession(streams[0], streams[1], **callbacks) as session:
+            await session.initialize()
+            await asyncio.sleep(
+                0.3
+            )  # the server offers what the client can answer a moment after the handshake
+            said = await steps.walk(session)
+    print(json.dumps(said))
+
+
+def _transport(kind: str, target: list[str]) -> Any:
+    if kind == "stdio":
+        server = StdioServerParameters(command=target[0], args=target[1:], env=dict(os.environ))
+        return stdio_client(server, errlog=sys.stderr)
+    from mcp.client import streamable_http
+
+    return streamable_http.streamable_http_client(target[0])
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2:]))
