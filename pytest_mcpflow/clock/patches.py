@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pytest_mcpflow.clock.named import in_place_of
 from pytest_mcpflow.clock.order import ranked_scopes
 from pytest_mcpflow.clock.seams import seam
 
@@ -75,6 +76,7 @@ def _clocks(loop: VirtualTimeLoop) -> Generator[None]:
         for name, function in virtual.items():
             stack.callback(setattr, time, name, real[name])
             setattr(time, name, function)
+        stack.enter_context(in_place_of(real, virtual))
         yield
 
 
