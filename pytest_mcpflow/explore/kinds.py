@@ -23,6 +23,7 @@ DEFAULT_KINDS: tuple[FaultKind, ...] = (
     Disconnect("after"),
     Late(),
     Delay(),
+    Delay(of="reply"),
 )
 """What no client of a server is spared, and each one can deal with: one of each combination of effect and answer, the
 simplest first. Refused at once, unreachable at once, silent; done and silent, done and cut off, done later; slow.
@@ -80,18 +81,18 @@ def lasting(kinds: Sequence[FaultKind], spec: ToolSpec | None) -> list[FaultKind
 
 
 def delays_at(calls: Sequence[Seen], index: int, declared: Delay) -> Iterator[Delay]:
-    """Delays of one call that make calls of other tasks overtake it: of its request and of its reply.
+    """Delays of one call's request, or reply, that make calls of other tasks overtake it.
 
-    Where no other task calls anything later, nothing can overtake it, and the delay is tried as it was declared.
+    Where no other task calls anything soon, nothing can overtake it, and the delay is tried as it was declared.
     """
     call = calls[index]
     later = [each.at - call.at for each in calls[index + 1 :] if each.task != call.task]
     lengths = {max(rounded_up(gap), declared.seconds) for gap in later if rounded_up(gap) <= LONGEST}
     if not lengths:
         yield declared
-    for seconds in sorted({min(lengths), max(lengths)} if lengths else lengths):
-        yield Delay(seconds, "request")
-        yield Delay(seconds, "reply")
+        return
+    for seconds in sorted({min(lengths), max(lengths)}):
+        yield replace(declared, seconds=seconds)
 
 
 def rounded_up(seconds: float) -> float:
