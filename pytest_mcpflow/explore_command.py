@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -66,12 +67,11 @@ class _Explorer:
         try:
             if options.write_test is not None:
                 check_writable(options.write_test)
-            baseline = None if options.baseline is None else Baseline.read(options.baseline)
+            baseline = Baseline() if options.baseline is None else Baseline.read(options.baseline)
             explored: list[Resilience] = []
-            for each in self._explored(config):
-                resilience = each if baseline is None else baseline.applied_to(each)
-                explored.append(resilience)
-                print("\n".join(_told(resilience)))
+            for each in self._explored(config, baseline):
+                explored.append(baseline.without_the_gone(each))
+                print("\n".join(_told(explored[-1])))
             if len(explored) > 1:
                 print("\n".join(overview(explored)))
             if options.json is not None:
@@ -83,7 +83,7 @@ class _Explorer:
             raise pytest.UsageError(str(error)) from error
         return int(any(each.new for each in explored))
 
-    def _explored(self, config: pytest.Config) -> Iterator[Resilience]:
+    def _explored(self, config: pytest.Config, baseline: Baseline) -> Iterator[Resilience]:
         options = self._options
         catalogue = catalogue_of(config)
         scenarios = catalogue.select(options.scenario)
@@ -114,6 +114,7 @@ class _Explorer:
                 way=Way(options.transport),
                 era=Era(options.protocol),
                 kinds=known_kinds,
+                known=partial(baseline.knows, scenario.name),
             )
 
 

@@ -25,6 +25,7 @@ class Hotel(Fake):
         return self.booked[reference]
 
 
+# region: hasty
 async def book_hastily(hub: Hub) -> Mapping[str, object]:
     """Try three times."""
     return await _book(hub, {"guest": "Ada"})
@@ -44,3 +45,4 @@ async def _book(hub: Hub, request: Mapping[str, str]) -> Mapping[str, object]:
         else:
             return {"success": True, "room": room["result"]}
     return {"success": False, "room": None}
+    # endregion

@@ -1,12 +1,12 @@
-"""The file of known findings, so that a pipeline fails on a new one and not on those that everybody knows of.
+"""The file of known failures, so that a pipeline fails on a new one and not on those that everybody knows of.
 
-    # Known findings ...
+    # Known failures ...
 
     [trip]
     # the hotel is about to take references
-    failed silently under hotel.book#1=lose_reply: one_room
+    failed silently under hotel.book#1=lose_reply
 
-Sorted, one finding a line, under the name of the workflow. Comment lines above a finding stay with it.
+Sorted, one plan a line, under the name of the workflow. Comment lines above a plan stay with it.
 """
 
 from __future__ import annotations
@@ -17,41 +17,35 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_mcpflow.errors import ExplorationError
-from pytest_mcpflow.report.resilience import KNOWN, Finding, Resilience
+from pytest_mcpflow.report.resilience import Resilience
 
-__all__ = ["Baseline", "Known"]
+__all__ = ["Baseline", "KnownFailure"]
 
 HEAD = (
-    "# Known findings of explorations. `pytest --mcp-chaos --mcp-chaos-baseline FILE` fails on any other;\n"
-    "# with `--mcp-chaos-update` it writes this file anew. Comments above a finding stay.\n"
+    "# Failures that are known. `pytest --mcp-chaos --mcp-chaos-baseline FILE` fails on any other; with\n"
+    "# --mcp-chaos-update it writes this file anew. Comments above a plan stay.\n"
 )
-ENTRY = re.compile(r"(?P<verdict>[a-z ]+?) under (?P<plan>.+): (?P<checks>\w[\w, ]*)")
-NO_CHECK = "no check"
+ENTRY = re.compile(r"(?P<verdict>[a-z ]+?) under (?P<plan>.+)")
 NAME = re.compile(r"\[(?P<name>.+)\]")
 
 
 @dataclass(frozen=True, order=True)
-class Known:
-    """A finding as the file has it: what it is told by, and no more."""
+class KnownFailure:
+    """A plan and what becomes of the workflow under it."""
 
     plan: str
     verdict: str
-    checks: tuple[str, ...]
     comments: tuple[str, ...] = field(default=(), compare=False)
 
-    @classmethod
-    def of(cls, finding: Finding) -> Known:
-        return cls(finding.plan, finding.verdict, tuple(sorted(finding.checks)))
-
     def __str__(self) -> str:
-        return f"{self.verdict} under {self.plan}: {', '.join(self.checks) or NO_CHECK}"
+        return f"{self.verdict} under {self.plan}"
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """Known findings by the name of the workflow."""
+    """Known failures by the name of the workflow."""
 
-    known: Mapping[str, frozenset[Known]] = field(default_factory=dict[str, frozenset[Known]])
+    known: Mapping[str, frozenset[KnownFailure]] = field(default_factory=dict[str, frozenset[KnownFailure]])
 
     @classmethod
     def read(cls, path: Path) -> Baseline:
@@ -63,42 +57,32 @@ class Baseline:
         try:
             text = path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            raise ExplorationError(f"there is no baseline {path}; write it with --mcp-chaos-update") from None
+            raise ExplorationError(
+                f"there is no baseline {path}; pytest writes it with --mcp-chaos-update"
+            ) from None
         except (OSError, UnicodeDecodeError) as error:
             raise ExplorationError(f"the baseline {path} cannot be read: {error}") from error
-        known: dict[str, set[Known]] = {}
+        known: dict[str, set[KnownFailure]] = {}
         for name, entry in _entries(path, text):
             known.setdefault(name, set()).add(entry)
         return cls({name: frozenset(entries) for name, entries in known.items()})
 
-    def knows(self, name: str, finding: Finding) -> bool:
-        """Whether a finding is in the file: the same workflow, plan, verdict and broken checks."""
-        return Known.of(finding) in self.known.get(name, frozenset())
+    def knows(self, name: str, plan: str, verdict: str) -> bool:
+        """Whether that failure of a workflow is in the file."""
+        return KnownFailure(plan, verdict) in self.known.get(name, frozenset())
 
-    def applied_to(self, explored: Resilience) -> Resilience:
-        """An exploration in which known findings fail nothing, and entries that none of them is are named."""
-        findings = tuple(
-            replace(each, is_known=self.knows(explored.name, each)) for each in explored.findings
-        )
-        excused = {each.plan: each.excuse for each in findings}
-        # Where nothing is new, every bad run is one of the findings by another plan.
-        otherwise = "" if any(not each.excuse for each in findings) else KNOWN
-        cells = tuple(
-            replace(cell, excuse=cell.excuse or excused.get(cell.plan, otherwise)) if cell.is_bad else cell
-            for cell in explored.cells
-        )
-        met = {Known.of(each) for each in findings}
+    def without_the_gone(self, explored: Resilience) -> Resilience:
+        """An exploration that names the entries of its workflow which did not occur any more."""
+        met = {KnownFailure(plan, verdict) for plan, verdict in explored.bad.items()}
         gone = sorted(self.known.get(explored.name, frozenset()) - met)
-        unmet = (*explored.unmet, *(f"{entry} (baseline)" for entry in gone))
-        return replace(explored, findings=findings, cells=cells, unmet=unmet)
+        return replace(explored, unmet=(*explored.unmet, *(f"{entry} (baseline)" for entry in gone)))
 
     def updated(self, explored: Iterable[Resilience]) -> Baseline:
         """This one with what was found now; workflows that were not explored keep their entries."""
-        found: dict[str, set[Known]] = {}
+        found: dict[str, set[KnownFailure]] = {}
         for each in explored:
             comments = {entry: entry.comments for entry in self.known.get(each.name, ())}
-            # What a scenario accepts says so there; it is not known here.
-            entries = [Known.of(finding) for finding in each.findings if not finding.accepted]
+            entries = [KnownFailure(plan, verdict) for plan, verdict in each.bad.items()]
             found.setdefault(each.name, set()).update(
                 replace(entry, comments=comments.get(entry, ())) for entry in entries
             )
@@ -119,7 +103,7 @@ class Baseline:
         return HEAD + "".join(f"{line}\n" for line in lines)
 
 
-def _entries(path: Path, text: str) -> Iterator[tuple[str, Known]]:
+def _entries(path: Path, text: str) -> Iterator[tuple[str, KnownFailure]]:
     name, comments = None, list[str]()
     for number, line in enumerate(text.splitlines(), 1):
         stripped = line.strip()
@@ -130,11 +114,10 @@ def _entries(path: Path, text: str) -> Iterator[tuple[str, Known]]:
         elif heading := NAME.fullmatch(stripped):
             name, comments = heading["name"], []
         elif (entry := ENTRY.fullmatch(stripped)) and name is not None:
-            named = () if entry["checks"] == NO_CHECK else entry["checks"].split(", ")
-            yield name, Known(entry["plan"], entry["verdict"], tuple(sorted(named)), tuple(comments))
+            yield name, KnownFailure(entry["plan"], entry["verdict"], tuple(comments))
             comments = []
         else:
-            expected = (
-                "a finding reads `VERDICT under PLAN: CHECK, CHECK`, below the `[name]` of its workflow"
+            raise ExplorationError(
+                f"{path}: cannot read {stripped!r} (line {number}); an entry reads `VERDICT under PLAN`, below the "
+                "`[name]` of its workflow"
             )
-            raise ExplorationError(f"{path}: cannot read {stripped!r} (line {number}); {expected}")

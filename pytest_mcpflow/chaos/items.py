@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from pytest_mcpflow.catalogue import load_workflow
-from pytest_mcpflow.chaos.baseline import Baseline
 from pytest_mcpflow.chaos.options import Chaos
 from pytest_mcpflow.errors import MCPFlowError
 from pytest_mcpflow.options import search_path, seed_asked
@@ -61,6 +60,7 @@ class ExplorationItem(pytest.Item):
             way=self._way,
             era=self._era,
             kinds=fault_kinds(self.config),
+            known=self._chaos.knows(self._scenario.name),
         )
         note_exploration(self, resilience, self._chaos)
 
@@ -81,8 +81,8 @@ def note_exploration(item: pytest.Item, resilience: Resilience, chaos: Chaos) ->
     Raises:
         ExplorationFailed: Something was found that is neither accepted nor known.
     """
-    known = Baseline().updated([resilience]) if chaos.is_update else chaos.known()
-    resilience = known.applied_to(resilience)
+    if not chaos.is_update:
+        resilience = chaos.known().without_the_gone(resilience)
     item.stash[RESILIENCE] = resilience
     item.user_properties += [
         ("mcp_verdict", "failed silently" if resilience.new else "explored"),

@@ -58,7 +58,11 @@ def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
     try:
         exploration = judged(body, marked.plans) if marked.plans else explore_with(body, marked.search)
         resilience = explored(
-            exploration, way=body.way, era=body.era, reproduce=body.reproduce, pin=body.pinned
+            exploration,
+            subject=body,
+            reproduce=body.reproduce,
+            pin=body.pinned,
+            known=chaos.knows(body.name),
         )
         note_exploration(item, resilience, chaos)
     except ExplorationFailed as failed:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,6 +45,12 @@ class Chaos:
     def search_at(self, depth: int) -> Search:
         """How far to look where a workflow asks for `depth`."""
         return replace(self.search, depth=self.depth or depth)
+
+    def knows(self, name: str) -> Callable[[str, str], bool]:
+        """Says of a plan and its verdict whether they fail nothing: the baseline has them, or is about to."""
+        if self.is_update:
+            return lambda _plan, _verdict: True
+        return partial(self.known().knows, name)
 
     def known(self) -> Baseline:
         """The known findings.

@@ -15,10 +15,10 @@ from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
 from pytest_mcpflow.report.finding import finding_block
 from pytest_mcpflow.report.pinned import pin_scenario
-from pytest_mcpflow.report.resilience import Cell, Check, Finding, Pinned, Resilience
+from pytest_mcpflow.report.resilience import KNOWN, Cell, Check, Finding, Pinned, Resilience
 from pytest_mcpflow.scenario import Scenario, Workflow
 from pytest_mcpflow.transcript import matches
-from pytest_mcpflow.verdict import Judgement
+from pytest_mcpflow.verdict import Judgement, Verdict
 from pytest_mcpflow.ways import Era, Way
 
 __all__ = [
@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 Kinds = Mapping[str, type[FaultKind]]
+Known = Callable[[str, str], bool]
+"""Says of a plan and its verdict whether they are known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +62,8 @@ class Accepted:
     reason: str
 
     def covers(self, plan: FaultPlan) -> bool:
-        """Whether each fault of a plan is of this kind, and at calls that this one names."""
-        return all(
+        """Whether a fault of a plan is of this kind, and at calls that this one names."""
+        return any(
             matches(self.fault.site, fault.site)
             and fault.kind == self.fault.kind
             and fault.first >= self.fault.first
@@ -112,6 +114,7 @@ def explore_scenario(
     way: Way = Way.DIRECT,
     era: Era = Era.STATELESS,
     kinds: Kinds = KINDS,
+    known: Known = lambda _plan, _verdict: False,
 ) -> Resilience:
     """Explore a scenario, with its own workflow or another.
 
@@ -142,7 +145,9 @@ def explore_scenario(
             workflow=workflow_reference,
         )
 
-    return explored(exploration, way=way, era=era, reproduce=reproduce, pin=pin, accepted=accepted)
+    return explored(
+        exploration, subject=subject, reproduce=reproduce, pin=pin, accepted=accepted, known=known
+    )
 
 
 def explore_with(subject: Subject, search: Search) -> result.Exploration:
@@ -178,75 +183,80 @@ def judged(subject: Subject, plans: Sequence[FaultPlan]) -> result.Exploration:
 def explored(
     exploration: result.Exploration,
     *,
-    way: Way,
-    era: Era,
+    subject: Subject,
     reproduce: Callable[[Judgement], str],
     pin: Callable[[FaultPlan, Sequence[str]], Pinned],
     accepted: Sequence[Accepted] = (),
+    known: Known = lambda _plan, _verdict: False,
 ) -> Resilience:
     """An exploration as data.
 
     Args:
         exploration: What came of it.
-        way, era: How the workflow was run.
+        subject: What was explored.
         reproduce: Says the command that repeats a run.
         pin: Writes a test of a plan and of what does not hold under it.
         accepted: What fails nothing.
+        known: Says of a plan and its verdict whether they are in the baseline, and fail nothing either.
     """
-    findings = tuple(_finding(each, reproduce, pin, accepted) for each in exploration.findings)
-    reasons = {finding.plan: finding.accepted for finding in findings}
-    cells = tuple(
-        Cell(
-            site=cell.site,
-            kind=cell.kind,
-            verdict=cell.verdict.value,
-            plan=str(cell.plan),
-            excuse=""
-            if cell.verdict.is_good
-            else reasons.get(str(cell.plan)) or _reason(cell.plan, accepted),
+
+    def excuse(plan: FaultPlan, verdict: Verdict) -> str:
+        reasons = (each.reason for each in accepted if each.covers(plan))
+        return "" if verdict.is_good else next(reasons, KNOWN if known(str(plan), verdict.value) else "")
+
+    def told(finding: result.Finding) -> Finding:
+        judgement = finding.judgement
+        again = reproduce(judgement)
+        return Finding(
+            plan=str(finding.plan),
+            found_as=str(finding.found_as),
+            verdict=judgement.verdict.value,
+            broken=tuple(Check(name=each.check, claim=each.claim, why=each.why) for each in judgement.broken),
+            explanation=finding.explanation,
+            reproduce=again,
+            block=finding_block(finding, again),
+            pinned=pin(finding.plan, [str(each) for each in judgement.broken]),
+            excuse=excuse(finding.plan, judgement.verdict),
         )
+
+    findings = [told(each) for each in exploration.findings]
+    bad = [
+        cell
         for cell in exploration.cells
-    )
-    met = {each.plan for each in exploration.findings} | {
-        cell.plan for cell in exploration.cells if not cell.verdict.is_good
-    }
+        if excuse(cell.plan, cell.verdict) == "" and not cell.verdict.is_good
+    ]
+    if bad and all(finding.excuse for finding in findings):
+        # It is like a finding that is excused, and at another call or of another kind, which is not.
+        plan = bad[0].plan
+        findings.append(told(result.Finding(plan, plan, subject.judge(plan))))
+    met = [each.plan for each in exploration.findings]
+    met += [cell.plan for cell in exploration.cells if not cell.verdict.is_good]
     return Resilience(
         name=exploration.name,
-        way=way.value,
-        era=era.value,
+        way=subject.way.value,
+        era=subject.era.value,
         seed=exploration.seed,
         depth=exploration.depth,
         runs=exploration.runs,
         seconds=round(exploration.seconds, 3),
-        claim=exploration.claim,
+        claim=_claim(exploration, findings),
         accounting=str(exploration.accounting),
         is_proven=exploration.proven,
-        cells=cells,
-        findings=findings,
+        cells=tuple(
+            Cell(
+                site=cell.site,
+                kind=cell.kind,
+                verdict=cell.verdict.value,
+                plan=str(cell.plan),
+                excuse=excuse(cell.plan, cell.verdict),
+            )
+            for cell in exploration.cells
+        ),
+        findings=tuple(findings),
         unmet=tuple(f"{each} (accepted)" for each in accepted if not any(each.covers(plan) for plan in met)),
     )
 
 
-def _finding(
-    finding: result.Finding,
-    reproduce: Callable[[Judgement], str],
-    pin: Callable[[FaultPlan, Sequence[str]], Pinned],
-    accepted: Sequence[Accepted],
-) -> Finding:
-    judgement = finding.judgement
-    again = reproduce(judgement)
-    return Finding(
-        plan=str(finding.plan),
-        found_as=str(finding.found_as),
-        verdict=judgement.verdict.value,
-        broken=tuple(Check(name=each.check, claim=each.claim, why=each.why) for each in judgement.broken),
-        explanation=finding.explanation,
-        reproduce=again,
-        block=finding_block(finding, again),
-        pinned=pin(finding.plan, [str(each) for each in judgement.broken]),
-        accepted=_reason(finding.plan, accepted),
-    )
-
-
-def _reason(plan: FaultPlan, accepted: Sequence[Accepted]) -> str:
-    return next((each.reason for each in accepted if each.covers(plan)), "")
+def _claim(exploration: result.Exploration, findings: Sequence[Finding]) -> str:
+    excused = sum(bool(finding.excuse) for finding in findings)
+    return f"{exploration.claim}, {excused} of them accepted or known" if excused else exploration.claim

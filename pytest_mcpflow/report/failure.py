@@ -79,8 +79,9 @@ def _told(call: Interaction, width: int) -> str:
     if len(line) <= width:
         return line
     time, arrow = f"  t={call.at:7.1f}  ", " -> "
-    ending = shortened(call.ending, max(width // 2, width - len(time) - len(call.call) - len(arrow)))
-    return f"{time}{shortened(call.call, width - len(time) - len(arrow) - len(ending))}{arrow}{ending}"
+    room = width - len(time) - len(arrow)
+    ending = shortened(call.ending, max(room // 3, room - min(len(call.call), len(f"{call.site}(...)"))))
+    return f"{time}{shortened(call.call, room - len(ending))}{arrow}{ending}"
 
 
 def broken_lines(

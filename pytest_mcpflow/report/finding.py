@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 
 from pytest_mcpflow.explore.result import Finding
 from pytest_mcpflow.faults.plan import FaultPlan
@@ -12,7 +13,7 @@ from pytest_mcpflow.report.failure import around_faults, broken_lines, first_of
 __all__ = ["finding_block", "with_others"]
 
 WIDTH = 80
-ELEMENTS, CALLS, BROKEN, REASONS, EXPLAINED, OTHERS = 4, 7, 6, 2, 3, 3
+ELEMENTS, CALLS, BROKEN, REASONS, EXPLAINED, OTHERS = 3, 6, 6, 2, 4, 2
 
 
 def finding_block(finding: Finding, reproduce: str) -> str:
@@ -27,7 +28,11 @@ def finding_block(finding: Finding, reproduce: str) -> str:
         "",
         *broken_lines(rules_first, width=WIDTH, count=BROKEN, reasons=REASONS),
     ]
-    explained = [shortened(f"explain: {line}", WIDTH) for line in finding.explanation]
+    explained = [
+        line
+        for each in finding.explanation
+        for line in wrap(f"explain: {each}", WIDTH, subsequent_indent=" " * 9)
+    ]
     lines += first_of(explained, EXPLAINED, "more")
     return "\n".join([*lines, f"reproduce: {reproduce}"])
 

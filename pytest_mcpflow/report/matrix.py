@@ -30,6 +30,7 @@ MARKS = {
 MEANINGS = {"passed": "nothing to go wrong"}
 EXCUSED = {"S": "s", "H": "h", "K": "k", "F": "f"}
 NAMES_SHOWN = 18
+NUMBERED = re.compile(r"(\d+)(\+?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,15 @@ class _Row:
     def __str__(self) -> str:
         if not self.first:
             return self.tool
-        return f"{self.tool}#{self.first}" + ("" if self.first == self.last else f"-{self.last}")
+        rest = f"..{self.last}" if self.last.endswith("+") else f"-{self.last}"
+        return f"{self.tool}#{self.first}" + ("" if self.first == self.last else rest)
+
+    def continues(self, row: _Row) -> bool:
+        """Whether it is the next call after those of `row`, and came out as they did."""
+        number, other = NUMBERED.fullmatch(self.first), NUMBERED.fullmatch(row.last)
+        if number is None or other is None or self.marks != row.marks:
+            return False
+        return number[2] == other[2] and int(number[1]) == int(other[1]) + 1
 
 
 def matrix(explored: Resilience) -> list[str]:
@@ -92,25 +101,21 @@ def _merged(rows: Iterable[_Row]) -> Iterator[_Row]:
     for row in rows:
         by_tool.setdefault(row.tool, []).append(row)
     for alike in by_tool.values():
-        open_row: _Row | None = None
-        for row in sorted(
-            alike, key=lambda row: (not row.first.isdigit(), int(re.sub(r"\D", "", row.first) or 0))
-        ):
-            follows = (
-                open_row is not None
-                and row.marks == open_row.marks
-                and row.first.isdigit()
-                and open_row.last.isdigit()
-                and int(row.first) == int(open_row.last) + 1
-            )
-            if open_row is not None and follows:
-                open_row = _Row(row.tool, open_row.first, row.last, row.marks)
-                continue
-            if open_row is not None:
-                yield open_row
-            open_row = row
-        if open_row is not None:
-            yield open_row
+        first, *rest = sorted(alike, key=_extent)
+        merged = first
+        for row in rest:
+            if row.continues(merged):
+                merged = _Row(row.tool, merged.first, row.last, row.marks)
+            else:
+                yield merged
+                merged = row
+        yield merged
+
+
+def _extent(row: _Row) -> tuple[str, int]:
+    """Single calls first, then from a call on, then all of them."""
+    numbered = NUMBERED.fullmatch(row.first)
+    return ("~", 0) if numbered is None else (numbered[2], int(numbered[1]))
 
 
 def _table(kinds: Sequence[str], rows: Sequence[_Row], part: slice) -> Iterator[str]:
@@ -128,6 +133,9 @@ def _table(kinds: Sequence[str], rows: Sequence[_Row], part: slice) -> Iterator[
 def _legend(explored: Resilience) -> Iterator[str]:
     present = explored.verdicts
     words = [f"{MARKS[verdict]} {MEANINGS.get(verdict, verdict)}" for verdict in MARKS if present[verdict]]
+    tried = {(cell.site, cell.kind) for cell in explored.cells}
+    if len(tried) < len({site for site, _ in tried}) * len({kind for _, kind in tried}):
+        words.append("blank: not tried")
     if any(cell.excuse for cell in explored.cells):
         words.append("small letter: accepted or known")
     yield from _wrapped(words)

@@ -86,8 +86,7 @@ class Finding:
         reproduce: The command that shows it again.
         block: The failure as people read it.
         pinned: A test of it.
-        accepted: The reason for which the scenario accepts it.
-        is_known: Whether it is in the baseline.
+        excuse: As of a cell.
     """
 
     plan: str
@@ -98,13 +97,7 @@ class Finding:
     reproduce: str = ""
     block: str = ""
     pinned: Pinned | None = None
-    accepted: str = ""
-    is_known: bool = False
-
-    @property
-    def excuse(self) -> str:
-        """Why it fails nothing; empty if it does."""
-        return self.accepted or (KNOWN if self.is_known else "")
+    excuse: str = ""
 
     def __str__(self) -> str:
         checks = ", ".join(self.checks)
@@ -152,6 +145,12 @@ class Resilience:
     def new(self) -> tuple[Finding, ...]:
         """The findings for which there is no excuse."""
         return tuple(finding for finding in self.findings if not finding.excuse)
+
+    @property
+    def bad(self) -> dict[str, str]:
+        """The plans under which it does not end well, one fault and more, with the verdict, less what is accepted."""
+        tried: list[Finding | Cell] = [*self.findings, *(cell for cell in self.cells if cell.is_bad)]
+        return {each.plan: each.verdict for each in tried if each.excuse in ("", KNOWN)}
 
     @property
     def verdicts(self) -> Counter[str]:
