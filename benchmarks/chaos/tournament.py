@@ -1,0 +1,119 @@
+"""All ways of looking, on all bugs, with equal budgets."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from chaos.case import Case
+from chaos.corpus import DEVELOPMENT, FROZEN, KINDS, buggy
+from chaos.drawing import draw_per_call
+from chaos.hunt import Hunt, hunt
+from chaos.rivals import RIVALS
+from pytest_mcpflow.explore import explore
+from pytest_mcpflow.explore.tactics import Tactics
+
+__all__ = [
+    "ABLATIONS",
+    "OURS",
+    "SEARCHERS",
+    "WITHOUT_CHANCE",
+    "Look",
+    "Try",
+    "play",
+    "read_tries",
+    "write_tries",
+]
+
+DEPTH = 4
+OURS = "ours"
+WITHOUT_CHANCE = frozenset({"exhaustive", "Filibuster"})
+"""What does the same whatever the seed, so that one seed is enough."""
+
+
+Look = Callable[[type[Case], int, int], Hunt]
+"""A way to look for the bug of a case with a budget of runs and a seed."""
+
+
+@dataclass(frozen=True)
+class Try:
+    """One way of looking for one bug with one seed."""
+
+    searcher: str
+    case: str
+    seed: int
+    hunt: Hunt
+
+
+def _explorer(tactics: Tactics, case: type[Case], budget: int, seed: int) -> Hunt:
+    """The explorer, with the corpus's kinds, until it has found something."""
+    found = explore(
+        None, case, depth=DEPTH, kinds=KINDS, runs=budget, seed=seed, findings=1, tactics=tactics
+    ).findings
+    if not found or found[0].runs_until_found > budget:
+        return Hunt(budget)
+    [first] = found
+    return Hunt(first.runs_until_found, len(first.found_as), len(first.plan), first.runs_to_shrink)
+
+
+def _rival(name: str, case: type[Case], budget: int, seed: int) -> Hunt:
+    return hunt(RIVALS[name], case, budget=budget, seed=seed)
+
+
+def _hypothesis(case: type[Case], budget: int, seed: int) -> Hunt:
+    return draw_per_call(case, budget=budget, seed=seed)
+
+
+SEARCHERS: Mapping[str, Look] = {
+    **{name: partial(_rival, name) for name in RIVALS},
+    "Hypothesis": _hypothesis,
+    OURS: partial(_explorer, Tactics()),
+}
+ABLATIONS: Mapping[str, Look] = {
+    f"{OURS} without {name.replace('_', ' ')}": partial(_explorer, Tactics(**{name: False}))
+    for name in ("outages", "recovery_first", "classes", "effects", "swarm")
+}
+"""The same search less one tactic."""
+
+
+def play(
+    searchers: Sequence[str], cases: Iterable[type[Case]], *, seeds: int, budget: int, processes: int
+) -> list[Try]:
+    """Let each searcher look for each bug, with each seed."""
+    games = [
+        (name, case.__name__, seed)
+        for case in cases
+        for name in searchers
+        for seed in range(1 if name in WITHOUT_CHANCE else seeds)
+    ]
+    if processes == 1:
+        return [_play(budget, game) for game in games]
+    with ProcessPoolExecutor(processes, initializer=_yield_to_others) as pool:
+        return list(pool.map(partial(_play, budget), games, chunksize=4))
+
+
+def _play(budget: int, game: tuple[str, str, int]) -> Try:
+    name, case_name, seed = game
+    [case] = (each for each in buggy(*DEVELOPMENT, *FROZEN) if each.__name__ == case_name)
+    return Try(name, case_name, seed, {**SEARCHERS, **ABLATIONS}[name](case, budget, seed))
+
+
+def _yield_to_others() -> None:
+    os.nice(5)
+
+
+def write_tries(path: Path, tries: Iterable[Try]) -> None:
+    """Keep tries, one a line, so that one searcher can be measured again beside the others."""
+    path.write_text("".join(f"{json.dumps(asdict(each))}\n" for each in tries), encoding="utf-8")
+
+
+def read_tries(path: Path) -> list[Try]:
+    """Tries that were kept; none if there is no such file."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    kept = [json.loads(line) for line in lines]
+    return [Try(each["searcher"], each["case"], each["seed"], Hunt(**each["hunt"])) for each in kept]

@@ -1,0 +1,75 @@
+"""Whether every fake that ships keeps its promises, and what it takes to look."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from measure import Measurement
+
+from pytest_mcpflow import Fake, Way
+from pytest_mcpflow.catalogue import builtin_scenarios
+from pytest_mcpflow.fuzz import FuzzReport, mcpflow_fuzz
+from pytest_mcpflow.scenario import world_of
+from pytest_mcpflow.verdict import judge
+
+EXAMPLES = 2000
+WORLDS = 3
+
+
+@dataclass
+class Lived:
+    """A fake's richest worlds among the scenarios: those of which most tools answer, and what is asked there."""
+
+    worlds: list[Fake] = field(default_factory=list[Fake])
+    known: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
+
+
+@cache
+def lived_worlds() -> Mapping[str, Lived]:
+    """By service, in alphabetical order."""
+    found: dict[str, list[tuple[int, Fake, dict[str, list[Any]]]]] = {}
+    for scenario in builtin_scenarios():
+        transcript = judge(scenario(), way=Way.DIRECT).transcript
+        for name, fake in world_of(scenario()).items():
+            known: dict[str, list[Any]] = {}
+            for call in transcript:
+                for parameter, value in call.arguments.items() if call.server == name else ():
+                    if value not in known.setdefault(parameter, []):
+                        known[parameter].append(value)
+            answered = {call.name for call in transcript.by_server(name) if call.ok}
+            found.setdefault(fake.service, []).append((len(answered), fake, known))
+    return {service: _richest(worlds) for service, worlds in sorted(found.items())}
+
+
+def _richest(worlds: list[tuple[int, Fake, dict[str, list[Any]]]]) -> Lived:
+    lived = Lived()
+    for _, fake, known in sorted(worlds, key=lambda world: -world[0])[:WORLDS]:
+        lived.worlds.append(fake)
+        for parameter, values in known.items():
+            of_all = lived.known.setdefault(parameter, [])
+            of_all += [value for value in values if value not in of_all]
+    return lived
+
+
+def fuzz_of(service: str, *, examples: int, world: int = 0, steps: int = 20, seed: int = 0) -> FuzzReport:
+    """Fuzz the fake of a service in one of its worlds."""
+    lived = lived_worlds()[service]
+    fake = lived.worlds[world % len(lived.worlds)]
+    return mcpflow_fuzz(fake, examples=examples, steps=steps, seed=seed, known=lived.known)
+
+
+def measure() -> Iterator[Measurement]:
+    services, steps = [*lived_worlds()], 0
+    began = time.perf_counter()
+    for service in services:
+        for world in range(WORLDS):
+            steps += fuzz_of(service, examples=EXAMPLES // WORLDS + 1, world=world, seed=world).steps
+    taken = time.perf_counter() - began
+    yield Measurement(
+        f"laws: {len(services)} fakes in {WORLDS} worlds each, {EXAMPLES} sessions a fake, none broken",
+        taken, "s", "11 fakes, under 180 s", len(services) == 11 and taken < 180, f"{steps} steps",
+    )  # fmt: skip
