@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_mcpflow.explore.observe import Seen
@@ -13,19 +13,17 @@ from pytest_mcpflow.faults.kind import FaultKind
 __all__ = ["Classes", "Partition"]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Partition:
     """Which kind stands for which at one call.
 
     Args:
         stands_for: Each kind with those it stands for, itself first.
-        harmless: Kinds after which all went as without a fault.
-        is_fresh: Whether it was learned just now, so that no run's weight has it yet.
+        harmless: Those after which all went as without a fault; one at most.
     """
 
     stands_for: Mapping[FaultKind, tuple[FaultKind, ...]]
     harmless: frozenset[FaultKind]
-    is_fresh: bool = True
 
     def size(self, kind: FaultKind) -> int:
         """How many kinds this one stands for; none, where another one stands for it."""
@@ -43,14 +41,21 @@ class Classes:
     """What was learned, by call site and by the arguments and the world of the call."""
 
     def __init__(self) -> None:
-        self.collapsed = Counter[tuple[str, str]]()
+        self._plans = Counter[tuple[str, FaultKind]]()
         self._learned: dict[tuple[str, int, bytes], Partition] = {}
+        self._latest: dict[tuple[str, bool], Partition] = {}
+        self._latest_anywhere: dict[frozenset[FaultKind], Partition] = {}
 
-    def known(self, call: Seen) -> Partition | None:
-        """What was learned at such a call."""
-        return self._learned.get((call.site, call.number, call.context))
+    def known(
+        self, site: str, number: int, call: Seen | None, kinds: Iterable[FaultKind]
+    ) -> Partition | None:
+        """What was learned of these kinds at such a call; at no call, of a tool that never works."""
+        found = self._learned.get((site, number, b"" if call is None else call.context))
+        return found if found is not None and found.covers(kinds) else None
 
-    def learn(self, call: Seen, ends: Mapping[FaultKind, bytes], *, usual: bytes) -> Partition:
+    def learn(
+        self, site: str, number: int, call: Seen | None, ends: Mapping[FaultKind, bytes], *, usual: bytes
+    ) -> None:
         """Put kinds with the same end into one class; `usual` is how it ends without a fault."""
         alike: dict[bytes, list[FaultKind]] = {}
         for kind, end in ends.items():
@@ -59,21 +64,34 @@ class Classes:
             {kinds[0]: tuple(kinds) for kinds in alike.values()},
             frozenset(alike[usual][:1]) if usual in alike else frozenset(),
         )
-        kept = Partition(partition.stands_for, partition.harmless, is_fresh=False)
-        self._learned[call.site, call.number, call.context] = kept
-        return partition
+        self._learned[site, number, b"" if call is None else call.context] = partition
+        self._latest[site, call is None] = self._latest_anywhere[frozenset(ends)] = partition
+
+    def promising(self, site: str, kinds: Sequence[FaultKind], *, lasting: bool) -> frozenset[FaultKind]:
+        """The kinds that made a difference at the last call of this tool, or of one to which the same can happen.
+
+        A guess only: what it leaves out is tried later.
+        """
+        found = self._latest.get((site, lasting)) or self._latest_anywhere.get(frozenset(kinds))
+        if found is None or not found.covers(kinds):
+            return frozenset(kinds)
+        return frozenset(kind for kind in kinds if found.size(kind) and not found.is_harmless(kind))
+
+    def note(self, site: str, number: int, kind: FaultKind, plans: int) -> None:
+        """So many plans were not run because this kind made no difference there."""
+        self._plans[f"{site}#{number}", kind] += plans
 
     def told(self) -> tuple[Collapsed, ...]:
         """The classes of more than one kind, and those that make no difference, with the plans not run for them."""
         found: dict[tuple[str, str, tuple[str, ...]], int] = {}
-        for (site, number, _), partition in self._learned.items():
+        for (site, number, context), partition in self._learned.items():
             for kind, alike in partition.stands_for.items():
                 harmless = partition.is_harmless(kind)
                 if len(alike) == 1 and not harmless:
                     continue
-                where = f"{site}#{number}"
+                where = f"{site}#{number}" if context else f"{site}#*"
                 like = tuple(str(each) for each in (alike if harmless else alike[1:]))
-                plans = self.collapsed.pop((where, str(kind)), 0)
+                plans = sum(self._plans.pop((f"{site}#{number}", each), 0) for each in alike)
                 key = (where, "" if harmless else str(kind), like)
                 found[key] = found.get(key, 0) + plans
         return tuple(Collapsed(*key, plans) for key, plans in found.items())

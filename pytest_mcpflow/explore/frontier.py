@@ -1,30 +1,37 @@
 """The plans to come, the most promising first: each one is a plan that was run and one fault more, at a later call.
 
 Every plan is made at most once and each of its faults is reached, since a fault is added only at a call that was seen
-in the run of the plan without it, after all its other faults.
+in the run of the plan without it, after all its other faults. A tool that never works comes before all calls.
 """
 
 from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pytest_mcpflow.explore.classes import Classes, Partition
-from pytest_mcpflow.explore.kinds import applicable, delays_at, lasting
+from pytest_mcpflow.explore.counting import Count, Counting
+from pytest_mcpflow.explore.kinds import delays_at, lasting, likely, tried
 from pytest_mcpflow.explore.observe import Observation, Seen
 from pytest_mcpflow.explore.tactics import Tactics
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.lost import Delay
 from pytest_mcpflow.faults.plan import Fault
 from pytest_mcpflow.schema import ToolSpec
+from pytest_mcpflow.transcript import matches
 
-__all__ = ["Frontier", "Step"]
+__all__ = ["Frontier", "Specs", "Step"]
 
 Specs = Callable[[str], ToolSpec | None]
+Faults = tuple[Fault, ...]
 AFTER_ALL = 1000.0
 """What is added to the place of plans that begin with one that already fails."""
+FIRST, UNLIKELY, LATE, RECOVERY = 1.0, 0.03, 0.02, 0.06
+"""What makes outages come before single faults; all kinds of single faults come before the calls of recoveries."""
+PUT_OFF, UNPROMISING = 0.5, 1.5
+"""What is added where the plan's beginning behaves like one that was seen before, and where its kind is a bad guess."""
 
 
 @dataclass(frozen=True)
@@ -35,64 +42,66 @@ class Node:
         faults: Its faults, in the order of the calls.
         seen: Its run.
         last: The index of the last call at which it injects; children inject later.
-        weight: How many plans it stands for.
         familiar: The index from which on everything went as it did in an earlier run.
-        outages: How many of its faults are outages, counted on in their order; `None` once a call went wrong.
+        count: How many plans it stands for.
+        outages: The number of the first outage that may be added to it; `None` once a call went wrong.
     """
 
-    faults: tuple[Fault, ...]
+    faults: Faults
     seen: Observation
     last: int
-    weight: int
     familiar: int
+    count: Count
     outages: int | None
+
+    @property
+    def end(self) -> bytes:
+        """A digest of all that came after the last fault."""
+        return self.seen.suffixes[min(self.last + 1, len(self.seen.calls))]
 
 
 @dataclass
 class Group:
-    """The kinds that are tried at one call of one run, and what came of each."""
+    """The kinds that are tried at one call of one run, or for one tool that never works, and what came of each.
+
+    `index` is the call's, or -1 before all calls; `site` and `first` say what goes wrong.
+    """
 
     parent: Node
     index: int
-    call: Seen
+    site: str
+    first: int
+    call: Seen | None
     partition: Partition | None
-    pending: int
-    results: dict[FaultKind, Node] = field(default_factory=dict["FaultKind", Node])
+    kinds: tuple[FaultKind, ...]
+    pending: int = 0
+    outages: int | None = None
+    ends: dict[FaultKind, bytes] = field(default_factory=dict["FaultKind", bytes])
+    classes: dict[bytes, Count] = field(default_factory=dict[bytes, Count])
 
 
 @dataclass(frozen=True)
 class Step:
-    """A plan to run."""
+    """A plan to run: `parent` and one fault more, as one of a group or by itself.
 
-    faults: tuple[Fault, ...]
+    It is deferred where its beginning behaves like another plan's, and late where its kind has made no difference yet.
+    """
+
+    faults: Faults
     parent: Node
-    weight: int
+    count: Count
     group: Group | None = None
-    outages: int | None = None
     is_deferred: bool = False
-
-    @property
-    def added(self) -> Fault:
-        """The fault that its parent does not have."""
-        return self.faults[-1]
+    is_late: bool = False
 
 
 class Frontier:
-    """See the module's docstring.
-
-    `covered` counts plans that were run and those they stand for; `run` those that were run.
-    """
+    """See the module's docstring. `counting` knows how many plans were run, and how many those stand for."""
 
     def __init__(
-        self,
-        base: Observation,
-        *,
-        specs: Specs,
-        kinds: Sequence[FaultKind],
-        depth: int,
-        tactics: Tactics,
+        self, base: Observation, *, specs: Specs, kinds: Sequence[FaultKind], depth: int, tactics: Tactics
     ) -> None:
-        self.covered = self.run = 0
+        self.counting = Counting()
         self.classes = Classes()
         self._specs, self._kinds, self._depth, self._tactics = specs, tuple(kinds), depth, tactics
         self._usual = {call.context for call in base.calls}
@@ -100,16 +109,32 @@ class Frontier:
         self._order = itertools.count()
         self._heap: list[tuple[float, int, Step]] = []
         self._by_call: dict[tuple[str, bool], tuple[FaultKind, ...]] = {}
-        self._outages = list(self._outage_faults(base)) if tactics.outages else []
-        root = Node((), base, -1, 1, len(base.calls) + 1, 0)
-        self._push_children(root)
+        self._outages = [*_tools_and_servers(base)] if tactics.outages else []
+        self._push_children(Node((), base, -1, len(base.calls) + 1, self.counting.root, 0))
 
     def __bool__(self) -> bool:
         return bool(self._heap)
 
     def pop(self) -> Step:
         """The next plan to run."""
-        return heapq.heappop(self._heap)[2]
+        while True:
+            place, _, step = heapq.heappop(self._heap)
+            later = self._later(step)
+            if not later:
+                return step
+            heapq.heappush(self._heap, (place + later, next(self._order), replace(step, is_late=True)))
+
+    def _later(self, step: Step) -> float:
+        """What is to be added to the place of a plan whose kind has made no difference at such calls."""
+        group = step.group
+        if group is None or step.is_late or group.partition is not None:
+            return 0.0
+        promising = self.classes.promising(group.site, group.kinds, lasting=group.outages is not None)
+        if step.faults[-1].kind in promising:
+            return 0.0
+        if len(step.faults) > 1:
+            return UNPROMISING
+        return LATE if group.outages is None else FIRST
 
     def coming(self, count: int) -> Iterator[Step]:
         """The plans that come next, if nothing new turns up."""
@@ -117,68 +142,67 @@ class Frontier:
 
     def left(self) -> tuple[int, int]:
         """How many plans are still to come: those put off, and the others."""
-        deferred = sum(step.weight for _, _, step in self._heap if step.is_deferred)
-        return deferred, sum(step.weight for _, _, step in self._heap) - deferred
+        deferred = sum(step.count.plans for _, _, step in self._heap if step.is_deferred)
+        return deferred, sum(step.count.plans for _, _, step in self._heap) - deferred
 
     def done(self, step: Step, seen: Observation) -> None:
-        """A plan was run."""
-        self.run += 1
-        self.covered += step.weight
+        """A plan was run: what comes of it is to be run, too, unless it came to the same as another kind's."""
+        self.counting.run(step.count)
         node = self._node(step, seen)
-        if step.group is None:
+        group = step.group
+        if group is None:
             self._push_children(node)
             return
-        group = step.group
-        group.results[step.added.kind] = node
+        kind = node.faults[-1].kind
+        group.ends[kind] = node.end
         group.pending -= 1
-        self._push_lasting(group, node)
-        if group.pending == 0:
-            self._close(group)
+        if self._is_first_of_its_class(group, node):
+            self._push_lasting(group, node)
+            self._push_children(node)
+        if group.pending == 0 and group.partition is None and self._tactics.classes:
+            usual = group.parent.seen.suffixes[group.index + 1]
+            self.classes.learn(group.site, group.first, group.call, group.ends, usual=usual)
 
     # What a run was
 
     def _node(self, step: Step, seen: Observation) -> Node:
-        added = step.added
-        last = step.parent.last
-        if step.outages is None:
-            last = next(
-                (
-                    i
-                    for i, call in enumerate(seen.calls)
-                    if (call.site, call.number) == (added.site, added.first)
-                ),
-                len(seen.calls),
+        added, last, outages = step.faults[-1], step.parent.last, None
+        if step.group is not None and step.group.outages is not None:
+            outages = step.group.outages
+        else:
+            places = (
+                i
+                for i, call in enumerate(seen.calls)
+                if (call.site, call.number) == (added.site, added.first)
             )
+            last = next(places, len(seen.calls))
         suffixes = seen.suffixes
         familiar = next(
             (i for i in range(last + 1, len(suffixes)) if suffixes[i] in self._suffixes), len(suffixes)
         )
         self._suffixes.update(suffixes)
-        return Node(step.faults, seen, last, step.weight, familiar, step.outages)
+        return Node(step.faults, seen, last, familiar, step.count, outages)
 
-    def _close(self, group: Group) -> None:
-        """All kinds at one call were run: one of each class goes on."""
-        usual = group.parent.seen.suffixes[group.index + 1]
-        if not self._tactics.classes:
-            for node in group.results.values():
-                self._push_children(node)
-            return
-        if group.partition is None:
-            ends = {
-                kind: node.seen.suffixes[min(node.last + 1, len(node.seen.calls))]
-                for kind, node in group.results.items()
-            }
-            group.partition = self.classes.learn(group.call, ends, usual=usual)
-        partition = group.partition
-        for kind, node in group.results.items():
-            size = partition.size(kind)
-            weight = node.weight * size if partition.is_fresh else node.weight
-            if partition.is_harmless(kind):  # its children would be those of its parent
-                self._collapse(group.call, kind, weight * self._width(group.parent, group.index + 1, 2))
-            elif size:
-                others = weight - weight // size
-                self._note(group.call, kind, others * self._width(node, node.last + 1, 1))
-                self._push_children(replace(node, weight=weight))
+    def _is_first_of_its_class(self, group: Group, node: Node) -> bool:
+        """Whether nothing like it came of another kind at the same call, nor without any fault."""
+        if not self._tactics.classes or group.partition is not None:
+            return True
+        kind = node.faults[-1].kind
+        if node.end == group.parent.seen.suffixes[group.index + 1]:
+            # Its children would be those of its parent.
+            self._collapse(group.parent.count, group, kind, self._width(group.parent, group.index + 1, 2))
+            return False
+        known = group.classes.setdefault(node.end, node.count)
+        if known is node.count:
+            return True
+        known.alike += 1
+        self.classes.note(group.site, group.first, kind, self._width(node, node.last + 1, 1))
+        return False
+
+    def _collapse(self, count: Count, group: Group, kind: FaultKind, plans: int) -> None:
+        """Count plans that need not be run."""
+        self.counting.collapse(count, plans)
+        self.classes.note(group.site, group.first, kind, plans)
 
     def _width(self, node: Node, index: int, more: int) -> int:
         """How many faults there are at calls from `index` on, unless a plan with so many more is too deep."""
@@ -186,68 +210,79 @@ class Frontier:
             return 0
         return sum(len(self._kinds_of(call)) for call in node.seen.calls[index:])
 
-    def _collapse(self, call: Seen, kind: FaultKind, plans: int) -> None:
-        """Count plans that need not be run."""
-        self.covered += plans
-        self._note(call, kind, plans)
-
-    def _note(self, call: Seen, kind: FaultKind, plans: int) -> None:
-        self.classes.collapsed[f"{call.site}#{call.number}", str(kind)] += plans
-
     # What comes of it
-
-    def _push(self, step: Step, place: float) -> None:
-        heapq.heappush(self._heap, (place, next(self._order), step))
 
     def _push_children(self, node: Node) -> None:
         size = len(node.faults) + 1
         if size > self._depth:
             return
-        behind = AFTER_ALL if not node.seen.verdict.is_good else 0.0
-        if node.outages is not None:
-            for index in range(node.outages, len(self._outages)):
-                outage = self._outages[index]
-                if not any(_overlap(outage, other) for other in node.faults):
-                    step = Step((*node.faults, outage), node, node.weight, outages=index + 1)
-                    self._push(step, size - 1 + behind)
+        behind = 0.0 if node.seen.verdict.is_good else AFTER_ALL
+        for number in range(len(self._outages) if node.outages is None else node.outages, len(self._outages)):
+            self._push_outage(node, number, behind)
         for index in range(node.last + 1, len(node.seen.calls)):
             call = node.seen.calls[index]
             if call.faulted:
                 continue
-            is_new = bool(node.faults) and call.context not in self._usual
-            is_deferred = index >= node.familiar and bool(node.faults)
-            place = size * (0.5 if is_new and self._tactics.recovery_first else 1.0) + behind
-            self._push_group(node, index, place + (0.5 if is_deferred else 0.0), is_deferred)
+            is_new = size > 1 and self._tactics.recovery_first and call.context not in self._usual
+            is_deferred = size > 1 and index >= node.familiar
+            place = self._place(size, is_new=is_new) + behind + (PUT_OFF if is_deferred else 0.0)
+            kinds = tuple(self._kinds_at(node.seen, index))
+            group = Group(node, index, call.site, call.number, call, None, kinds)
+            self._push_group(group, call.number, place, is_deferred=is_deferred)
 
-    def _push_group(self, node: Node, index: int, place: float, is_deferred: bool) -> None:
-        call = node.seen.calls[index]
-        kinds = list(self._kinds_at(node.seen, index))
-        partition = self.classes.known(call) if self._tactics.classes and node.faults else None
-        if partition is not None and not partition.covers(kinds):
-            partition = None
-        weights = dict.fromkeys(kinds, 1)
-        if partition is not None:
-            weights = {kind: partition.size(kind) for kind in kinds if partition.size(kind)}
-            for kind in [kind for kind in weights if partition.is_harmless(kind)]:
-                weight = node.weight * weights.pop(kind)
-                self._collapse(call, kind, weight)
-        group = Group(node, index, call, partition, len(weights))
-        for kind, weight in weights.items():
-            fault = Fault(call.site, kind, call.number, call.number)
-            step = Step((*node.faults, fault), node, node.weight * weight, group, None, is_deferred)
-            self._push(step, place)
+    def _push_outage(self, node: Node, number: int, behind: float) -> None:
+        """A tool, or a server, that never works, if the run of the plan so far calls it."""
+        site = self._outages[number]
+        called = {call.site for call in node.seen.calls if not call.faulted and matches(site, call.site)}
+        if not called or any(_overlap(site, other.site) for other in node.faults):
+            return
+        kinds = [kind for kind in self._kinds if all(kind in self._lasting(tool) for tool in called)]
+        size = len(node.faults) + 1
+        group = Group(node, -1, site, 1, None, None, tuple(kinds), outages=number + 1)
+
+        place = behind + size - (FIRST if size == 1 else 0.0) + UNLIKELY
+        self._push_group(group, None, place, is_deferred=False)
+
+    def _place(self, size: int, *, is_new: bool) -> float:
+        """Where a plan comes: after all smaller ones, but half as far off at a call that only an earlier fault made."""
+        return size * 0.5 + RECOVERY if is_new else float(size)
+
+    def _push_group(self, group: Group, last: int | None, place: float, *, is_deferred: bool) -> None:
+        """Plans with each kind at one call, or with one for each class, if the classes are known."""
+        node = group.parent
+        sizes = dict.fromkeys(group.kinds, 1)
+        if self._tactics.classes and node.faults:
+            group.partition = self.classes.known(group.site, group.first, group.call, group.kinds)
+        if group.partition is not None:
+            sizes = {kind: size for kind in group.kinds if (size := group.partition.size(kind))}
+            for kind in [kind for kind in sizes if group.partition.is_harmless(kind)]:
+                self._collapse(node.count, group, kind, sizes.pop(kind))
+        group.pending = len(sizes)
+        for kind, size in sizes.items():
+            faults = (*node.faults, Fault(group.site, kind, group.first, last))
+            count = self.counting.under(node.count, size)
+            self._push(Step(faults, node, count, group, is_deferred), place + likely(kind))
 
     def _push_lasting(self, group: Group, node: Node) -> None:
         """The same fault at this call and all later ones of the tool, where there are later ones."""
         added = node.faults[-1]
-        later = any(call.site == added.site for call in node.seen.calls[node.last + 1 :])
-        known = not group.parent.faults and added.first == 1 and self._tactics.outages
-        if not later or known or added.kind not in lasting(self._kinds, self._specs(added.site)):
+        if group.outages is not None or added.kind not in self._lasting(added.site):
             return
-        fault = Fault(added.site, added.kind, added.first, None)
-        step = Step((*group.parent.faults, fault), group.parent, node.weight)
-        size = len(step.faults)
-        self._push(step, size * (0.5 if size > 1 and self._tactics.recovery_first else 1.0))
+        later = any(call.site == added.site for call in node.seen.calls[node.last + 1 :])
+        is_outage = not group.parent.faults and added.first == 1 and self._tactics.outages
+        if later and not is_outage:
+            faults = (*group.parent.faults, Fault(added.site, added.kind, added.first, None))
+            is_new = len(faults) > 1 and self._tactics.recovery_first
+            place = self._place(len(faults), is_new=is_new) + UNLIKELY
+            self._push(Step(faults, group.parent, self.counting.under(group.parent.count, 1)), place)
+
+    def _push(self, step: Step, place: float) -> None:
+        heapq.heappush(self._heap, (place, next(self._order), step))
+
+    # Which kinds
+
+    def _lasting(self, site: str) -> list[FaultKind]:
+        return lasting(self._kinds, self._specs(site))
 
     def _kinds_at(self, seen: Observation, index: int) -> Iterator[FaultKind]:
         for kind in self._kinds_of(seen.calls[index]):
@@ -260,37 +295,24 @@ class Frontier:
         changes = call.effect is not False
         known = self._by_call.get((call.site, changes))
         if known is None:
-            spec = self._specs(call.site)
-            found = (
-                applicable(self._kinds, spec, changes=changes)
-                if self._tactics.effects
-                else (kind for kind in self._kinds if spec is None or kind.objection(spec) is None)
+            found = tried(
+                self._kinds, self._specs(call.site), changes=changes, all_of_them=not self._tactics.effects
             )
             known = self._by_call[call.site, changes] = tuple(found)
         return known
 
-    def _outage_faults(self, base: Observation) -> Iterator[Fault]:
-        tools = dict.fromkeys(call.site for call in base.calls)
-        for site in tools:
-            yield from (Fault(site, kind) for kind in lasting(self._kinds, self._specs(site)))
-        servers: dict[str, list[str]] = {}
-        for site in tools:
-            servers.setdefault(site.rpartition(".")[0], []).append(site)
-        for server, sites in servers.items():
-            if len(sites) > 1:
-                common: Mapping[FaultKind, None] = dict.fromkeys(
-                    kind for site in sites for kind in lasting(self._kinds, self._specs(site))
-                )
-                yield from (
-                    Fault(f"{server}.*", kind)
-                    for kind in common
-                    if all(kind in lasting(self._kinds, self._specs(site)) for site in sites)
-                )
+
+def _tools_and_servers(base: Observation) -> Iterator[str]:
+    """What may never work: each tool that is called, and each server of which several are."""
+    tools = dict.fromkeys(call.site for call in base.calls)
+    yield from tools
+    servers: dict[str, int] = {}
+    for site in tools:
+        server = site.rpartition(".")[0]
+        servers[server] = servers.get(server, 0) + 1
+    yield from (f"{server}.*" for server, count in servers.items() if count > 1)
 
 
-def _overlap(one: Fault, other: Fault) -> bool:
-    """Whether two outages are of one tool, or of a server and one of its tools."""
-    return one.site == other.site or any(
-        wide.site.endswith(".*") and narrow.site.startswith(wide.site[:-1])
-        for wide, narrow in ((one, other), (other, one))
-    )
+def _overlap(one: str, other: str) -> bool:
+    """Whether two sites are one tool, or a server and one of its tools."""
+    return matches(one, other) or matches(other, one)

@@ -13,7 +13,7 @@ from pytest_mcpflow.faults.lost import Delay, Hang, Jitter, Late, LoseReply, Los
 from pytest_mcpflow.faults.refused import Refuse
 from pytest_mcpflow.schema import ToolSpec
 
-__all__ = ["DEFAULT_KINDS", "applicable", "delays_at", "lasting", "rounded_up"]
+__all__ = ["DEFAULT_KINDS", "applicable", "delays_at", "lasting", "likely", "rounded_up", "tried"]
 
 DEFAULT_KINDS: tuple[FaultKind, ...] = (
     Refuse(),
@@ -56,6 +56,22 @@ def applicable(
         if reads and (kind.effect in (Effect.TWICE, Effect.PARTIAL) or _without_effect(kind) in kinds):
             continue
         yield kind
+
+
+def tried(
+    kinds: Sequence[FaultKind], spec: ToolSpec | None, *, changes: bool, all_of_them: bool
+) -> Iterator[FaultKind]:
+    """Those of `applicable`, or all that can happen to the tool at all."""
+    if all_of_them:
+        return (kind for kind in kinds if spec is None or kind.objection(spec) is None)
+    return applicable(kinds, spec, changes=changes)
+
+
+def likely(kind: FaultKind) -> float:
+    """What is added to the place of plans with this kind: the sooner, the more workflows do not expect it."""
+    if kind.effect is Effect.APPLIED and isinstance(kind, LoseReply | Disconnect):
+        return 0.0
+    return 0.01 if kind.effect is Effect.LATE or isinstance(kind, LoseRequest) else 0.02
 
 
 def _without_effect(kind: FaultKind) -> FaultKind | None:

@@ -100,7 +100,7 @@ class Search:
             else:
                 self._step()
         deferred, not_reached = self._frontier.left()
-        covered, run = self._frontier.covered, self._frontier.run
+        covered, run = self._frontier.counting.plans_covered, self._frontier.counting.plans_run
         return Exploration(
             name=self._subject.name,
             seed=self._subject.seed,

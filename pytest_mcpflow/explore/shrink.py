@@ -102,6 +102,8 @@ class Shrinker:
             yield faults[len(faults) // 2 :]
         if len(faults) > 1:
             yield from (_without(faults, index) for index in range(len(faults)))
+            yield from _renumbered(faults)
+            yield from _merged(faults)
         for index, fault in enumerate(faults):
             changed = [*self._narrower(fault), *self._simpler(fault), *_earlier(fault), *_rounder(fault)]
             yield from (_with(faults, index, each) for each in changed)
@@ -135,6 +137,29 @@ class Shrinker:
 
 def _without(faults: Faults, index: int) -> Faults:
     return (*faults[:index], *faults[index + 1 :])
+
+
+def _renumbered(faults: Faults) -> Iterator[Faults]:
+    """One fault less, and later calls of its tool counted without the repetition that it had led to."""
+    for index, dropped in enumerate(faults):
+        rest = tuple(
+            replace(each, first=each.first - 1, last=None if each.last is None else each.last - 1)
+            if each.site == dropped.site and each.first > dropped.first
+            else each
+            for each in _without(faults, index)
+        )
+        if rest != _without(faults, index):
+            yield rest
+
+
+def _merged(faults: Faults) -> Iterator[Faults]:
+    """Faults of successive calls of one tool as one fault of several calls."""
+    for index, one in enumerate(faults):
+        for other in faults[index + 1 :]:
+            if (one.site, one.kind) == (other.site, other.kind) and None not in (one.last, other.last):
+                first, last = min(one.first, other.first), max(one.last or 0, other.last or 0)
+                rest = tuple(each for each in faults if each not in (one, other))
+                yield (*rest[:index], replace(one, first=first, last=last), *rest[index:])
 
 
 def _with(faults: Faults, index: int, fault: Fault) -> Faults:

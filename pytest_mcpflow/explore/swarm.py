@@ -84,6 +84,7 @@ def drawing(seed: int, number: int, kinds: Sequence[FaultKind], *, depth: int, c
     order = sorted(range(len(failing)), key=lambda index: chance(seed, "swarm", "kind", str(index), number))
     chosen = tuple(failing[index] for index in sorted(order[:count]))
     warm_ups = [each for each in WARM_UPS if each < max(1, calls)]
-    return Drawing(
-        seed, number, chosen, one_of("probability", PROBABILITIES), int(one_of("warm-up", warm_ups)), depth
-    )
+    probability = max(
+        one_of("probability", PROBABILITIES), 1 / (calls + 1)
+    )  # else most runs would have no fault
+    return Drawing(seed, number, chosen, probability, int(one_of("warm-up", warm_ups)), depth)
