@@ -10,6 +10,8 @@ from pytest_mcpflow.fakes._github_account import Account
 from pytest_mcpflow.fakes._github_state import Check, CheckState, PullRequest, Review, ReviewComment, Verdict
 from pytest_mcpflow.fakes._github_workflows import FOLDER, read_workflow
 
+MergeMethod = Literal["merge", "squash", "rebase"]
+
 
 @dataclass
 class Pull:
@@ -159,25 +161,34 @@ class PullTools(Account):
     @tool(destroys=True, idempotent=False)
     def merge_pull_request(self, owner: str, repo: str, pull_number: int) -> Merge:
         """Merge a pull request whose base branch's rules are met."""
-        pull = self.pull_of(owner, repo, pull_number)
+        return self.merge(owner, repo, self.pull_of(owner, repo, pull_number))
+
+    def merge(
+        self, owner: str, repo: str, pull: PullRequest, *, method: MergeMethod = "merge", message: str = ""
+    ) -> Merge:
+        """Merge a pull request: with its commits and one of the merge, with one for all, or with its commits only."""
         if pull.state == "closed":
             raise FakeError("Pull Request is not mergeable")
-        if reason := self._blocked(owner, repo, pull):
+        if reason := self.blocked(owner, repo, pull):
             raise FakeError(reason)
         found = self.repository_of(owner, repo)
         head, base = found.branches[pull.head], found.branches[pull.base]
         there = {commit.sha for commit in base.commits}
-        base.commits += [commit for commit in head.commits if commit.sha not in there]
-        merged = self.commit_to(base, {**head.files}, f"Merge #{pull.number}: {pull.title}")
-        pull.state, pull.merged, pull.merge_sha = "closed", True, merged.sha
-        return Merge(True, merged.sha, "Pull Request successfully merged")
+        if method != "squash":
+            base.commits += [commit for commit in head.commits if commit.sha not in there]
+        if method == "rebase":
+            base.files = {**head.files}
+        else:
+            self.commit_to(base, {**head.files}, message or f"Merge #{pull.number}: {pull.title}")
+        pull.state, pull.merged, pull.merge_sha = "closed", True, base.sha
+        return Merge(True, base.sha, "Pull Request successfully merged")
 
     def set_check(self, owner: str, repo: str, pull_number: int, name: str, state: CheckState) -> None:
         """Let a check of a pull request come to a result."""
         pull = self.pull_of(owner, repo, pull_number)
         pull.checks = [check for check in pull.checks if check.name != name] + [Check(name, state)]
 
-    def _blocked(self, owner: str, repo: str, pull: PullRequest) -> str:
+    def blocked(self, owner: str, repo: str, pull: PullRequest) -> str:
         """Why a pull request may not be merged; empty if it may."""
         protection = self.protection_of(owner, repo, pull.base)
         states = {check.name: check.state for check in pull.checks}
@@ -193,7 +204,7 @@ class PullTools(Account):
 
     def _shown(self, owner: str, repo: str, pull: PullRequest) -> Pull:
         url = f"https://github.example/{owner}/{repo}/pull/{pull.number}"
-        mergeable = pull.state == "open" and not self._blocked(owner, repo, pull)
+        mergeable = pull.state == "open" and not self.blocked(owner, repo, pull)
         return Pull(
             *(pull.number, url, pull.state, pull.title, pull.body, pull.head, pull.base),
             *(pull.labels, pull.reviewers, pull.merged, mergeable),

@@ -89,6 +89,7 @@ class PullRequest:
     reviewers: list[str] = field(default_factory=list[str])
     reviews: list[Review] = field(default_factory=list[Review])
     checks: list[Check] = field(default_factory=list[Check])
+    comments: list[str] = field(default_factory=list[str])
 
 
 @dataclass
@@ -99,6 +100,7 @@ class Issue:
     state: Literal["open", "closed"] = "open"
     labels: list[str] = field(default_factory=list[str])
     comments: list[str] = field(default_factory=list[str])
+    assignees: list[str] = field(default_factory=list[str])
 
 
 @dataclass

@@ -39,6 +39,7 @@ __all__ = [
     "FakeError",
     "LogLevel",
     "Omittable",
+    "Verbatim",
     "prompt",
     "resource",
     "tool",
@@ -101,6 +102,13 @@ class PromptMark:
 
 
 Mark = ToolMark | ResourceMark | PromptMark
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """What a method returns in place of a value, if it has the whole result already: `content`, `isError`, ..."""
+
+    result: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

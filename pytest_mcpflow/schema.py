@@ -17,7 +17,16 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from pytest_mcpflow.errors import ArgumentError, FakeDefinitionError
-from pytest_mcpflow.fake import MARK_ATTRIBUTE, Call, Fake, FakeError, PromptMark, ResourceMark, ToolMark
+from pytest_mcpflow.fake import (
+    MARK_ATTRIBUTE,
+    Call,
+    Fake,
+    FakeError,
+    PromptMark,
+    ResourceMark,
+    ToolMark,
+    Verbatim,
+)
 from pytest_mcpflow.parameters import (
     Parameters,
     adapter_of,
@@ -65,13 +74,6 @@ class ToolSpec:
     output_schema: dict[str, Any] | None
     wraps: bool
     listed: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verbatim:
-    """What a method returns in place of a value, if it has the whole result already."""
-
-    result: RawResult
 
 
 @dataclass(frozen=True, slots=True)

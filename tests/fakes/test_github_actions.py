@@ -9,8 +9,8 @@ import pytest
 
 from pytest_mcpflow import FakeError
 from pytest_mcpflow.fakes._github_workflows import read_workflow
-from pytest_mcpflow.plain_yaml import read_yaml
 from pytest_mcpflow.fakes.github import FileChange, GitHub, repository
+from pytest_mcpflow.plain_yaml import read_yaml
 
 REPO = ("shop", "api")
 PATH = ".github/workflows/ci.yml"

@@ -1,0 +1,86 @@
+"""What the tools of real servers take, as the servers list it: names, required arguments, types. No prose of theirs.
+
+The files in fixtures/real_tools were made of `tools/list` answers by
+
+    python tests/real_tools.py --package npm:some-server --version 1.2.3 --licence MIT < tools_list.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from checkout import ROOT
+
+__all__ = ["RealServer", "reduced", "server_named", "servers"]
+
+FOLDER = ROOT / "fixtures" / "real_tools"
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RealServer:
+    """A server: where it is published, and the arguments of its tools, by name, as reduced JSON Schema."""
+
+    package: str
+    version: str
+    licence: str
+    tools: Mapping[str, Schema]
+
+
+def servers() -> list[str]:
+    """The names of the servers there are files of."""
+    return sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+def server_named(name: str) -> RealServer:
+    content = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    return RealServer(content["package"], content["version"], content["licence"], content["tools"])
+
+
+def reduced(schema: Schema, definitions: Schema | None = None) -> dict[str, Any]:
+    """A JSON Schema without descriptions, defaults, limits and references: what may be sent, and what must."""
+    known = definitions or schema.get("$defs", {})
+    if "$ref" in schema:
+        return reduced(known[schema["$ref"].rpartition("/")[2]], known)
+    choices: list[Schema] = schema.get("anyOf", schema.get("oneOf", []))
+    if isinstance(schema.get("type"), list):
+        choices = [{**schema, "type": each} for each in schema["type"]]
+    if choices:
+        those = [reduced(each, known) for each in choices]
+        return those[0] if len(those) == 1 else {"anyOf": sorted(those, key=json.dumps)}
+    found: dict[str, Any] = {"type": schema["type"]} if "type" in schema else {}
+    allowed = [schema["const"]] if "const" in schema else schema.get("enum")
+    if allowed is not None:
+        found["enum"] = sorted(allowed)
+    if "items" in schema:
+        found["items"] = reduced(schema["items"], known)
+    if schema.get("properties"):
+        properties = cast("Mapping[str, Schema]", schema["properties"])
+        found["properties"] = {name: reduced(properties[name], known) for name in sorted(properties)}
+        found["required"] = sorted(schema.get("required", []))
+    return found
+
+
+def main() -> None:
+    """Reduce a `tools/list` answer (or a list of tools) from the standard input."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    for option in ("--package", "--version", "--licence"):
+        parser.add_argument(option, required=True)
+    options = parser.parse_args()
+    answer = json.load(sys.stdin)
+    listed = cast("list[Schema]", answer["tools"] if isinstance(answer, dict) else answer)
+    head = {"package": options.package, "version": options.version, "licence": options.licence}
+    tools = {
+        each["name"]: reduced(each["inputSchema"]) for each in sorted(listed, key=lambda each: each["name"])
+    }
+    lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(schema)}" for name, schema in tools.items())
+    sys.stdout.write(json.dumps(head, indent=2)[:-2] + ',\n  "tools": {\n' + lines + "\n  }\n}\n")
+
+
+if __name__ == "__main__":
+    main()
