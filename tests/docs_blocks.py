@@ -102,7 +102,7 @@ def shown(path: str, region: str | None) -> str:
     )
     if found is None:
         raise LookupError(f"{path} has no `# region: {region}` that ends in `# endregion`")
-    return textwrap.dedent(found[1])
+    return textwrap.dedent(found[1]).rstrip("\n") + "\n"
 
 
 def commands() -> dict[str, Command]:

@@ -21,9 +21,7 @@ async def contain(hub: Hub) -> dict[str, int]:
         leaking = {"host": "prod-1", "service": service}
         await hub.call_tool("droplet-executor.restart_service", leaking, timeout=30)
     return {"connections_on_arrival": used}
-
-
-# endregion
+    # endregion
 
 
 # region: scenario
@@ -38,5 +36,4 @@ class FirstAid(IncidentResponse):
         assert self.production.connections("shop") == 89
         assert self.production.database("shop").max_connections == 300
 
-
-# endregion
+    # endregion

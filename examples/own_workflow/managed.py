@@ -40,6 +40,4 @@ async def in_scenario(hub: Hub) -> Release:
     context = hub.create_context("deployment-chain")
     outcome = await Deployer(hub).deploy(context.id)
     return Release(success=outcome["success"], findings=outcome["findings"])
-
-
-# endregion
+    # endregion
