@@ -68,14 +68,19 @@ class Classes:
         self._latest[site, call is None] = self._latest_anywhere[frozenset(ends)] = partition
 
     def promising(self, site: str, kinds: Sequence[FaultKind], *, lasting: bool) -> frozenset[FaultKind]:
-        """The kinds that made a difference at the last call of this tool, or of one to which the same can happen.
+        """The simplest of each class at the last call of this tool, or of one to which the same can happen.
 
         A guess only: what it leaves out is tried later.
         """
         found = self._latest.get((site, lasting)) or self._latest_anywhere.get(frozenset(kinds))
         if found is None or not found.covers(kinds):
             return frozenset(kinds)
-        return frozenset(kind for kind in kinds if found.size(kind) and not found.is_harmless(kind))
+        order = {kind: index for index, kind in enumerate(kinds)}
+        return frozenset(
+            min(alike, key=order.__getitem__)
+            for kind, alike in found.stands_for.items()
+            if not found.is_harmless(kind)
+        )
 
     def note(self, site: str, number: int, kind: FaultKind, plans: int) -> None:
         """So many plans were not run because this kind made no difference there."""

@@ -28,10 +28,12 @@ Specs = Callable[[str], ToolSpec | None]
 Faults = tuple[Fault, ...]
 AFTER_ALL = 1000.0
 """What is added to the place of plans that begin with one that already fails."""
-FIRST, UNLIKELY, LATE, RECOVERY = 1.0, 0.03, 0.02, 0.06
-"""What makes outages come before single faults; all kinds of single faults come before the calls of recoveries."""
+FIRST, UNLIKELY, LATE, RECOVERY = 1.0, 0.03, 0.02, 1.06
+"""Outages come before single faults, and the calls of recoveries after all kinds of these."""
+ALIKE, MIXED = 0.15, 0.25
+"""What each further fault of a recovery costs where all leave the same of the effects, and what it costs if not."""
 PUT_OFF, UNPROMISING = 0.5, 1.5
-"""What is added where the plan's beginning behaves like one that was seen before, and where its kind is a bad guess."""
+"""What is added where the beginning behaves like another plan's, and where the kind is a bad guess."""
 
 
 @dataclass(frozen=True)
@@ -219,16 +221,19 @@ class Frontier:
         behind = 0.0 if node.seen.verdict.is_good else AFTER_ALL
         for number in range(len(self._outages) if node.outages is None else node.outages, len(self._outages)):
             self._push_outage(node, number, behind)
+        pilots = set[tuple[FaultKind, ...]]()
         for index in range(node.last + 1, len(node.seen.calls)):
             call = node.seen.calls[index]
             if call.faulted:
                 continue
             is_new = size > 1 and self._tactics.recovery_first and call.context not in self._usual
             is_deferred = size > 1 and index >= node.familiar
-            place = self._place(size, is_new=is_new) + behind + (PUT_OFF if is_deferred else 0.0)
+            place = (RECOVERY if is_new else size) + behind + (PUT_OFF if is_deferred else 0.0)
             kinds = tuple(self._kinds_at(node.seen, index))
             group = Group(node, index, call.site, call.number, call, None, kinds)
-            self._push_group(group, call.number, place, is_deferred=is_deferred)
+            is_pilot = size == 1 and kinds not in pilots
+            pilots.add(kinds)
+            self._push_group(group, call.number, place, is_deferred=is_deferred, is_pilot=is_pilot)
 
     def _push_outage(self, node: Node, number: int, behind: float) -> None:
         """A tool, or a server, that never works, if the run of the plan so far calls it."""
@@ -241,14 +246,21 @@ class Frontier:
         group = Group(node, -1, site, 1, None, None, tuple(kinds), outages=number + 1)
 
         place = behind + size - (FIRST if size == 1 else 0.0) + UNLIKELY
-        self._push_group(group, None, place, is_deferred=False)
+        self._push_group(group, None, place, is_pilot=True)
 
-    def _place(self, size: int, *, is_new: bool) -> float:
-        """Where a plan comes: after all smaller ones, but half as far off at a call that only an earlier fault made."""
-        return size * 0.5 + RECOVERY if is_new else float(size)
+    def _push_group(
+        self,
+        group: Group,
+        last: int | None,
+        place: float,
+        *,
+        is_deferred: bool = False,
+        is_pilot: bool = False,
+    ) -> None:
+        """Plans with each kind at one call, or with one for each class, if the classes are known.
 
-    def _push_group(self, group: Group, last: int | None, place: float, *, is_deferred: bool) -> None:
-        """Plans with each kind at one call, or with one for each class, if the classes are known."""
+        The kinds of a pilot come together, so that something is known of them when others are chosen from.
+        """
         node = group.parent
         sizes = dict.fromkeys(group.kinds, 1)
         if self._tactics.classes and node.faults:
@@ -261,7 +273,19 @@ class Frontier:
         for kind, size in sizes.items():
             faults = (*node.faults, Fault(group.site, kind, group.first, last))
             count = self.counting.under(node.count, size)
-            self._push(Step(faults, node, count, group, is_deferred), place + likely(kind))
+            self._push(
+                Step(faults, node, count, group, is_deferred),
+                place
+                + (self._pilot(group, kind) if is_pilot else likely(kind))
+                + (_mixture(faults) if place < len(faults) else 0.0),
+            )
+
+    @staticmethod
+    def _pilot(group: Group, kind: FaultKind) -> float:
+        """All kinds of a call in their order; of a tool that never works first the two that are told most apart."""
+        if group.outages is None or likely(kind) == 0.0:
+            return 0.0
+        return UNLIKELY / 3 if kind == group.kinds[0] else UNLIKELY
 
     def _push_lasting(self, group: Group, node: Node) -> None:
         """The same fault at this call and all later ones of the tool, where there are later ones."""
@@ -272,8 +296,8 @@ class Frontier:
         is_outage = not group.parent.faults and added.first == 1 and self._tactics.outages
         if later and not is_outage:
             faults = (*group.parent.faults, Fault(added.site, added.kind, added.first, None))
-            is_new = len(faults) > 1 and self._tactics.recovery_first
-            place = self._place(len(faults), is_new=is_new) + UNLIKELY
+            is_recovery = len(faults) > 1 and self._tactics.recovery_first
+            place = (RECOVERY + _mixture(faults) if is_recovery else len(faults)) + UNLIKELY
             self._push(Step(faults, group.parent, self.counting.under(group.parent.count, 1)), place)
 
     def _push(self, step: Step, place: float) -> None:
@@ -300,6 +324,15 @@ class Frontier:
             )
             known = self._by_call[call.site, changes] = tuple(found)
         return known
+
+
+def _mixture(faults: Faults) -> float:
+    """How far off a plan in a recovery is.
+
+    Faults that come together mostly have one cause, and leave the same of the effects; so these come first.
+    """
+    same = len({fault.kind.effect for fault in faults}) < 2
+    return (len(faults) - 2) * (ALIKE if same else 0.5) + (0.0 if same else MIXED)
 
 
 def _tools_and_servers(base: Observation) -> Iterator[str]:
