@@ -12,7 +12,7 @@ from pytest_mcpflow.catalogue import Catalogue, builtin_scenarios, load_workflow
 from pytest_mcpflow.errors import FaultPlanError, MCPFlowError, UnknownNameError
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.options import asked, eras_asked, search_path, seed_asked, ways_asked
-from pytest_mcpflow.plans import must_happen_asked, plan_asked
+from pytest_mcpflow.plans import fault_kinds, must_happen_asked, plan_asked
 from pytest_mcpflow.report.failure import failure_block
 from pytest_mcpflow.scenario import Scenario
 from pytest_mcpflow.stash import NEVER_HAPPENED
@@ -105,7 +105,7 @@ class ScenarioPlugin:
             self._selected = catalogue.select(asked(config, "--mcp-scenario"))
             self._workflows = workflows_asked(config, catalogue)
             self._plan = _plan_for(config, self._selected)
-            self._chaos = _chaos_for(config)
+            self._chaos = _chaos_for(config, self._selected)
         except MCPFlowError as error:
             raise pytest.UsageError(str(error)) from error
         if self._alone:
@@ -212,10 +212,15 @@ def _plan_for(config: pytest.Config, scenarios: Iterable[type[Scenario]]) -> Fau
     return plan
 
 
-def _chaos_for(config: pytest.Config) -> Chaos | None:
-    """How scenarios are explored, if they are."""
+def _chaos_for(config: pytest.Config, scenarios: Iterable[type[Scenario]]) -> Chaos | None:
+    """How scenarios are explored, if they are; what they say for it is read here, to fail before any test runs."""
     if config.getoption("--mcp-chaos") is None:
         return None
     from pytest_mcpflow.chaos.options import chaos_asked
+    from pytest_mcpflow.report.explored import accepted_of, faults_of
 
+    kinds = fault_kinds(config)
+    for scenario in scenarios:
+        accepted_of(scenario, kinds)
+        faults_of(scenario, kinds)
     return chaos_asked(config)

@@ -28,6 +28,7 @@ __all__ = [
     "explore_scenario",
     "explore_with",
     "explored",
+    "faults_of",
     "judged",
     "kinds_named",
 ]
@@ -104,6 +105,18 @@ def accepted_of(scenario: type[Scenario], kinds: Kinds = KINDS) -> tuple[Accepte
     return tuple(accepted)
 
 
+def faults_of(scenario: type[Scenario], kinds: Kinds = KINDS) -> tuple[FaultKind, ...] | None:
+    """What can go wrong with the servers of a scenario; `None` if it does not say.
+
+    Raises:
+        ScenarioError: It cannot be read.
+    """
+    try:
+        return kinds_named(scenario.faults, kinds) or None
+    except FaultPlanError as error:
+        raise ScenarioError(f"{scenario.__qualname__}.faults: {error}") from error
+
+
 def explore_scenario(
     scenario: type[Scenario],
     search: Search,
@@ -123,11 +136,8 @@ def explore_scenario(
         ScenarioError: What it accepts, or what can go wrong, cannot be read.
     """
     accepted = accepted_of(scenario, kinds)
-    if search.kinds is None and scenario.faults:
-        try:
-            search = replace(search, kinds=kinds_named(scenario.faults, kinds))
-        except FaultPlanError as error:
-            raise ScenarioError(f"{scenario.__qualname__}.faults: {error}") from error
+    if search.kinds is None:
+        search = replace(search, kinds=faults_of(scenario, kinds))
     subject = Subject(scenario, workflow, seed, way, era)
     exploration = explore_with(subject, search)
 
@@ -259,4 +269,8 @@ def explored(
 
 def _claim(exploration: result.Exploration, findings: Sequence[Finding]) -> str:
     excused = sum(bool(finding.excuse) for finding in findings)
-    return f"{exploration.claim}, {excused} of them accepted or known" if excused else exploration.claim
+    if not excused:
+        return exploration.claim
+    return (
+        f"{exploration.claim}, {'' if excused == len(findings) else f'{excused} of them '}accepted or known"
+    )

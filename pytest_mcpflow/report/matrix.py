@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_mcpflow.faults.catalogue import KINDS
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.report.resilience import Cell, Resilience
 
@@ -58,7 +59,7 @@ class _Row:
 
 def matrix(explored: Resilience) -> list[str]:
     """The lines of one workflow: heading, table, legend, excuses."""
-    kinds = list(dict.fromkeys(cell.kind for cell in explored.cells))
+    kinds = sorted({cell.kind for cell in explored.cells}, key=_in_order)
     marks: dict[str, dict[str, str]] = {}
     for cell in explored.cells:
         marks.setdefault(cell.site, {})[cell.kind] = _mark(cell)
@@ -81,6 +82,13 @@ def overview(explored: Sequence[Resilience]) -> list[str]:
         lines.append(f"{_cut(each.name, width):<{width}}  {each.depth:>5} {each.runs:>6} {counts}".rstrip())
     legend = [f"{MARKS[verdict]} {MEANINGS.get(verdict, verdict)}" for verdict in columns]
     return [*lines, "", *_wrapped(legend)]
+
+
+def _in_order(kind: str) -> tuple[int, str]:
+    """Kinds as the reference has them, those of one's own last."""
+    name = kind.partition("(")[0]
+    shipped = list(KINDS)
+    return (shipped.index(name) if name in shipped else len(shipped), kind)
 
 
 def _mark(cell: Cell) -> str:

@@ -1,0 +1,64 @@
+"""Running pytest in a project of a user, and reading what it says of an exploration."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from checkout import ROOT
+
+from pytest_mcpflow.catalogue import builtin_scenarios
+
+__all__ = ["block_of", "example_in", "ran", "reproduced", "verdicts_of_junit"]
+
+
+SHIPPED = tuple(builtin_scenarios())
+"""Imported here, once: pytester forgets what is imported while it runs pytest."""
+
+EXAMPLE = ROOT / "examples" / "chaos"
+
+
+def example_in(pytester: pytest.Pytester) -> pytest.Pytester:
+    """The example of the how-to, whose workflow books twice when an answer gets lost; without its tests."""
+    for file in (*EXAMPLE.glob("*.py"), EXAMPLE / "pytest.ini"):
+        if not file.name.startswith("test_"):
+            shutil.copy(file, pytester.path / file.name)
+    return pytester
+
+
+def ran(project: pytest.Pytester, *options: str) -> pytest.RunResult:
+    """Run pytest in this process, which has imported what takes long already."""
+    plugins = ["-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
+    if not any("asyncio" in option for option in options):
+        plugins += ["-p", "no:asyncio"]
+    return project.runpytest_inprocess(*plugins, *options)
+
+
+def block_of(result: pytest.RunResult, name: str) -> list[str]:
+    """The lines of a failure, from the one that names what failed to the command that repeats it."""
+    text = str(result.stdout)
+    found = re.search(rf"^{re.escape(name)} (?:failed|hung|leaked).*?^reproduce: [^\n]*$", text, re.M | re.S)
+    assert found is not None, text
+    return found[0].splitlines()
+
+
+def reproduced(project: pytest.Pytester, block: list[str]) -> pytest.RunResult:
+    """Run the command at the end of a failure."""
+    command = shlex.split(block[-1].removeprefix("reproduce: "))
+    assert command[0] == "pytest"
+    return ran(project, *command[1:])
+
+
+def verdicts_of_junit(file: Path) -> dict[str, str]:
+    """The verdict of each test of a JUnit file: its property and whether it failed."""
+    cases = ElementTree.parse(file).iter("testcase")  # noqa: S314 - pytest wrote it
+    found: dict[str, str] = {}
+    for case in cases:
+        properties = {each.get("name"): each.get("value") for each in case.iter("property")}
+        failed = "failed" if case.find("failure") is not None else "passed"
+        found[case.get("name", "")] = f"{failed}: {properties.get('mcp_claim')}"
+    return found

@@ -1,0 +1,269 @@
+"""`--mcp-chaos` with `--mcp-scenario`: what fails, what a failure says, and what excuses it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from chaos_project import block_of, example_in, ran, reproduced, verdicts_of_junit
+
+TRIP = ("--mcp-scenario=trip", "--mcp-chaos=1")
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A project with the scenarios `trip` and `trip-by-phone`."""
+    return example_in(pytester)
+
+
+def replace_in(project: pytest.Pytester, file: str, old: str, new: str) -> None:
+    path = project.path / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_failure_is_one_block_that_fits_a_terminal(project: pytest.Pytester) -> None:
+    result = ran(project, *TRIP)
+
+    result.assert_outcomes(failed=1)
+    block = block_of(result, "trip")
+    assert len(block) <= 25
+    assert max(map(len, block[:-1])) <= 80
+    assert block[0] == "trip failed silently under  hotel.book#1=lose_reply"
+    assert 'broken: one_room - "Nobody pays for two rooms."' in block
+
+
+def test_the_command_of_a_failure_fails_for_the_same_reason(project: pytest.Pytester) -> None:
+    block = block_of(ran(project, *TRIP), "trip")
+
+    again = reproduced(project, block)
+
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(['broken: one_room - "Nobody pays for two rooms."'])
+
+
+def test_the_summary_has_the_matrix_and_an_honest_account(project: pytest.Pytester) -> None:
+    result = ran(project, *TRIP)
+
+    result.stdout.fnmatch_lines(
+        [
+            "*= MCP resilience =*",
+            "trip [[]direct[]]",
+            "*lose_reply*",
+            "hotel.book#1 *S*",
+            "*S failed silently*",
+            "* plans of depth 1: * run",
+            "*at depth 1",
+        ]
+    )
+
+
+def test_a_workflow_that_stands_it_passes_and_the_summary_says_how_far(project: pytest.Pytester) -> None:
+    result = ran(project, *TRIP, "--mcp-workflow=trip=booking:book_carefully")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["proven for depth 1: *"])
+
+
+def test_a_budget_that_is_used_up_proves_nothing(project: pytest.Pytester) -> None:
+    result = ran(project, *TRIP, "--mcp-workflow=trip=booking:book_carefully", "--mcp-chaos-runs=5")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*not reached*", "none found in * runs at depth 1, which is no proof"])
+
+
+def test_the_scenario_says_how_many_faults_unless_the_command_line_does(project: pytest.Pytester) -> None:
+    said = ran(project, "--mcp-scenario=trip-by-phone", "--mcp-chaos")
+    asked = ran(project, "--mcp-scenario=trip-by-phone", "--mcp-chaos=1")
+
+    said.stdout.fnmatch_lines(["* plans of depth 2: *"])
+    asked.stdout.fnmatch_lines(["* plans of depth 1: *"])
+
+
+def test_a_scenario_says_what_can_go_wrong_and_what_it_accepts(project: pytest.Pytester) -> None:
+    replace_in(
+        project,
+        "trip.py",
+        'faults = ("refuse", "disconnect", "delay(60)")',
+        'faults = ("refuse", "disconnect")',
+    )
+
+    result = ran(project, "--mcp-scenario=trip-by-phone", "--mcp-chaos=1")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["*disconnect", "*refuse |", "hotel.book#1 . s", "*: the hotel calls back and *"]
+    )
+    result.stdout.no_fnmatch_line("*lose_reply*")
+
+
+def test_what_is_like_something_accepted_and_is_not_fails(project: pytest.Pytester) -> None:
+    result = ran(project, "--mcp-scenario=trip-by-phone", "--mcp-chaos=1")
+
+    result.assert_outcomes(failed=1)
+    assert block_of(result, "trip-by-phone")[0].endswith("under  hotel.book#1=delay(60)")
+
+
+def test_an_acceptance_that_is_not_needed_is_named(project: pytest.Pytester) -> None:
+    replace_in(project, "trip.py", '"hotel.book#*=disconnect"', '"hotel.book#1=disconnect(before)"')
+
+    result = ran(project, "--mcp-scenario=trip-by-phone", "--mcp-chaos=1")
+
+    result.stdout.fnmatch_lines(["does not occur any more: hotel.book#1=disconnect(before) (accepted)"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            '"hotel.book#*=disconnect"',
+            '"hotel.book"',
+            "*TripByPhone.accepts: expected = before the kind of fault",
+        ),
+        (
+            '"hotel.book#*=disconnect"',
+            '"a.b=refuse, a.c=refuse"',
+            "*TripByPhone.accepts: * has to be one fault*",
+        ),
+        ('"refuse", "disc', '"refuze", "disc', "*TripByPhone.faults: *'refuze'*refuse*"),
+    ],
+)
+def test_what_a_scenario_says_wrongly_is_found_before_anything_runs(
+    project: pytest.Pytester, old: str, new: str, message: str
+) -> None:
+    replace_in(project, "trip.py", old, new)
+
+    result = ran(project, "--mcp-scenario=trip-by-phone", "--mcp-chaos=1")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_kinds_can_be_named(project: pytest.Pytester) -> None:
+    result = ran(project, *TRIP, "--mcp-chaos-kind=refuse", "--mcp-chaos-kind=rate_limit(60)")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*rate_limit(60)", "*refuse |", "hotel.book#1 *"])
+
+
+def test_the_ini_file_can_say_all_that_lasts(project: pytest.Pytester) -> None:
+    replace_in(
+        project,
+        "pytest.ini",
+        "mcp_scenarios = trip.py\n",
+        "mcp_scenarios = trip.py\nmcp_chaos_kinds =\n    refuse\n    late\nmcp_chaos_runs = 900\n"
+        "mcp_chaos_seconds = 9.5\nmcp_chaos_baseline = known.txt\n",
+    )
+    (project.path / "known.txt").write_text(
+        "[trip]\nfailed silently under hotel.book#1=late\nhung under hotel.book#1=late\n", encoding="utf-8"
+    )
+
+    result = ran(project, *TRIP)
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["*late |", "hotel.book#1 s .", "does not occur any more: hung under hotel.book#1=late (baseline)"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--mcp-chaos=0"], "*'0' is no number of faults from 1 on*"),
+        (
+            ["--mcp-chaos", "trip.py"],
+            "*'trip.py' is no number of faults*where something else follows, write --mcp-chaos=1",
+        ),
+        (["--mcp-chaos=1", "--mcp-plan=hotel.book=refuse"], "*use one of them*"),
+        (["--mcp-chaos=1", "--mcp-chaos-runs=none"], "*'none' is no number from 1 on*"),
+        (["--mcp-chaos=1", "--mcp-chaos-seconds=-1"], "*'-1' is no number of seconds above 0*"),
+        (["--mcp-chaos=1", "--mcp-chaos-kind=refuze"], "*--mcp-chaos-kind: *'refuze'*refuse*"),
+        (["--mcp-chaos=1", "--mcp-chaos-update"], "*--mcp-chaos-update needs the file to write*"),
+        (
+            ["--mcp-chaos=1", "--mcp-chaos-baseline=no.txt"],
+            "*there is no baseline *no.txt; *--mcp-chaos-update*",
+        ),
+        (
+            ["--mcp-chaos=1", "--mcp-write-test=trip.py"],
+            "*trip.py exists and was not written by pytest-mcpflow*",
+        ),
+        (["--mcp-chaos=1", "--mcp-write-test=new.txt"], "*new.txt is none; name one*"),
+        (["--mcp-chaos=1", "-o", "mcp_chaos_runs=many"], "*mcp_chaos_runs is a number above 0, got 'many'*"),
+    ],
+)
+def test_what_cannot_be_asked_is_a_usage_error(
+    project: pytest.Pytester, options: list[str], message: str
+) -> None:
+    result = ran(project, "--mcp-scenario=trip", *options)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
+
+
+def test_a_workflow_that_fails_without_any_fault_is_an_error_and_no_finding(project: pytest.Pytester) -> None:
+    replace_in(project, "trip.py", '"room": "12"', '"room": "99"')
+
+    result = ran(project, *TRIP)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["ExplorationError: trip *without any fault*"])
+
+
+def test_when_nothing_was_explored_that_is_said(project: pytest.Pytester) -> None:
+    project.makepyfile(test_it="def test_it(): pass")
+
+    result = ran(project, "--mcp-chaos=1")
+
+    result.stdout.fnmatch_lines(["nothing was explored: name scenarios with --mcp-scenario, *"])
+
+
+# Known failures
+
+
+def test_a_known_failure_fails_nothing_and_a_new_one_does(project: pytest.Pytester) -> None:
+    file = project.path / "known.txt"
+    options = (*TRIP, "--mcp-chaos-baseline=known.txt")
+
+    ran(project, *options, "--mcp-chaos-update").assert_outcomes(passed=1)
+    written = file.read_text(encoding="utf-8")
+    known = ran(project, *options)
+    file.write_text(written.replace("failed silently under hotel.book#1=late\n", ""), encoding="utf-8")
+    new = ran(project, *options)
+
+    assert "failed silently under hotel.book#1=late\n" in written
+    known.assert_outcomes(passed=1)
+    known.stdout.fnmatch_lines(["*: known (baseline)"])
+    new.assert_outcomes(failed=1)
+    assert block_of(new, "trip")[0].endswith("under  hotel.book#1=late")
+
+
+# Several processes
+
+
+def test_workers_share_scenarios_and_say_the_same(project: pytest.Pytester) -> None:
+    options = (
+        "--mcp-scenario=travel",
+        "--mcp-chaos=1",
+        "--mcp-chaos-baseline=known.txt",
+        "--mcp-chaos-update",
+    )
+    alone = ran(project, *options, "-p", "no:xdist", "--junitxml=alone.xml")
+    written = (project.path / "known.txt").read_text(encoding="utf-8")
+    (project.path / "known.txt").unlink()
+    shared = project.runpytest_subprocess(*options, "-n", "2", "-p", "no:asyncio", "--junitxml=shared.xml")
+
+    def summary(result: pytest.RunResult) -> list[str]:
+        lines = result.outlines
+        return lines[lines.index(next(line for line in lines if "MCP resilience" in line)) : -1]
+
+    assert summary(shared) == summary(alone)
+    assert verdicts_of_junit(project.path / "shared.xml") == verdicts_of_junit(project.path / "alone.xml")
+    assert (project.path / "known.txt").read_text(encoding="utf-8") == written
+
+
+def test_junit_has_failures_and_claims(project: pytest.Pytester) -> None:
+    ran(project, *TRIP, "--junitxml=it.xml")
+
+    (verdict,) = verdicts_of_junit(Path(project.path / "it.xml")).values()
+    assert verdict.startswith("failed: 1 failure")

@@ -1,0 +1,160 @@
+"""The matrix: one row for calls that came out alike, one column for each kind, and never more than 80 columns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_mcpflow.report.matrix import matrix, overview
+from pytest_mcpflow.report.resilience import Cell, Check, Finding, Pinned, Resilience, from_json, to_json
+
+VERDICTS = ["recovered", "degraded", "failed loudly", "failed silently", "hung", "leaked", "passed"]
+EXPLORED = Resilience(
+    name="trip",
+    way="direct",
+    era="2026-07-28",
+    seed=0,
+    depth=1,
+    runs=9,
+    seconds=0.5,
+    claim="none found",
+    accounting="8 plans: 8 run",
+    is_proven=False,
+)
+
+
+def cell(site: str, kind: str, verdict: str = "recovered", excuse: str = "") -> Cell:
+    return Cell(site=site, kind=kind, verdict=verdict, plan=f"{site}={kind}", excuse=excuse)
+
+
+def lines_of(*cells: Cell) -> list[str]:
+    return matrix(replace(EXPLORED, cells=cells))
+
+
+def test_a_mark_stands_below_the_name_of_its_kind() -> None:
+    lines = lines_of(cell("hotel.book#1", "refuse"), cell("hotel.book#1", "lose_reply", "failed silently"))
+
+    name, other, row = lines[:3]
+    assert name.endswith("refuse")
+    assert row[len(name) - 1] == "."
+    assert other.endswith("lose_reply |")
+    assert row[len(other) - 3] == "S"
+
+
+def test_kinds_stand_in_the_order_of_the_reference_and_ones_own_last() -> None:
+    kinds = ["bank_holiday", "stale", "delay(60)", "delay", "lose_request"]
+
+    lines = lines_of(*(cell("hotel.book#1", kind) for kind in kinds))
+
+    shown = [line.replace("|", "").strip() for line in lines[:5]]
+    assert shown == ["bank_holiday", "stale", "delay(60)", "delay", "lose_request"]
+
+
+def test_successive_calls_that_came_out_alike_are_one_row() -> None:
+    cells = [
+        cell(f"hotel.book#{n}", "refuse", "degraded" if n == 3 else "recovered") for n in (1, 2, 3, 4, 5)
+    ]
+
+    assert [line.split() for line in lines_of(*cells)[1:4]] == [
+        ["hotel.book#1-2", "."],
+        ["hotel.book#3", "d"],
+        ["hotel.book#4-5", "."],
+    ]
+
+
+def test_whatever_lasts_is_in_rows_of_its_own_after_single_calls() -> None:
+    sites = ["hotel.book#*", "hotel.book#2+", "hotel.book#3+", "hotel.book#1"]
+
+    rows = [line.split()[0] for line in lines_of(*(cell(site, "refuse") for site in sites))[1:4]]
+
+    assert rows == ["hotel.book#1", "hotel.book#2+..3+", "hotel.book#*"]
+
+
+def test_what_was_not_tried_is_blank_and_the_legend_says_so() -> None:
+    lines = lines_of(cell("hotel.book#1", "refuse"), cell("hotel.list#1", "stale"))
+
+    assert lines[2].split() == ["hotel.book#1", "."]
+    assert "blank: not tried" in lines[-1]
+
+
+def test_the_legend_names_what_is_there_and_nothing_else() -> None:
+    assert lines_of(cell("hotel.book#1", "refuse", "hung"))[-1] == "H hung"
+
+
+def test_what_is_excused_is_a_small_letter_with_its_reason() -> None:
+    lines = lines_of(
+        cell("hotel.book#1", "refuse", "failed silently", "they call back"),
+        cell("hotel.book#2", "refuse", "failed silently", "they call back"),
+    )
+
+    assert lines[1].split() == ["hotel.book#1-2", "s"]
+    assert lines[-1] == "hotel.book#1=refuse and 1 more: they call back"
+
+
+def test_an_excuse_that_was_not_needed_is_named() -> None:
+    lines = matrix(replace(EXPLORED, unmet=("hotel.book#1=refuse (accepted)",)))
+
+    assert lines == ["does not occur any more: hotel.book#1=refuse (accepted)"]
+
+
+@given(
+    servers=st.lists(st.text("abcdefgh-", min_size=1, max_size=40), min_size=1, max_size=4, unique=True),
+    kinds=st.lists(st.text("abcdefgh_()0", min_size=1, max_size=30), min_size=1, max_size=40, unique=True),
+    data=st.data(),
+)
+def test_no_line_is_wider_than_80_columns_and_no_mark_is_lost(
+    servers: list[str], kinds: list[str], data: st.DataObject
+) -> None:
+    sites = [f"{server}.tool#{n}" for server in servers for n in (1, 2)]
+    verdicts = st.sampled_from(VERDICTS)
+    cells = [cell(site, kind, data.draw(verdicts)) for site, kind in product(sites, kinds)]
+
+    lines = lines_of(*cells)
+
+    assert max(map(len, lines)) <= 80
+    rows = [line for line in lines if "#" in line.split(" ")[0]]
+    shown = "".join(line.rpartition("#")[2].partition(" ")[2].replace(" ", "") for line in rows)
+    assert set(shown) == {matrix_mark(each.verdict) for each in cells}
+
+
+def matrix_mark(verdict: str) -> str:
+    return dict(zip(VERDICTS, ".dlSHK-", strict=True))[verdict]
+
+
+def test_the_overview_counts_verdicts_and_fits_80_columns() -> None:
+    cells = (cell("hotel.book#1", "refuse"), cell("hotel.book#1", "late", "failed silently"))
+    long = replace(EXPLORED, name="tests/test_booking.py::" + "x" * 90, cells=cells)
+
+    lines = overview([replace(EXPLORED, cells=cells), long])
+
+    assert lines[0].split() == ["depth", "runs", ".", "S"]
+    assert lines[1].split() == ["trip", "1", "9", "1", "1"]
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize("pinned", [None, Pinned(imports=("import pytest",), source="def test_it(): ...\n")])
+def test_data_reads_back_as_what_was_written(pinned: Pinned | None) -> None:
+    check = Check(name="one_room", claim="Nobody pays twice.", why="2 rooms")
+    finding = Finding(
+        plan="hotel.book#1=late",
+        found_as="hotel.book#1=late, hotel.book#2=late",
+        verdict="failed silently",
+        broken=(check,),
+        explanation=("it takes late",),
+        reproduce="pytest",
+        block="trip failed",
+        pinned=pinned,
+    )
+    explored = replace(EXPLORED, cells=(cell("a.b#1", "late"),), findings=(finding,), unmet=("gone",))
+
+    assert from_json(to_json(explored)) == explored
+
+
+def test_a_reader_skips_what_a_later_version_adds() -> None:
+    data = to_json(EXPLORED) | {"new": 1}
+
+    assert from_json(data) == EXPLORED
