@@ -82,12 +82,12 @@ class S3Storage(Fake):
     @tool(idempotent=True)
     def restore_backup(self, backup_id: str) -> str:
         """Put a backup back where it came from, and name its source."""
-        if backup_id not in self.backups:
+        key, _, source = self.backups.get(backup_id, "").rpartition("|")
+        version = next((each for each in self.objects.get(key, ()) if each.id == backup_id), None)
+        if version is None:  # never made, or deleted since with its object
             raise FakeError(
                 f"An error occurred (NoSuchKey) when calling the GetObject operation: {backup_id}"
             )
-        key, _, source = self.backups[backup_id].partition("|")
-        version = next(each for each in self.objects[key] if each.id == backup_id)
         self.restored[source] = version.content
         return source
 

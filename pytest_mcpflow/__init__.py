@@ -22,11 +22,15 @@ if TYPE_CHECKING:
         ExhaustedError,
         FakeDefinitionError,
         FaultPlanError,
+        FuzzError,
         HubError,
+        LawBrokenError,
         MCPFlowError,
         NeverRecordedError,
         ScenarioError,
+        SchemaError,
         ServerStartError,
+        StateError,
         ToolError,
         UnansweredQuestionError,
         UnknownNameError,
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
         tool,
     )
     from pytest_mcpflow.faults import Effect, Fault, FaultedCall, FaultKind, FaultPlan
+    from pytest_mcpflow.fuzz import FuzzReport, Law, ToolReport, mcpflow_fuzz
     from pytest_mcpflow.hub import Hub
     from pytest_mcpflow.matchers import answered, refused, sent
     from pytest_mcpflow.outcome import Answered, Cancelled, Failed, Injected, Outcome, Pending, Refused
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
     from pytest_mcpflow.result import CallResult
     from pytest_mcpflow.running import run
     from pytest_mcpflow.scenario import Run, Scenario, Workflow, invariant
+    from pytest_mcpflow.state import load_state, save_state
     from pytest_mcpflow.transcript import Interaction, Latency, Order, Transcript
     from pytest_mcpflow.ways import Era, Way
 
@@ -71,11 +77,15 @@ _HOMES = {
         "FakeDefinitionError",
         "FaultPlanError",
         "HubError",
+        "FuzzError",
         "MCPFlowError",
+        "LawBrokenError",
         "NeverRecordedError",
         "ScenarioError",
         "ServerStartError",
+        "SchemaError",
         "ToolError",
+        "StateError",
         "UnansweredQuestionError",
         "UnknownNameError",
         "UnusedRecordingError",
@@ -96,6 +106,7 @@ _HOMES = {
     "ways": ("Era", "Way"),
 }
 """In which module each public name is defined."""
+    "fuzz": ("FuzzReport", "Law", "ToolReport", "mcpflow_fuzz"),
 
 __all__ = [
     "Answer",
@@ -103,6 +114,7 @@ __all__ = [
     "ArgumentError",
     "Call",
     "CallResult",
+    "state": ("load_state", "save_state"),
     "Cancelled",
     "CannotVerifyError",
     "CassetteError",
@@ -137,12 +149,16 @@ __all__ = [
     "Omittable",
     "Order",
     "Outcome",
+    "FuzzError",
+    "FuzzReport",
     "Pending",
     "Question",
     "RecordMode",
     "Recording",
     "Refused",
     "Run",
+    "Law",
+    "LawBrokenError",
     "Sampling",
     "Scenario",
     "ScenarioError",
@@ -158,9 +174,12 @@ __all__ = [
     "Way",
     "Workflow",
     "answered",
+    "SchemaError",
     "invariant",
+    "StateError",
     "prompt",
     "refused",
+    "ToolReport",
     "resource",
     "run",
     "sent",
@@ -172,10 +191,13 @@ def __getattr__(name: str) -> object:
     import importlib
 
     for home, names in _HOMES.items():
+    "load_state",
+    "mcpflow_fuzz",
         if name in names:
             return getattr(importlib.import_module(f"{__name__}.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
+    "save_state",
 
 def __dir__() -> list[str]:
     return [*globals(), *__all__]

@@ -13,14 +13,18 @@ __all__ = [
     "DeadlockError",
     "DifferentArgumentsError",
     "ExhaustedError",
-    "FakeDefinitionError",
     "ExplorationError",
+    "FakeDefinitionError",
     "FaultPlanError",
+    "FuzzError",
     "HubError",
+    "LawBrokenError",
     "MCPFlowError",
     "NeverRecordedError",
     "ScenarioError",
+    "SchemaError",
     "ServerStartError",
+    "StateError",
     "ToolError",
     "UnansweredQuestionError",
     "UnknownNameError",
@@ -62,12 +66,20 @@ class ToolError(MCPFlowError):
 class ArgumentError(ToolError):
     """The arguments break the tool's input schema, so nothing ran. Correct the arguments."""
 
-
     BEGINNING: ClassVar[str] = "Invalid arguments for "
     """What the words of such a refusal begin with."""
 
+
 class FakeDefinitionError(MCPFlowError, TypeError):
     """A fake cannot be served as written, for example a tool with an unannotated parameter. Correct the class."""
+
+
+class SchemaError(MCPFlowError, ValueError):
+    """A tool's JSON Schema cannot be used: it is none, or refers to what is not in it. Correct the schema."""
+
+
+class StateError(MCPFlowError, ValueError):
+    """A text is no saved state of that fake. Load it with the class it was saved from, or save the state again."""
 
 
 class FaultPlanError(MCPFlowError):
@@ -75,6 +87,22 @@ class FaultPlanError(MCPFlowError):
 
     The message points at the place in the plan, and names what there is.
     """
+
+
+class FuzzError(MCPFlowError):
+    """`mcpflow_fuzz` was asked for what it cannot do: no such tool, no steps in `replay=`. The message says which."""
+
+
+class LawBrokenError(MCPFlowError, AssertionError):
+    """A server broke a promise that every server makes; `law` names it, `replay` is what happened, as text.
+
+    The message has the fewest calls that show it, and the line that makes them again. Correct the server, its schema
+    or its annotations.
+    """
+
+    def __init__(self, message: str, *, law: str, replay: str) -> None:
+        super().__init__(message)
+        self.law, self.replay = law, replay
 
 
 class HubError(MCPFlowError):
@@ -114,6 +142,13 @@ class ScenarioError(MCPFlowError):
     """A scenario or a workflow given for it cannot be loaded as written. The message says where and why."""
 
 
+class ExplorationError(MCPFlowError):
+    """A workflow cannot be explored: it fails without faults, does not do the same twice, or there are too many plans.
+
+    The message says which, and shows the first difference or the number of plans.
+    """
+
+
 class CassetteError(MCPFlowError):
     """A cassette is missing, broken, or has no answer to a request. The message names file, line and request."""
 
@@ -123,13 +158,6 @@ class NeverRecordedError(CassetteError):
 
 
 class DifferentArgumentsError(NeverRecordedError):
-class ExplorationError(MCPFlowError):
-    """A workflow cannot be explored: it fails without faults, does not do the same twice, or there are too many plans.
-
-    The message says which, and shows the first difference or the number of plans.
-    """
-
-
     """The same tool was recorded with other arguments; the message has a pointer to the difference.
 
     Correct the call, record it, or leave that place out of the comparison:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-__all__ = ["match_uri"]
+__all__ = ["is_simple", "match_uri", "parameters_of"]
 
 
 def match_uri(template: str, uri: str) -> dict[str, str] | None:
@@ -19,3 +19,13 @@ def match_uri(template: str, uri: str) -> dict[str, str] | None:
     )
     found = re.fullmatch(pattern, uri)
     return None if found is None else {name: unquote(value) for name, value in found.groupdict().items()}
+
+
+def parameters_of(template: str) -> list[str]:
+    """The names of a template's parameters, in order."""
+    return re.findall(r"\{(\w+)\}", template)
+
+
+def is_simple(template: str) -> bool:
+    """Whether a template has no other parameters than those of `match_uri`."""
+    return "{" not in re.sub(r"\{\w+\}", "", template)

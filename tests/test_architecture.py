@@ -44,11 +44,11 @@ LAYERS = (
     ),
     ("effects", "members", "server", "snapshot", "vacuity"),
     ("faults", "wire"),
-    ("answers", "cassette"),
+    ("answers", "cassette", "strategies"),
     ("direct", "served"),
     ("calls",),
     ("hub",),
-    ("scenario",),
+    ("fuzz", "scenario"),
     ("performance", "scenarios"),
     ("catalogue", "verdict"),
     ("explore",),
@@ -109,8 +109,8 @@ PATCHES = {
     "clock.patches": "clocks, sleeping and worker threads, while a virtual loop runs",
 }
 
-OPTIONAL = {"snapshot": "syrupy"}
-"""Modules that need an extra; nothing imports them but their users."""
+OPTIONAL = {"fuzz": {"hypothesis"}, "snapshot": {"syrupy"}, "strategies": {"hypothesis", "jsonschema"}}
+"""Rooms that need an extra; nothing imports them but their users and each other."""
 
 
 @dataclass(frozen=True)
@@ -327,7 +327,7 @@ def test_every_foreign_module_belongs_to_a_declared_dependency() -> None:
         (module.name, each.root)
         for module in INSIDE
         for each in module.imports
-        if each.root not in {*sys.stdlib_module_names, HOUSE} and OPTIONAL.get(module.name) != each.root
+        if each.root not in {*sys.stdlib_module_names, HOUSE} and each.root not in OPTIONAL.get(module.room, ())
         if not declared & {re.sub(r"[-_.]+", "-", name).lower() for name in providers.get(each.root, ())}
     }
 

@@ -134,3 +134,12 @@ def test_a_daemon_that_stopped_refuses_everything_until_it_is_up_again() -> None
     refused(fake, words, fake.docker_ps)
     clock.advance(0.5)
     assert fake.docker_ps().success
+
+
+def test_a_backup_whose_object_was_deleted_cannot_be_restored() -> None:
+    fake = S3Storage({"k8s/": "replicas: 1"})
+    backup = fake.backup_config("k8s/", "a|b")
+    assert fake.restore_backup(backup.backup_id) == "k8s/"
+    fake.delete_object(backup.key)
+    refused(fake, "NoSuchKey", lambda: fake.restore_backup(backup.backup_id))
+    assert fake.restored == {"k8s/": "replicas: 1"}

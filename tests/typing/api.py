@@ -10,6 +10,7 @@ from typing import Any, assert_never, assert_type
 
 import pytest
 from mcp import Client, StdioServerParameters
+from hypothesis import strategies as st
 from mcp.server import MCPServer
 from mcp.types import ContentBlock
 
@@ -42,12 +43,16 @@ from pytest_mcpflow import (
     FaultPlan,
     FaultPlanError,
     Hub,
+    FuzzError,
+    FuzzReport,
     HubError,
     HubTool,
     Injected,
     Interaction,
     Latency,
     ManualClock,
+    Law,
+    LawBrokenError,
     MCPFlowError,
     NeverRecordedError,
     Omittable,
@@ -63,9 +68,12 @@ from pytest_mcpflow import (
     Scenario,
     ScenarioError,
     ServerStartError,
+    SchemaError,
     TapedFake,
+    StateError,
     ToolError,
     Transcript,
+    ToolReport,
     UnansweredQuestionError,
     UnknownNameError,
     UnusedRecordingError,
@@ -77,13 +85,17 @@ from pytest_mcpflow import (
     invariant,
     prompt,
     refused,
+    load_state,
+    mcpflow_fuzz,
     resource,
     run,
     sent,
     tool,
+    save_state,
 )
 
 # A fake
+from pytest_mcpflow.strategies import arguments, invalid_arguments, plans, worlds
 
 
 @dataclass
@@ -431,3 +443,33 @@ def recorded(server: StdioServerParameters, tape: Path) -> Hub:
 def unknown(error: UnknownNameError) -> None:
     assert_type(error.asked, str)
     assert_type(error.known, tuple[str, ...])
+def keeps_its_promises(server: StdioServerParameters, saved: str) -> None:
+    assert_type(save_state(Shop()), str)
+    try:
+        shop = load_state(Shop, saved)
+    except StateError as error:
+        raise SchemaError(str(error)) from error
+    assert_type(shop, Shop)
+    report = mcpflow_fuzz(shop, examples=10, steps=5, seed=1, known={"item": ["tea"]}, laws=[Law.READS])
+    assert_type(report, FuzzReport)
+    assert_type(report.tools["order"], ToolReport)
+    assert_type(report.never_answered, tuple[str, ...])
+    try:
+        mcpflow_fuzz(server, tools=["read_*"], without=["read_all"], patience=30.0)
+        mcpflow_fuzz("https://mcp.example.com/mcp")
+        mcpflow_fuzz(Shop, replay="[]")
+        mcpflow_fuzz(lambda: MCPServer("shop"))
+        mcpflow_fuzz(worlds(Shop, vary=["stock"]))
+    except LawBrokenError as broken:
+        assert_type(broken.replay, str)
+    except FuzzError:
+        pass
+
+
+def drawn() -> None:
+    assert_type(arguments({"type": "object"}), st.SearchStrategy[dict[str, Any]])
+    assert_type(invalid_arguments({"type": "object"}), st.SearchStrategy[dict[str, Any]])
+    assert_type(plans(Shop(), kinds=[BankHoliday], max_faults=2), st.SearchStrategy[FaultPlan])
+    assert_type(worlds(Shop(), vary=["stock"]), st.SearchStrategy[Shop])
+
+

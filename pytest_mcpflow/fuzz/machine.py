@@ -1,0 +1,176 @@
+"""The fuzz: sessions are drawn until a promise is broken, and the shortest one that breaks it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from typing import Any, NoReturn, cast
+
+import hypothesis
+from hypothesis import errors as hypothesis_errors
+from hypothesis import strategies as st
+
+from pytest_mcpflow.errors import FuzzError, LawBrokenError, UnknownNameError, VacuousTestError
+from pytest_mcpflow.fuzz.drawing import Drawn, sessions
+from pytest_mcpflow.fuzz.laws import Broken, Law
+from pytest_mcpflow.fuzz.report import FuzzReport, counted, failure_text
+from pytest_mcpflow.fuzz.session import replayed
+from pytest_mcpflow.fuzz.shorten import shorten
+from pytest_mcpflow.fuzz.steps import CallTool, Happened, Step, steps_from_text, text_of
+from pytest_mcpflow.fuzz.subject import Offer, Target
+from pytest_mcpflow.fuzz.targets import targets_of
+
+__all__ = ["Machine"]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What `mcpflow_fuzz` was asked for."""
+
+    examples: int
+    steps: int
+    seed: int
+    known: Mapping[str, Sequence[Any]]
+    laws: Collection[Law]
+
+    def fuzz(
+        self,
+        server: object,
+        *,
+        tools: Sequence[str],
+        without: Sequence[str],
+        replay: str | None,
+        patience: float,
+    ) -> FuzzReport:
+        """See `mcpflow_fuzz`."""
+        targets, first = targets_of(server, patience=patience)
+        chosen = _chosen(first.offer, tools, without)
+        if replay is not None:
+            return _replay(first, chosen, self.laws, replay)
+        known = targets.map(lambda target: replace(target, known=self.known))
+        drawn = sessions(known, tools=chosen, steps=self.steps, laws=self.laws)
+        made, found = _search(drawn, self.examples, self.seed, shrink=not first.is_outside)
+        if found is not None:
+            _tell(found, self.laws)
+        report = counted(first.offer.name, chosen, made)
+        if len(report.never_answered) == len(chosen):
+            raise VacuousTestError(
+                f"no call of {first.offer.name} was answered in {len(made)} sessions, so nothing was found out; "
+                "give it a world in which calls can succeed"
+            )
+        return report
+
+
+def _chosen(offer: Offer, tools: Sequence[str], without: Sequence[str]) -> list[str]:
+    for pattern in (*tools, *without):
+        if not any(fnmatchcase(name, pattern) for name in offer.tools):
+            raise UnknownNameError(f"tool of {offer.name}", pattern, offer.tools)
+    chosen = [
+        name
+        for name in offer.tools
+        if any(fnmatchcase(name, pattern) for pattern in tools)
+        and not any(fnmatchcase(name, pattern) for pattern in without)
+    ]
+    if not chosen:
+        raise FuzzError(
+            f"{offer.name} has no tools that are left to call; it has: {', '.join(offer.tools) or 'none'}"
+        )
+    return chosen
+
+
+_NOT_CHECKED = (
+    hypothesis.HealthCheck.data_too_large,
+    hypothesis.HealthCheck.filter_too_much,
+    hypothesis.HealthCheck.large_base_example,
+    hypothesis.HealthCheck.nested_given,
+    hypothesis.HealthCheck.too_slow,
+)
+"""Sessions are long, and a server takes its time."""
+
+
+def _settings(examples: int, *, shrink: bool) -> hypothesis.settings:
+    phases = [hypothesis.Phase.generate] + [hypothesis.Phase.shrink] * shrink
+    return hypothesis.settings(
+        max_examples=max(1, examples),
+        phases=phases,
+        deadline=None,
+        database=None,
+        print_blob=False,
+        report_multiple_bugs=False,
+        verbosity=hypothesis.Verbosity.quiet,
+        suppress_health_check=_NOT_CHECKED,
+    )
+
+
+def _search(
+    drawn: st.SearchStrategy[Drawn], examples: int, seed: int, *, shrink: bool
+) -> tuple[list[Sequence[Happened]], Drawn | None]:
+    """Draw sessions until one breaks a promise: what happened in those that did not, and the smallest that did."""
+    made: list[Sequence[Happened]] = []
+    kinds: dict[object, type[_Found]] = {}
+
+    @hypothesis.seed(seed)
+    @_settings(examples, shrink=shrink)
+    @hypothesis.given(drawn)
+    def fuzz(session: Drawn) -> None:
+        if session.broken is None:
+            made.append(session.happened)
+            return
+        # A type for each kind of breach: hypothesis shrinks within one type, and does not slip to another breach.
+        kind = kinds.setdefault(session.broken.kind, type("_Found", (_Found,), {}))
+        raise kind(session)
+
+    try:
+        fuzz()
+    except _Found as found:
+        return made, found.session
+    except hypothesis_errors.Flaky as flaky:
+        behind = next((each for each in _causes(flaky) if isinstance(each, _Found)), None)
+        if behind is None:
+            raise
+        return made, behind.session
+    return made, None
+
+
+class _Found(Exception):
+    def __init__(self, session: Drawn) -> None:
+        super().__init__(repr(session))
+        self.session = session
+
+
+def _causes(error: BaseException) -> Sequence[BaseException | None]:
+    inner = (
+        cast("BaseExceptionGroup[BaseException]", error).exceptions if hasattr(error, "exceptions") else ()
+    )
+    return [*inner, error.__cause__, error.__context__]
+
+
+def _tell(found: Drawn, laws: Collection[Law]) -> NoReturn:
+    assert found.broken is not None
+    shortest = shorten(found.target, found.broken, laws)
+    if shortest is None:
+        broken, steps = found.broken, [each.step for each in found.happened]
+        note = (
+            "note: made again, these steps broke nothing: the server remembers other sessions, or does not do the same "
+            "twice; give a function that makes a new one"
+        )
+    else:
+        (broken, steps), note = shortest, ""
+    _raise(found.target, broken, steps, note)
+
+
+def _replay(target: Target, chosen: Sequence[str], laws: Collection[Law], text: str) -> FuzzReport:
+    steps = steps_from_text(text)
+    for step in steps:
+        if isinstance(step, CallTool) and step.tool not in target.offer.tools:
+            raise UnknownNameError(f"tool of {target.offer.name}", step.tool, target.offer.tools)
+    broken, happened = replayed(target, steps, laws)
+    if broken is not None:
+        _raise(target, broken, steps)
+    return counted(target.offer.name, chosen, [happened])
+
+
+def _raise(target: Target, broken: Broken, steps: Sequence[Step], note: str = "") -> NoReturn:
+    message = failure_text(target.offer.name, target.shows, broken, steps, note)
+    raise LawBrokenError(message, law=broken.law, replay=text_of(steps)) from broken.cause

@@ -1,0 +1,126 @@
+"""Plans of faults for the tools of a world."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from pytest_mcpflow.errors import FaultPlanError, UnknownNameError
+from pytest_mcpflow.fake import Fake
+from pytest_mcpflow.faults.catalogue import KINDS
+from pytest_mcpflow.faults.kind import FaultKind, arguments_of
+from pytest_mcpflow.faults.plan import Fault, FaultPlan
+from pytest_mcpflow.schema import ToolSpec, contract_of
+from pytest_mcpflow.ways import Way
+
+__all__ = ["plans"]
+
+SECONDS = st.sampled_from((0.0, 0.5, 3.0, 30.0, 300.0)) | st.floats(0, 600).map(lambda value: round(value, 1))
+_BY_NAME: Mapping[str, st.SearchStrategy[float]] = {
+    "code": st.sampled_from((400.0, 401.0, 403.0, 404.0, 409.0, 429.0, 500.0, 502.0, 503.0, 504.0)),
+    "keep": st.integers(0, 99).map(float),
+}
+"""Arguments of kinds that are no durations."""
+
+
+def plans(
+    world: Fake | Mapping[str, Fake] | Sequence[Fake],
+    *,
+    kinds: Collection[type[FaultKind]] | None = None,
+    max_faults: int = 3,
+    max_occurrence: int = 3,
+    way: Way = Way.MEMORY,
+    changes: Sequence[str] = (),
+) -> st.SearchStrategy[FaultPlan]:
+    """Plans of faults that can happen to the tools of a world; the smallest, which shrinking ends at, is empty.
+
+    Args:
+        world: The fakes, under the names they are served by, or under those of their services.
+        kinds: What may go wrong, by default every kind that ships and can happen there.
+        max_faults: How many faults a plan has at most.
+        max_occurrence: The last call of a tool that a fault names.
+        way: How calls reach the fakes; some kinds need bytes on a wire.
+        changes: The names of changes that `hub.faults.define_change` knows, for the kind `change`.
+
+    Raises:
+        FaultPlanError: Nothing of this can go wrong: there are no tools, or none of the kinds can happen to them.
+    """
+    possible = [
+        (f"{name}.{tool}", kind, spec)
+        for name, fake in _by_name(world).items()
+        for tool, spec in contract_of(type(fake)).tools.items()
+        for kind in (KINDS.values() if kinds is None else kinds)
+        if _can_happen(kind, spec, way, changes)
+    ]
+    if not possible:
+        raise FaultPlanError(
+            "no fault can be drawn: none of the kinds can happen to a tool of this world; give fakes with tools, and "
+            "kinds that their tools and the way allow"
+        )
+    by_site: dict[str, list[tuple[type[FaultKind], ToolSpec]]] = {}
+    for site, kind, spec in possible:
+        by_site.setdefault(site, []).append((kind, spec))
+
+    @st.composite
+    def fault(draw: st.DrawFn) -> Fault:
+        site = draw(st.sampled_from([*by_site]))
+        kind_type, spec = draw(st.sampled_from(by_site[site]))
+        kind = draw(_kind(kind_type, tuple(changes)))
+        if kind.objection(spec) is not None:
+            kind = kind_type()
+        first = draw(st.integers(1, max_occurrence))
+        last = draw(st.sampled_from([first, None]) | st.integers(first, max(first, max_occurrence)))
+        return Fault(site, kind, first, last)
+
+    drawn = st.lists(fault(), max_size=max_faults, unique_by=str)
+    return st.builds(FaultPlan, drawn.map(tuple), st.integers(0, 99))
+
+
+def _by_name(world: Fake | Mapping[str, Fake] | Sequence[Fake]) -> Mapping[str, Fake]:
+    if isinstance(world, Mapping):
+        return world
+    fakes = [world] if isinstance(world, Fake) else [*world]
+    named = {fake.service: fake for fake in fakes}
+    if len(named) < len(fakes):
+        names = [fake.service for fake in fakes]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UnknownNameError("single server", twice, names, advice="Give the fakes in a dict, by name")
+    return named
+
+
+def _can_happen(kind: type[FaultKind], spec: ToolSpec, way: Way, changes: Sequence[str]) -> bool:
+    if kind.ways and way not in kind.ways:
+        return False
+    plain = kind()
+    if plain.needs_change is not None and not changes:
+        return False
+    return plain.objection(spec) is None
+
+
+def _kind(kind: type[FaultKind], changes: tuple[str, ...]) -> st.SearchStrategy[FaultKind]:
+    """A kind with some of its arguments given; those that it refuses are drawn again."""
+    if kind().needs_change is not None:
+        texts = [name for name, accepted in arguments_of(kind).items() if accepted is str]
+        return st.sampled_from(changes).map(lambda change: kind(**dict.fromkeys(texts, change)))
+    given = {name: _argument(name, accepted) for name, accepted in arguments_of(kind).items()}
+    return (
+        st.fixed_dictionaries({}, optional=given)
+        .filter(lambda values: _takes(kind, values))
+        .map(lambda values: kind(**values))
+    )
+
+
+def _takes(kind: type[FaultKind], values: Mapping[str, Any]) -> bool:
+    try:
+        kind(**values)
+    except ValueError:
+        return False
+    return True
+
+
+def _argument(name: str, accepted: Any) -> st.SearchStrategy[Any]:
+    if accepted is float:
+        return _BY_NAME.get(name, SECONDS)
+    return st.text(max_size=20) if accepted is str else st.sampled_from(accepted)
