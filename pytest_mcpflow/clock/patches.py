@@ -21,35 +21,40 @@ __all__ = ["virtual_surroundings"]
 @contextmanager
 def virtual_surroundings(loop: VirtualTimeLoop) -> Generator[None]:
     """Let everything that asks for the time, sleeps or starts threads follow `loop`."""
+    owner = threading.get_ident()
+
+    def follows() -> bool:
+        return threading.get_ident() == owner or loop.threads.is_ours()
+
     with ExitStack() as stack:
         stack.enter_context(ranked_scopes(loop.ranks))
         stack.enter_context(_anyio_threads(loop))
-        stack.enter_context(_calendar(loop))
-        stack.enter_context(_clocks(loop))
+        stack.enter_context(_calendar(loop, follows))
+        stack.enter_context(_clocks(loop, follows))
         yield
 
 
 @contextmanager
-def _calendar(loop: VirtualTimeLoop) -> Generator[None]:
+def _calendar(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[None]:
+    """Threads that are not the run's keep the real calendar: a cluster's or a tracer's count on it meanwhile."""
     import time_machine
 
     with (
         time_machine.travel(loop.clock.wall(), tick=False) as traveller,
         loop.clock.followed_by(lambda instant: traveller.move_to(instant.timestamp())),
     ):
+        virtual, real = traveller.time_ns, time_machine.escape_hatch.time.time_ns
+        traveller.time_ns = lambda: virtual() if follows() else real()  # type: ignore[method-assign]  # asked by its C code
         yield
 
 
 @contextmanager
-def _clocks(loop: VirtualTimeLoop) -> Generator[None]:
+def _clocks(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[None]:
     owner = threading.get_ident()
     real = {
         name: getattr(time, name)
         for name in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep")
     }
-
-    def follows() -> bool:
-        return threading.get_ident() == owner or loop.threads.is_ours()
 
     def seconds(name: str) -> Callable[[], float]:
         return lambda: loop.time() if follows() else real[name]()

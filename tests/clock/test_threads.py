@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import threading
 import time
 
@@ -11,6 +12,7 @@ import anyio.from_thread
 import anyio.to_thread
 
 from pytest_mcpflow import run
+from pytest_mcpflow.clock import EPOCH
 
 real_sleep = time.sleep
 
@@ -85,3 +87,24 @@ def test_no_thread_outlives_the_run() -> None:
         if thread not in before and thread.daemon is False:
             thread.join(5)
     assert set(threading.enumerate()) <= before
+
+
+def test_threads_of_others_keep_the_real_calendar_and_clocks() -> None:
+    seen: dict[str, tuple[int, float]] = {}
+
+    def look(name: str) -> None:
+        seen[name] = datetime.datetime.now(datetime.UTC).year, time.monotonic()
+
+    async def wait() -> None:
+        await asyncio.sleep(10**9)
+        foreign = threading.Thread(target=look, args=["foreign"])
+        foreign.start()
+        foreign.join()
+        await asyncio.to_thread(look, "ours")
+
+    real = datetime.datetime.now(datetime.UTC).year
+    run(wait())
+
+    assert seen["foreign"][0] == real
+    assert seen["foreign"][1] < 10**9
+    assert seen["ours"] == ((EPOCH + datetime.timedelta(seconds=10**9)).year, 10**9)
