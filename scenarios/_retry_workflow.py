@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from pytest_mcpflow.scenarios._careful import Desk
@@ -29,10 +30,11 @@ class Rollout:
 async def release(desk: Desk) -> Rollout:
     ended: list[Ended] = []
     try:
-        async for step in _steps(desk):
-            ended.append(await carry_out(desk, step))
-            if ended[-1].how == "failed":
-                break
+        async with aclosing(_steps(desk)) as steps:
+            async for step in steps:
+                ended.append(await carry_out(desk, step))
+                if ended[-1].how == "failed":
+                    break
     except Exception as error:
         await desk.alert(f"Release stopped: {error}", severity="high")
         raise
