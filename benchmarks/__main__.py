@@ -8,6 +8,7 @@ import platform
 import calls
 import cassettes
 import processes
+import scenarios
 import steps
 import virtual_time
 
@@ -17,6 +18,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
 print("| what | measured | baseline | bar | reached |")
 print("|---|---|---|---|---|")
-for module in (processes, calls, virtual_time, cassettes, steps):
+for module in (processes, calls, virtual_time, cassettes, steps, scenarios):
     for measurement in module.measure():
         print(measurement, flush=True)
