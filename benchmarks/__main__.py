@@ -8,9 +8,9 @@ import platform
 import calls
 import cassettes
 import processes
-import scenarios
 import steps
 import virtual_time
+import workflows
 
 # What is measured is compiled once, as for everybody, and not in each process anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -18,6 +18,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
 print("| what | measured | baseline | bar | reached |")
 print("|---|---|---|---|---|")
-for module in (processes, calls, virtual_time, cassettes, steps, scenarios):
+for module in (processes, calls, virtual_time, cassettes, steps, workflows):
     for measurement in module.measure():
         print(measurement, flush=True)
