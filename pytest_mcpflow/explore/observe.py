@@ -18,6 +18,7 @@ from pytest_mcpflow.faults.lost import Hang
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
 from pytest_mcpflow.journal import Entry
 from pytest_mcpflow.performance import Performance, Verdict
+from pytest_mcpflow.schema import contract_of
 from pytest_mcpflow.state import state_adapter
 from pytest_mcpflow.verdict import Judgement
 
@@ -115,6 +116,7 @@ class Watch:
         self.chosen: list[Fault] = []
         self.trespass = ""
         self._choose, self._thorough = choose, thorough
+        self._offered = {name: contract_of(type(fake)).tools for name, fake in world.items()}
         self._states = [(fake, state_adapter(type(fake)).serializer.to_json) for fake in world.values()]
         self._calls: list[tuple[Entry, int, int, bytes]] = []
         self._instants = {b"0.0"}
@@ -123,6 +125,8 @@ class Watch:
         self._world: bytes | None = None
 
     def called(self, entry: Entry, number: int) -> Fault | None:
+        if entry.name not in self._offered.get(entry.server, (entry.name,)):
+            return None  # there is no such tool, which is wrong enough
         if entry.at:
             self._instants.add(to_json(entry.at))
         if self._thorough and self._world is not None:

@@ -13,7 +13,7 @@ from pytest_mcpflow.explore.frontier import Frontier, Step
 from pytest_mcpflow.explore.observe import Observation
 from pytest_mcpflow.explore.result import Accounting, Cell, Exploration, Finding
 from pytest_mcpflow.explore.runner import Job, Runner
-from pytest_mcpflow.explore.shrink import Shrinker
+from pytest_mcpflow.explore.shrink import Failure, Shrinker
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.explore.swarm import Drawing, drawing
 from pytest_mcpflow.explore.tactics import Tactics
@@ -157,17 +157,15 @@ class Search:
 
     def _found(self, faults: tuple[Fault, ...], seen: Observation) -> None:
         """A plan fails: unless it is known why, make it small and explain it."""
-        if any(
-            _contains(faults, each.plan.faults) and {*each.checks} & {*seen.checks} for each in self._findings
-        ):
+        failure = Failure(seen)
+        if any(_explains(each, failure, faults) for each in self._findings):
             return
         before = self._shrinker.runs
         smallest = self._shrinker.smallest(faults, seen)
-        plan = FaultPlan(smallest, self._subject.seed)
-        if any(each.plan == plan for each in self._findings):
+        if any(_explains(each, failure, smallest) for each in self._findings):
             return
         explanation = self._shrinker.explain(smallest, seen)
-        judgement = self._subject.judge(plan)
+        judgement = self._subject.judge(FaultPlan(smallest, self._subject.seed))
         if judgement.verdict is not seen.verdict:
             explanation = (
                 *explanation,
@@ -175,7 +173,7 @@ class Search:
             )
         self._findings.append(
             Finding(
-                plan=plan,
+                plan=judgement.plan,
                 found_as=FaultPlan(faults, self._subject.seed),
                 judgement=judgement,
                 explanation=explanation,
@@ -209,15 +207,25 @@ def _cell(step: Step, seen: Observation) -> Cell:
     return Cell(site, str(fault.kind), seen.verdict, FaultPlan((fault,), seen.plan.seed))
 
 
-def _contains(faults: tuple[Fault, ...], smaller: tuple[Fault, ...]) -> bool:
-    """Whether everything that goes wrong under the smaller plan goes wrong under the other one, too."""
-    return all(
-        any(
-            matches(fault.site, each.site)
-            and fault.kind == each.kind
-            and fault.first <= each.first
-            and (fault.last is None or (each.last is not None and fault.last >= each.last))
-            for fault in faults
-        )
-        for each in smaller
+def _explains(known: Finding, failure: Failure, faults: tuple[Fault, ...]) -> bool:
+    """Whether a failure is one that is known: what is known to break the same check is part of the plan.
+
+    Of plans of several faults it is enough if they concern the same tools, since each failure of two concurrent calls
+    would come in many variants.
+    """
+    judgement = known.judgement
+    if not failure.is_same(judgement.verdict, known.checks):
+        return False
+    if len(known.plan) > 1 and {each.site for each in known.plan.faults} <= {each.site for each in faults}:
+        return True
+    return all(any(_includes(fault, each) for fault in faults) for each in known.plan.faults)
+
+
+def _includes(fault: Fault, smaller: Fault) -> bool:
+    """Whether all that goes wrong by one fault goes wrong by another one, too."""
+    return (
+        matches(fault.site, smaller.site)
+        and fault.kind == smaller.kind
+        and fault.first <= smaller.first
+        and (fault.last is None or (smaller.last is not None and fault.last >= smaller.last))
     )

@@ -75,7 +75,7 @@ class Shrinker:
                 f"without {fault} it is {self._verdict(_without(faults, index))}"
                 for index, fault in enumerate(faults)
             )
-            told.append(f"all {len(faults)} faults are needed: {ends}")
+            told.append(f"each of the {len(faults)} faults is needed: {ends}")
         for index, fault in enumerate(faults):
             told += self._explained(faults, index, fault, failure)
         return tuple(told)
@@ -89,11 +89,11 @@ class Shrinker:
             (same if fails else different).append(kind)
         where = f"{fault.site}{_extent(fault)}"
         if same and not different:
-            yield f"{where}: the kind does not matter, {_listed(same)} does it, too"
+            yield f"{where}: whatever the kind, also {_listed(same)}"
         elif same:
-            yield f"{where}: {_listed(same)} does it, too; {_listed(different)} does not"
+            yield f"{where}: also with {_listed(same)}; not with {_listed(different)}"
         elif different:
-            yield f"{where}: it takes {fault.kind}; {_listed(different)} does not do it"
+            yield f"{where}: only with {fault.kind}; not with {_listed(different)}"
 
     def _smaller(self, faults: Faults, seen: Observation) -> Iterator[Faults]:
         """Candidates, the greatest gain first."""
@@ -110,8 +110,8 @@ class Shrinker:
 
     def _simpler(self, fault: Fault) -> Iterator[Fault]:
         kinds = [*applicable(self._kinds, self._specs(fault.site))]
-        if fault.kind in kinds:
-            yield from (replace(fault, kind=kind) for kind in kinds[: kinds.index(fault.kind)])
+        simpler = kinds[: kinds.index(fault.kind)] if fault.kind in kinds else kinds
+        yield from (replace(fault, kind=kind) for kind in simpler if type(kind) is not type(fault.kind))
 
     @staticmethod
     def _narrower(fault: Fault) -> Iterator[Fault]:

@@ -27,7 +27,8 @@ class Drawing:
     Args:
         seed: Of the search.
         number: Of the run.
-        kinds: What is drawn from.
+        declared: The kinds of the search.
+        kinds: Those that are drawn from.
         probability: That a call goes wrong.
         warm_up: How many calls go well first.
         most: How many faults there are at most.
@@ -35,6 +36,7 @@ class Drawing:
 
     seed: int
     number: int
+    declared: tuple[FaultKind, ...]
     kinds: tuple[FaultKind, ...]
     probability: float
     warm_up: int
@@ -51,7 +53,7 @@ class Drawing:
                 return None
             if self._chance(site, number, "whether") >= self.probability:
                 return None
-            kinds = [*applicable(self.kinds, specs(site))]
+            kinds = [kind for kind in applicable(self.declared, specs(site)) if kind in self.kinds]
             if not kinds:
                 return None
             faults += 1
@@ -87,4 +89,4 @@ def drawing(seed: int, number: int, kinds: Sequence[FaultKind], *, depth: int, c
     probability = max(
         one_of("probability", PROBABILITIES), 1 / (calls + 1)
     )  # else most runs would have no fault
-    return Drawing(seed, number, chosen, probability, int(one_of("warm-up", warm_ups)), depth)
+    return Drawing(seed, number, tuple(kinds), chosen, probability, int(one_of("warm-up", warm_ups)), depth)
