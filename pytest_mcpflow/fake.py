@@ -75,6 +75,9 @@ class FakeError(Exception):
     A method that raises it must leave the state as it was.
     """
 
+    style: ErrorStyle | None = None
+    """How this refusal is said, for a server that says some in one way and others in another."""
+
 
 class Declined(FakeError):
     """The person (or model) a tool asked did not say yes."""

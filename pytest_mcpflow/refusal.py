@@ -20,11 +20,13 @@ REFUSAL_KEY = "pytest-mcpflow/refusal"
 """Under this `_meta` key a fake tells its hub that a success is a refusal; nobody else gets to see it."""
 
 INTERNAL_ERROR, INVALID_PARAMS = -32603, -32602
+STYLE = "style"
 
 
-def refusal(message: str) -> dict[str, Any]:
-    """A refusal as the protocol has it."""
-    return {"content": _text(message), "isError": True}
+def refusal(message: str, *, style: ErrorStyle | None = None) -> dict[str, Any]:
+    """A refusal as the protocol has it, and how it is to be said if that is not as its fake says others."""
+    said: dict[str, Any] = {"content": _text(message), "isError": True}
+    return said if style is None else {**said, STYLE: style}
 
 
 def as_said(fake: Fake, result: dict[str, Any], *, marked: bool = False) -> dict[str, Any]:
@@ -38,7 +40,8 @@ def as_said(fake: Fake, result: dict[str, Any], *, marked: bool = False) -> dict
     Raises:
         MCPError: The service refused, and its server says so with an error of the protocol.
     """
-    style = fake.style_of_errors
+    own = cast("ErrorStyle | None", result.pop(STYLE, None))
+    style = fake.error_style or own or fake.service_error_style
     if not result.get("isError") or style is ErrorStyle.IS_ERROR:
         return result
     message = "\n".join(block["text"] for block in result["content"])

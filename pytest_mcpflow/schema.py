@@ -178,7 +178,7 @@ async def invoke(
         if inspect.isawaitable(value):
             value = await value
     except FakeError as error:
-        return refusal(str(error))
+        return refusal(str(error), style=error.style)
     return _answer(fake, spec, value)
 
 

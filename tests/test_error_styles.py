@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -315,3 +316,36 @@ def test_errors_of_the_hub_stay_what_they_are() -> None:
                 await (await hub.client("library")).call_tool("burn", {})
 
     run(asked())
+
+
+@dataclass
+class Mixed(Fake):
+    """Says one thing as an error, and another as if nothing were wrong."""
+
+    structured = False
+
+    @tool()
+    def find(self, name: str) -> str:
+        """Find a name."""
+        if name == "nobody":
+            raise Unnoticed("nobody was found")
+        raise FakeError("the index is broken")
+
+
+class Unnoticed(FakeError):
+    style = ErrorStyle.PROSE
+
+
+@pytest.mark.parametrize("way", [Way.DIRECT, Way.MEMORY])
+def test_a_refusal_may_have_a_style_of_its_own(way: Way) -> None:
+    async def asked(mixed: Mixed) -> list[Outcome]:
+        async with Hub(way=way) as hub:
+            hub.serve(mixed)
+            for name in ("nobody", "somebody"):
+                with suppress(ToolError):
+                    await hub.call_tool("mixed.find", {"name": name})
+            return [each.outcome for each in hub.transcript]
+
+    broken = Refused("the index is broken")
+    assert run(asked(Mixed())) == [Answered("nobody was found", says_no=True), broken]
+    assert run(asked(Mixed(error_style=ErrorStyle.IS_ERROR))) == [Refused("nobody was found"), broken]

@@ -1,0 +1,222 @@
+"""The machine of `pytest_mcpflow.fakes.desktop_commander`: files, and a shell that never leaves the fake."""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+from dataclasses import dataclass, field
+
+from pytest_mcpflow.fake import Fake, FakeError
+from pytest_mcpflow.fakes._repository import GitError, Repository
+from pytest_mcpflow.fakes._shell import CommandResult, Pipeline, Ran, Script, parse
+
+__all__ = ["Desktop", "workspace_path"]
+
+
+@dataclass
+class Desktop(Fake):
+    """What the tools of a developer's machine stand on."""
+
+    files: dict[str, str] = field(default_factory=dict[str, str])
+    folders: list[str] = field(default_factory=list[str])
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    scripts: list[Script] = field(default_factory=list[Script])
+    repository: Repository = field(default_factory=Repository)
+    history: list[Ran] = field(default_factory=list[Ran])
+    sudo_allowed: bool = False
+
+    def run(self, command: str) -> CommandResult:
+        """Run a command line, and remember that it ran."""
+        if command.strip().startswith("sudo ") and not self.sudo_allowed:
+            raise FakeError(f"Error: Command not allowed: {command}")
+        script = next((each for each in self.scripts if _is_whole(command, each.pattern)), None)
+        result = self._scripted(script) if script is not None else self._interpreted(command)
+        self.history.append(Ran(command, result.exit_code, self.clock.now()))
+        return result
+
+    def _scripted(self, script: Script) -> CommandResult:
+        for path, text in script.requires.items():
+            if text not in self.files.get(workspace_path(path), ""):
+                return CommandResult(False, 1, script.stdout and "", f"{path}: {text!r} not found")
+        self.files.update({workspace_path(path): text for path, text in script.writes.items()})
+        return CommandResult(script.exit_code == 0, script.exit_code, script.stdout, script.stderr)
+
+    def _interpreted(self, command: str) -> CommandResult:
+        try:
+            pipelines = parse(command, self.environment, int(self.clock.wall().timestamp()))
+        except ValueError as error:
+            return CommandResult(False, 2, "", f"sh: syntax error: {error}")
+        result = CommandResult(True, 0, "")
+        for pipeline in pipelines:
+            if (pipeline.after == "&&" and not result.success) or (pipeline.after == "||" and result.success):
+                continue
+            ran = self._pipeline(pipeline)
+            result = CommandResult(
+                ran.success, ran.exit_code, result.stdout + ran.stdout, result.stderr + ran.stderr
+            )
+        return result
+
+    def _pipeline(self, pipeline: Pipeline) -> CommandResult:
+        result = CommandResult(True, 0, "")
+        for words in pipeline.commands:
+            result = self._command(list(words), result.stdout)
+        if pipeline.output is not None and result.success:
+            path = workspace_path(pipeline.output)
+            self.files[path] = (self.files.get(path, "") if pipeline.appends else "") + result.stdout
+            result = CommandResult(True, 0, "", result.stderr)
+        return result
+
+    def _command(self, words: list[str], stdin: str) -> CommandResult:
+        line = " ".join(words)
+        for script in self.scripts:
+            if fnmatch.fnmatchcase(line, script.pattern):
+                return self._scripted(script)
+        try:
+            return CommandResult(True, 0, self._built_in(words, stdin))
+        except GitError as error:
+            return CommandResult(False, 128, "", str(error))
+        except FileNotFoundError as error:
+            return CommandResult(False, 1, "", f"{words[0]}: {error}: No such file or directory")
+        except LookupError:
+            return CommandResult(False, 127, "", f"sh: 1: {words[0]}: not found")
+
+    def _built_in(self, words: list[str], stdin: str) -> str:
+        match words:
+            case ["git", *arguments]:
+                return self._git(arguments)
+            case ["mkdir", *arguments]:
+                for path in arguments:
+                    if not path.startswith("-"):
+                        self.make_folder(path)
+                return ""
+            case ["echo", *arguments]:
+                return " ".join(arguments) + "\n"
+            case ["cat" | "gzip" | "tee", *paths]:
+                return "".join(self.content(path) for path in paths if not path.startswith("-")) or stdin
+            case ["ls", *paths]:
+                return "".join(f"{name}\n" for name in self.listing(paths[-1] if paths else "."))
+            case ["rm", *paths]:
+                for path in [path for path in paths if not path.startswith("-")]:
+                    self._remove(
+                        path, force=any(option.startswith("-") and "f" in option for option in paths)
+                    )
+                return ""
+            case ["cp", source, destination]:
+                self.files[workspace_path(destination)] = self.content(source)
+                return ""
+            case ["touch", *paths]:
+                for path in paths:
+                    self.files.setdefault(workspace_path(path), "")
+                return ""
+            case ["test", "-f" | "-e", path]:
+                self.content(path)
+                return ""
+            case ["test", "-d", path] if workspace_path(path) in self.folders or self.listing(path):
+                return ""
+            case ["grep", text, path]:
+                found = "".join(f"{line}\n" for line in self.content(path).splitlines() if text in line)
+                if not found:
+                    raise FileNotFoundError(f"{text} in {path}")
+                return found
+            case ["wc", "-l"]:
+                return f"{stdin.count(chr(10))}\n"
+            case ["pwd"]:
+                return "/workspace\n"
+            case _:
+                raise LookupError(words)
+
+    def _git(self, arguments: list[str]) -> str:
+        repository = self.repository
+        match arguments:
+            case ["checkout" | "switch", "-b" | "-c", branch]:
+                repository.switch(branch, create=True)
+                return f"Switched to a new branch '{branch}'\n"
+            case ["checkout" | "switch", branch]:
+                tracked = set(repository.tree())
+                tree = repository.switch(branch, create=False)
+                self.files = {path: text for path, text in self.files.items() if path not in tracked} | tree
+                return f"Switched to branch '{branch}'\n"
+            case ["add", *paths]:
+                for path in paths:
+                    below = "" if path in (".", "-A") else workspace_path(path)
+                    repository.staged.update(
+                        {name: text for name, text in self.files.items() if name.startswith(below)}
+                    )
+                return ""
+            case ["commit", "-m", message]:
+                made = repository.commit(self.new_hex(40, kind="commit"), message)
+                return f"[{repository.branch} {made.id[:7]}] {message}\n"
+            case ["log", *_]:
+                return "".join(f"{commit.id[:7]} {commit.message}\n" for commit in repository.log())
+            case ["branch"]:
+                return "".join(
+                    f"{'*' if name == repository.branch else ' '} {name}\n" for name in repository.branches
+                )
+            case ["status", *_]:
+                changed = [path for path, text in self.files.items() if repository.tree().get(path) != text]
+                return f"On branch {repository.branch}\n" + "".join(
+                    f" M {path}\n" for path in sorted(changed)
+                )
+            case ["push", *rest]:
+                branch = next(
+                    (word for word in reversed(rest) if word not in ("origin", "-u")), repository.branch
+                )
+                repository.push(branch)
+                return f"branch '{branch}' set up to track 'origin/{branch}'\n"
+            case _:
+                raise GitError(f"git: '{' '.join(arguments)}' is not a git command this machine knows")
+
+    def file(self, path: str) -> str:
+        """The content of a file, or what the machine says where there is none."""
+        try:
+            return self.content(path)
+        except FileNotFoundError:
+            raise FakeError(f"Error: ENOENT: no such file or directory, open '{path}'") from None
+
+    def content(self, path: str) -> str:
+        """The content of a file.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        if workspace_path(path) not in self.files:
+            raise FileNotFoundError(path)
+        return self.files[workspace_path(path)]
+
+    def listing(self, path: str) -> list[str]:
+        """What is in a folder; folders end in a slash."""
+        folder = workspace_path(path)
+        below = "" if folder == "." else f"{folder}/"
+        inside = [name[len(below) :] for name in (*self.files, *self.folders) if name.startswith(below)]
+        return sorted(
+            {
+                name.partition("/")[0] + ("/" if "/" in name or f"{below}{name}" in self.folders else "")
+                for name in inside
+            }
+        )
+
+    def make_folder(self, path: str) -> None:
+        """Create a folder, if there is none."""
+        if workspace_path(path) not in self.folders:
+            self.folders.append(workspace_path(path))
+
+    def _remove(self, path: str, *, force: bool) -> None:
+        there = workspace_path(path)
+        gone = [name for name in self.files if name == there or name.startswith(f"{there}/")]
+        if not gone and not force:
+            raise FileNotFoundError(path)
+        for name in gone:
+            del self.files[name]
+
+
+def _is_whole(command: str, pattern: str) -> bool:
+    """Whether a pattern means a whole line; in a line of several commands it means one, unless it has several, too."""
+    several = any(operator in command for operator in "|&;>") and not any(
+        operator in pattern for operator in "|&;>"
+    )
+    return not several and fnmatch.fnmatchcase(command, pattern)
+
+
+def workspace_path(path: str) -> str:
+    """A path below the folder in which the shell works."""
+    return posixpath.normpath(path.removeprefix("/workspace/"))
