@@ -68,11 +68,12 @@ class Catalogue:
 def builtin_scenarios(before_import: BeforeImport = lambda _: None) -> Iterator[type[Scenario]]:
     """The scenarios that ship with pytest-mcpflow; private modules hold what several of them share."""
     package = importlib.import_module("pytest_mcpflow.scenarios")
-    for module in pkgutil.iter_modules(package.__path__, prefix=f"{package.__name__}."):
-        before_import(module.name)
-        imported = importlib.import_module(module.name)
-        if not module.name.rpartition(".")[2].startswith("_"):
-            yield from _defined_in(imported)
+    names = [module.name for module in pkgutil.iter_modules(package.__path__, prefix=f"{package.__name__}.")]
+    for name in names:  # all of them first, since the first one imports others
+        before_import(name)
+    for name in names:
+        if not name.rpartition(".")[2].startswith("_"):
+            yield from _defined_in(importlib.import_module(name))
 
 
 def scenarios_in(path: Path, before_import: BeforeImport = lambda _: None) -> Iterator[type[Scenario]]:

@@ -34,6 +34,17 @@ def test_each_scenario_is_in_the_reference() -> None:
     assert set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE)) == set(SCENARIOS)
 
 
+def test_every_module_is_announced_before_one_of_them_is_imported() -> None:
+    """Pytest rewrites the assertions only of what it hears of before."""
+    announced: list[str] = []
+
+    next(builtin_scenarios(announced.append))
+
+    assert len(announced) == len(
+        [*(ROOT / "scenarios").glob("[!_]*.py"), *(ROOT / "scenarios").glob("_[!_]*.py")]
+    )
+
+
 @pytest.mark.parametrize("name", SCENARIOS)
 @pytest.mark.parametrize(("way", "era"), PAIRS, ids=[f"{way}-{era}" for way, era in PAIRS])
 def test_a_scenario_passes_with_one_transcript_whatever_the_way(name: str, way: Way, era: Era) -> None:
