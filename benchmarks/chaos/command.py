@@ -7,18 +7,20 @@ import itertools
 import platform
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 from measure import Measurement
 
 from chaos import calm, completeness, races, speed
+from chaos.case import Case
 from chaos.corpus import DEVELOPMENT, FROZEN, FROZEN_DIGEST, KINDS, buggy, digest_of_frozen
 from chaos.determinism import digests_of_processes
 from chaos.tables import lost, per_bug, summary
-from chaos.tournament import ABLATIONS, OURS, SEARCHERS, WITHOUT_CHANCE, play, read_tries, write_tries
+from chaos.tournament import ABLATIONS, OURS, SEARCHERS, WITHOUT_CHANCE, Try, kept, play, read_tries
 from pytest_mcpflow import Way
 
 __all__ = ["RESULTS", "Effort", "main", "with_section"]
@@ -42,7 +44,7 @@ class Effort:
         repeats: Runs of one seed in each of five processes.
         processes: Worker processes.
         searchers: Those that look for the bugs now.
-        tries: Where what others found is kept.
+        tries: Where what others than the explorer found is kept, so that it need not be found again.
         halves: Of the corpus, by name.
     """
 
@@ -72,9 +74,7 @@ def main() -> None:
     parser.add_argument(
         "--searchers", nargs="*", default=list(SEARCHERS), choices=SEARCHERS, help="those to measure"
     )
-    parser.add_argument(
-        "--tries", type=Path, help="a file that keeps what each searcher found, until the next time"
-    )
+    parser.add_argument("--tries", type=Path, help="a file that keeps what the others found")
     parser.add_argument(
         "--halves",
         nargs="*",
@@ -112,16 +112,11 @@ def with_section(document: str, name: str, text: str) -> str:
 
 def _bugs(effort: Effort) -> str:
     cases = buggy(*DEVELOPMENT, *FROZEN)
-    tries = play(
-        effort.searchers, cases, seeds=effort.seeds, budget=effort.budget, processes=effort.processes
-    )
-    if effort.tries is not None:
-        tries += [each for each in read_tries(effort.tries) if each.searcher not in effort.searchers]
-        write_tries(effort.tries, tries)
+    tries = [*_looked(cases, effort)]
     searchers = [name for name in SEARCHERS if any(each.searcher == name for each in tries)]
     parts = [
-        f"Up to {effort.budget:,} runs for each bug, {effort.seeds} seeds ({', '.join(sorted(WITHOUT_CHANCE))}: one, "
-        "they have no chance in them). A run that fails silently, hangs or leaks is a find; what is not found counts "
+        f"Up to {effort.budget:,} runs for each bug. {' and '.join(sorted(WITHOUT_CHANCE))} have no chance in them and "
+        "need one seed. A run that fails silently, hangs or leaks is a find; what is not found counts "
         f"as {effort.budget:,} runs. Kinds: {', '.join(map(str, KINDS))}. The frozen half "
         + ("is as it was written." if digest_of_frozen() == FROZEN_DIGEST else "HAS BEEN CHANGED."),
     ]
@@ -137,9 +132,23 @@ def _bugs(effort: Effort) -> str:
     return "\n\n".join(parts)
 
 
+def _looked(cases: Sequence[type[Case]], effort: Effort) -> Iterator[Try]:
+    """What each searcher found. The explorer looks anew each time; what the others found may be known already."""
+    play_all = partial(play, cases=cases, budget=effort.budget, processes=effort.processes)
+    rivals = [name for name in effort.searchers if name != OURS]
+    if effort.tries is None:
+        yield from play_all(rivals, seeds=effort.seeds)
+    else:
+        known = read_tries(effort.tries)
+        yield from known
+        yield from kept(play_all(rivals, seeds=effort.seeds, known=known), effort.tries)
+    if OURS in effort.searchers:
+        yield from play_all([OURS], seeds=effort.seeds)
+
+
 def _ablations(effort: Effort) -> str:
     cases, names = buggy(*itertools.chain(*effort.halves.values())), [OURS, *ABLATIONS]
-    tries = play(names, cases, seeds=effort.seeds, budget=effort.budget, processes=effort.processes)
+    tries = [*play(names, cases, seeds=effort.seeds, budget=effort.budget, processes=effort.processes)]
     said = f"{effort.seeds} seeds, up to {effort.budget:,} runs for each of {len(cases)} bugs."
     return f"{said}\n\n{summary(tries, cases, names)}"
 

@@ -37,6 +37,7 @@ def summary(tries: Sequence[Try], cases: Sequence[type[Case]], searchers: Sequen
         rows.append(
             [
                 searcher,
+                len({each.seed for each in mine}),
                 f"{len(found) / len(mine) * len(cases):.1f} of {len(cases)}",
                 f"{len({each.case for each in mine if _always(mine, each.case)})}",
                 f"{geometric_mean([each.hunt.runs for each in mine]):.1f}",
@@ -46,7 +47,7 @@ def summary(tries: Sequence[Try], cases: Sequence[type[Case]], searchers: Sequen
                 f"{statistics.fmean(each.hunt.to_shrink for each in shrunk):.1f}" if shrunk else "",
             ]
         )
-    head = ["searcher", "found", "with every seed", "runs, geometric mean", "sum of medians"]
+    head = ["searcher", "seeds", "found", "with every seed", "runs, geometric mean", "sum of medians"]
     return table([*head, "faults as found", "at true size", "runs to shrink"], rows)
 
 

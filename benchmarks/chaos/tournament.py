@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -25,9 +25,9 @@ __all__ = [
     "WITHOUT_CHANCE",
     "Look",
     "Try",
+    "kept",
     "play",
     "read_tries",
-    "write_tries",
 ]
 
 DEPTH = 4
@@ -82,19 +82,28 @@ ABLATIONS: Mapping[str, Look] = {
 
 
 def play(
-    searchers: Sequence[str], cases: Iterable[type[Case]], *, seeds: int, budget: int, processes: int
-) -> list[Try]:
-    """Let each searcher look for each bug, with each seed."""
+    searchers: Sequence[str],
+    cases: Iterable[type[Case]],
+    *,
+    seeds: int,
+    budget: int,
+    processes: int,
+    known: Sequence[Try] = (),
+) -> Iterator[Try]:
+    """Let each searcher look for each bug, with each seed, except where that is known already."""
+    done = {(each.searcher, each.case, each.seed) for each in known}
     games = [
         (name, case.__name__, seed)
-        for case in cases
         for name in searchers
+        for case in cases
         for seed in range(1 if name in WITHOUT_CHANCE else seeds)
+        if (name, case.__name__, seed) not in done
     ]
     if processes == 1:
-        return [_play(budget, game) for game in games]
-    with ProcessPoolExecutor(processes, initializer=_yield_to_others) as pool:
-        return list(pool.map(partial(_play, budget), games, chunksize=4))
+        yield from map(partial(_play, budget), games)
+        return
+    with ProcessPoolExecutor(processes, initializer=partial(os.nice, 5)) as pool:
+        yield from pool.map(partial(_play, budget), games, chunksize=4)
 
 
 def _play(budget: int, game: tuple[str, str, int]) -> Try:
@@ -103,17 +112,17 @@ def _play(budget: int, game: tuple[str, str, int]) -> Try:
     return Try(name, case_name, seed, {**SEARCHERS, **ABLATIONS}[name](case, budget, seed))
 
 
-def _yield_to_others() -> None:
-    os.nice(5)
-
-
-def write_tries(path: Path, tries: Iterable[Try]) -> None:
-    """Keep tries, one a line, so that one searcher can be measured again beside the others."""
-    path.write_text("".join(f"{json.dumps(asdict(each))}\n" for each in tries), encoding="utf-8")
+def kept(tries: Iterable[Try], path: Path) -> Iterator[Try]:
+    """The same tries, each of which is in a file as soon as it is made, one a line."""
+    with path.open("a", encoding="utf-8") as file:
+        for each in tries:
+            file.write(f"{json.dumps(asdict(each))}\n")
+            file.flush()
+            yield each
 
 
 def read_tries(path: Path) -> list[Try]:
     """Tries that were kept; none if there is no such file."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    kept = [json.loads(line) for line in lines]
-    return [Try(each["searcher"], each["case"], each["seed"], Hunt(**each["hunt"])) for each in kept]
+    found = [json.loads(line) for line in lines]
+    return [Try(each["searcher"], each["case"], each["seed"], Hunt(**each["hunt"])) for each in found]

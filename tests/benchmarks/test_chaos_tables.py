@@ -62,7 +62,7 @@ def test_a_summary_counts_what_is_not_found_as_all_runs() -> None:
 
     row = summary(tries, [case], ["ours"]).splitlines()[-1]
 
-    assert row == "| ours | 0.5 of 1 | 0 | 100.0 | 505 | 2.00 | 100% | 4.0 |"
+    assert row == "| ours | 2 | 0.5 of 1 | 0 | 100.0 | 505 | 2.00 | 100% | 4.0 |"
     assert geometric_mean([1, 100]) == pytest.approx(10)  # pyright: ignore[reportUnknownMemberType]
 
 
