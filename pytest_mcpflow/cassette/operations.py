@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pytest_mcpflow.cassette.format import Frame, Session, as_object
 
@@ -89,9 +89,8 @@ Outcome: TypeAlias = Result | Failure | Http | Silence | Disconnected
 _Role = Literal["request", "notice", "later", "ask", "reply", "rounds", "answer", "http"]
 
 
-class _Part(NamedTuple):
-    role: _Role
-    frame: Frame
+_Part: TypeAlias = tuple[_Role, Frame]
+"""A frame of an operation, and what it is in it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -103,12 +102,14 @@ class Operation:
         line: The line of the request.
         method: What was asked, `tools/call` for a tool.
         era: The protocol era it was recorded in.
+        is_complete: Whether the tape knows what became of it: not where a recorder was killed in the middle.
     """
 
     session: int
     line: int
     method: str
     era: str = ""
+    is_complete: bool = False
     _parts: list[_Part] = field(default_factory=list[_Part], repr=False)
     _times: dict[int, float] = field(default_factory=dict[int, float], repr=False)
     _lost: Silence | Disconnected | None = None
@@ -116,7 +117,7 @@ class Operation:
     @property
     def params(self) -> Mapping[str, Any]:
         """As the first request had them."""
-        return as_object(self._parts[0].frame.message.body.get("params"))
+        return as_object(self._parts[0][1].message.body.get("params"))
 
     @property
     def name(self) -> str:
@@ -141,31 +142,26 @@ class Operation:
     @property
     def answered_at(self) -> float | None:
         """When the outcome came."""
-        ends = [part.frame.line for part in self._parts if part.role in ("answer", "http")]
+        if not self._times:
+            return None
+        ends = [frame.line for role, frame in self._parts if role in ("answer", "http")]
         return self._times.get(ends[-1]) if ends else None
 
     @property
     def lines(self) -> list[int]:
         """The lines of all that belongs to it, in order."""
-        return [part.frame.line for part in self._parts]
+        return [frame.line for _, frame in self._parts]
 
     @property
     def last_line(self) -> int:
         """The line of the outcome; where there is none, of the request."""
-        ends = [part.frame.line for part in self._parts if part.role in ("answer", "http")]
+        ends = [frame.line for role, frame in self._parts if role in ("answer", "http")]
         return ends[-1] if ends else self.line
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the tape knows what became of it: not where a recorder was killed in the middle."""
-        return self._lost is not None or any(
-            part.role in ("answer", "http", "rounds") for part in self._parts
-        )
 
     @property
     def is_abandoned(self) -> bool:
         """Whether the client left a question of the server unanswered and never came back."""
-        return self._lost is None and self._parts[-1].role == "rounds"
+        return self._lost is None and self._parts[-1][0] == "rounds"
 
     @property
     def steps(self) -> list[Step]:
@@ -181,7 +177,7 @@ class Operation:
     def outcome(self) -> Outcome:
         for role, frame in reversed(self._parts):
             if role == "answer":
-                body = frame.message.body
+                body = frame.data["message"]
                 return (
                     Failure(as_object(body["error"]))
                     if "error" in body
@@ -193,17 +189,22 @@ class Operation:
                 return Http(data["status"], headers, data.get("body", ""))
         return self._lost or Silence()
 
+    def _lose(self, how: Silence | Disconnected) -> None:
+        self._lost, self.is_complete = how, True
+
     def _steps(self, *, after: bool) -> list[Step]:
+        roles = ("later",) if after else ("notice", "ask", "rounds")
+        parts = [part for part in self._parts if part[0] in roles]  # the others need not be decoded
+        if not parts:
+            return []
         steps: list[Step] = []
         replies = {
             frame.message.body["id"]: frame.message.body for role, frame in self._parts if role == "reply"
         }
         responses = self._responses()
         nothing: Mapping[str, Any] = {}
-        for role, frame in self._parts:
-            if after != (role == "later"):
-                continue
-            body = frame.message.body if frame.kind == "message" else as_object(None)
+        for role, frame in parts:
+            body = frame.message.body
             at = self._times.get(frame.line)
             if role in ("notice", "later"):
                 steps.append(Notice(body, at))
@@ -212,7 +213,7 @@ class Operation:
                 asked = {"method": body["method"], "params": as_object(body.get("params"))}
                 answer = replies.get(body["id"])
                 steps.append(Questions({key: asked}, {} if answer is None else {key: answer}, at))
-            elif role == "rounds":
+            else:
                 requests = {
                     key: as_object(request)
                     for key, request in as_object(as_object(body.get("result")).get("inputRequests")).items()
@@ -268,8 +269,7 @@ class Assembler:
 
     def _lose(self, operation: Operation | None, data: Mapping[str, Any]) -> None:
         if operation is not None and operation._lost is None:  # pyright: ignore[reportPrivateUsage]
-            lost = Disconnected() if data.get("by") == "server" else Silence()
-            operation._lost = lost  # pyright: ignore[reportPrivateUsage]
+            operation._lose(Disconnected() if data.get("by") == "server" else Silence())  # pyright: ignore[reportPrivateUsage]
 
     def _from_client(self, frame: Frame, body: Mapping[str, Any]) -> Operation | None:
         method, number = body.get("method"), body.get("id")
@@ -279,23 +279,28 @@ class Assembler:
                 _add(operation, "reply", frame)
             return None
         params = as_object(body.get("params"))
-        if "id" not in body:
+        if number is None:
             if method == "notifications/cancelled":
                 given_up = self._open.pop(_hashable(params.get("requestId")), None)
                 if given_up is not None:
-                    given_up._lost = Silence()  # pyright: ignore[reportPrivateUsage]
+                    given_up._lose(Silence())  # pyright: ignore[reportPrivateUsage]
             return None
         state = params.get("requestState")
         operation = self._states.pop(state, None) if isinstance(state, str) else None
         begun = None
         if operation is None or operation.method != method:
-            begun = operation = Operation(frame.session, frame.line, method, _times=self._times)
+            request: list[_Part] = [("request", frame)]
+            begun = operation = Operation(
+                frame.session, frame.line, method, _parts=request, _times=self._times
+            )
             self.operations.append(operation)
-        _add(operation, "request", frame)
+        else:
+            _add(operation, "request", frame)
         self._open[number] = operation
-        token = as_object(params.get("_meta")).get("progressToken")
-        if token is not None:
-            self._tokens[_hashable(token)] = operation
+        if "_meta" in params:
+            token = as_object(params["_meta"]).get("progressToken")
+            if token is not None:
+                self._tokens[_hashable(token)] = operation
         if method != LISTEN:
             self._last = operation
         return begun
@@ -303,14 +308,14 @@ class Assembler:
     def _from_server(self, frame: Frame, body: Mapping[str, Any]) -> None:
         method = body.get("method")
         if method is None:
-            result = as_object(body.get("result"))
-            if result.get("resultType") == "input_required":
-                operation = self._open.pop(body.get("id"), None)
-                if operation is not None:
-                    _add(operation, "rounds", frame)
+            operation = self._open.pop(body.get("id"), None)
+            if operation is not None:
+                result = as_object(body.get("result"))
+                needs_input = result.get("resultType") == "input_required"
+                if needs_input:
                     self._states[_hashable(result.get("requestState"))] = operation
-            else:
-                self._end(body.get("id"), "answer", frame)
+                _add(operation, "rounds" if needs_input else "answer", frame)
+                operation.is_complete = True
             return
         if "id" in body:
             operation = self._current()
@@ -337,10 +342,11 @@ class Assembler:
         operation = self._open.pop(_hashable(number), None)
         if operation is not None:
             _add(operation, role, frame)
+            operation.is_complete = True
 
 
 def _add(operation: Operation, role: _Role, frame: Frame) -> None:
-    operation._parts.append(_Part(role, frame))  # pyright: ignore[reportPrivateUsage]
+    operation._parts.append((role, frame))  # pyright: ignore[reportPrivateUsage]
 
 
 def _hashable(value: object) -> object:

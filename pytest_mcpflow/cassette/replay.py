@@ -13,7 +13,7 @@ from typing import Any
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCRequest, jsonrpc_message_adapter
+from mcp_types import JSONRPCRequest, JSONRPCResponse, jsonrpc_message_adapter
 
 from pytest_mcpflow.cassette.player import Player
 from pytest_mcpflow.cassette.speaker import Out, Speaker
@@ -80,7 +80,7 @@ class ReplayTransport:
         if out.hangs_up:
             self._hang_up()
         elif out.message is not None and self._to_client is not None:
-            self._to_client.send_nowait(_session_message(out.message))
+            self._to_client.send_nowait(_session_message(out))
 
     def _hang_up(self) -> None:
         if self._to_client is not None:
@@ -96,7 +96,11 @@ def _body(message: SessionMessage) -> Mapping[str, Any]:
     return inner.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-def _session_message(body: Mapping[str, Any]) -> SessionMessage:
+def _session_message(out: Out) -> SessionMessage:
+    body = out.message
+    assert body is not None
+    if out.is_fresh and "result" in body:  # most messages; no part of them is anybody else's
+        return SessionMessage(JSONRPCResponse(jsonrpc="2.0", id=body["id"], result=body["result"]))
     copied = json.dumps(body)  # what the client does with it must not change the tape
     return SessionMessage(jsonrpc_message_adapter.validate_json(copied, by_name=False))
 

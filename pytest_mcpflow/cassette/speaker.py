@@ -6,8 +6,8 @@ It is told each message of the client and says what goes back, and when. It has 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from pytest_mcpflow.cassette.eras import HANDSHAKE, STATELESS, discovered, initialized, result_for
 from pytest_mcpflow.cassette.format import SERVER_INFO, as_object
@@ -44,8 +44,7 @@ ABOUT_CHANGES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Out:
+class Out(NamedTuple):
     """What goes to the client.
 
     Args:
@@ -55,6 +54,7 @@ class Out:
         after: Seconds after the client's message, as recorded; 0 if that was not recorded.
         http: An HTTP answer in place of a message.
         hangs_up: Whether the server goes away now.
+        is_fresh: Whether nobody else has any part of the message, so that its reader may change it.
     """
 
     message: Json | None = None
@@ -63,6 +63,7 @@ class Out:
     after: float = 0.0
     http: Http | None = None
     hangs_up: bool = False
+    is_fresh: bool = False
 
 
 @dataclass(eq=False)
@@ -163,9 +164,10 @@ class Speaker:
         after = self._after(play, operation.answered_at)
         match operation.outcome:
             case Result(body):
-                if operation.era != self._era:
+                is_fresh = operation.era == self._era
+                if not is_fresh:
                     body = result_for(self._era, operation.method, body, self._opening)
-                yield replace(self._answer(play.request, body)[0], after=after)
+                yield self._answer(play.request, body, after=after, is_fresh=is_fresh)[0]
             case Failure(error):
                 body = {"jsonrpc": "2.0", "id": play.request, "error": error}
                 yield Out(body, play.request, is_last=True, after=after)
@@ -174,7 +176,7 @@ class Speaker:
             case Http() as answer:
                 data = {"status": answer.status, "headers": dict(answer.headers)}
                 text = f"the server answered with HTTP status {answer.status}"
-                yield replace(self._error(play.request, HTTP_ERROR, text, data=data), after=after)
+                yield self._error(play.request, HTTP_ERROR, text, data=data)._replace(after=after)
             case Disconnected():
                 yield Out(request=play.request, is_last=True, after=after, hangs_up=True)
             case _:
@@ -226,7 +228,7 @@ class Speaker:
             "requestState": state,
             "resultType": "input_required",
         }
-        return replace(self._answer(play.request, result)[0], after=after)
+        return self._answer(play.request, result, after=after)[0]
 
     def _listen(self, request: object, params: Json) -> list[Out]:
         """Open a stream of change notices; it is acknowledged and then stays open."""
@@ -237,10 +239,13 @@ class Speaker:
         )
         return [Out(acknowledged, request)]
 
-    def _answer(self, request: object, result: Json) -> list[Out]:
+    def _answer(
+        self, request: object, result: Json, *, after: float = 0.0, is_fresh: bool = False
+    ) -> list[Out]:
         if self._era == STATELESS and "resultType" not in result:
-            result = result_for(STATELESS, "", result, self._opening)
-        return [Out({"jsonrpc": "2.0", "id": request, "result": result}, request, is_last=True)]
+            result, is_fresh = result_for(STATELESS, "", result, self._opening), False
+        body = {"jsonrpc": "2.0", "id": request, "result": result}
+        return [Out(body, request, is_last=True, after=after, is_fresh=is_fresh)]
 
     def _error(self, request: object, code: int, text: str, *, data: object = None) -> Out:
         error = {"code": code, "message": text} | ({} if data is None else {"data": data})
