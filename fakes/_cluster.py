@@ -84,6 +84,8 @@ class Cluster(Fake):
     """The images that can be pulled; any if `None`."""
     startup_seconds: float = 5.0
     """How long a pod takes to become ready."""
+    pod_quota: int = 1000
+    """How many pods a deployment can be scaled to."""
     unreachable: bool = False
     outages: list[Outage] = field(default_factory=list[Outage])
 

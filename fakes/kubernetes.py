@@ -100,6 +100,11 @@ class Kubernetes(Cluster):
                 f"The Deployment {name!r} is invalid: spec.replicas: must be greater than or equal to 0"
             )
         deployment = self.deployment(name, namespace)
+        if replicas > self.pod_quota:
+            raise FakeError(
+                f'Error from server (Forbidden): deployments.apps "{name}" is forbidden: exceeded quota: pods, '
+                f"requested: pods={replicas}, limited: pods={self.pod_quota}"
+            )
         deployment.replicas = replicas
         return self._rollout(deployment, "scaled")
 

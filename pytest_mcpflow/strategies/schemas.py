@@ -25,6 +25,7 @@ JSONObject = dict[str, Any]
 Schema = JSONObject | bool
 Alternatives = list[list[Schema]]
 
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 _OF_TYPE = {
     "object": [
@@ -106,6 +107,7 @@ class Document:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.root: JSONObject = dict(root)
+        self._whole = self._usable_nodes()
         dialect = validator_for(self.root, default=Draft202012Validator)
         try:
             dialect.check_schema(self.root)
@@ -115,9 +117,12 @@ class Document:
                 f"this is no JSON Schema: at {where}, {error.message}; correct the schema"
             ) from None
         self.validator = dialect(self.root)
-        self._whole = self._usable_nodes()
         self._own = {id(node) for node in self._whole}
         self._validators: dict[int, Validator] = {}
+        for node in self._whole:
+            for keyword in _REFERENCES:
+                if isinstance(node.get(keyword), str):
+                    self.resolve(node[keyword])
 
     def accepts(self, value: Any, schema: Schema | None = None) -> bool:
         """Whether a value is what the whole schema, or one that is part of it, demands."""
@@ -142,7 +147,7 @@ class Document:
             if schema is True or id(schema) in seen:
                 continue
             seen.add(id(schema))
-            for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
+            for keyword in _REFERENCES:
                 if keyword in schema:
                     todo.append(self.resolve(schema[keyword]))
             todo += schema.get("allOf", ())
@@ -173,7 +178,7 @@ class Document:
     def _usable_nodes(self) -> list[JSONObject]:
         found = [*_nodes(self.root)]
         for node in found:
-            patterns = [node.get("pattern"), *node.get("patternProperties", {})]
+            patterns = [node.get("pattern"), *(node.get("patternProperties") or ())]
             for pattern in (each for each in patterns if isinstance(each, str)):
                 try:
                     re.compile(pattern)

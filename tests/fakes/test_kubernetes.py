@@ -168,3 +168,13 @@ def test_an_outage_begins_and_ends_at_its_instants() -> None:
     refused(fake, "was refused - did you specify the right host or port", lambda: fake.kubectl_get("pods"))
     advance(fake, 10.0)
     assert fake.kubectl_get("pods", "production").success
+
+
+async def test_a_deployment_cannot_be_scaled_beyond_the_quota(mcpflow: Hub) -> None:
+    cluster = mcpflow.serve(Kubernetes(manifests={"app.yaml": Manifest("app", "app:1")}, pod_quota=50))
+    await mcpflow.call_tool("kubernetes.kubectl_apply", {"manifest_path": "app.yaml"})
+
+    with pytest.raises(ToolError, match=r"exceeded quota: pods, requested: pods=51, limited: pods=50"):
+        await mcpflow.call_tool("kubernetes.kubectl_scale", {"name": "app", "replicas": 51})
+
+    assert cluster.deployments["default/app"].replicas == 1
