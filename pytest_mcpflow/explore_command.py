@@ -24,6 +24,8 @@ from pytest_mcpflow.ways import Era, Way
 __all__ = ["add_arguments", "run"]
 
 BLOCKS = 5
+QUIETLY = ("-qq", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""This package is imported already, so that pytest cannot rewrite its assertions; scenarios are not."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Explore and print; 1 if something was found that nothing excuses, 4 if the question was wrong."""
-    return int(pytest.main(["-qq", "-p", "no:cacheprovider"], plugins=[_Explorer(options)]))
+    return int(pytest.main([*QUIETLY], plugins=[_Explorer(options)]))
 
 
 class _Explorer:

@@ -154,7 +154,9 @@ class ScenarioPlugin:
         ways = (
             [Way.DIRECT] if chaos and not asked(self._config, "--mcp-transport") else ways_asked(self._config)
         )
-        for scenario in self._selected:
+        # What takes longest first, so that no worker is left alone with it at the end.
+        selected = sorted(self._selected, key=lambda each: -each.depth) if chaos else self._selected
+        for scenario in selected:
             for way, era in way_era_pairs(ways, eras):
                 name = f"{scenario.name}[{pair_id(way, era, eras)}]"
                 node: dict[str, Any] = {"name": name, "nodeid": f"{NODE_PREFIX}{name}"}

@@ -38,6 +38,8 @@ async def release(desk: Desk) -> Rollout:
     except Exception as error:
         await desk.alert(f"Release stopped: {error}", severity="high")
         raise
+    if desk.untold:
+        await desk.alert(f"Nobody may have heard of: {'; '.join(desk.untold)}", severity="medium")
     required = {"apply", "restart", "note", "scale"}
     done = {each.step for each in ended if each.how == "done"}
     return Rollout(required <= done and not desk.untold, tuple(ended), tuple(desk.untold))

@@ -36,6 +36,7 @@ class ConditionalPipeline(CrossServer):
     """Run the steps whose conditions hold. If one fails, undo what was done, the last step first."""
 
     tags = ("pipeline",)
+    depth = 2
 
     scanner: SecurityScanner = field(default_factory=SecurityScanner)
     desktop: DesktopCommander = field(default_factory=_desktop)

@@ -38,6 +38,7 @@ class DeploymentChain(CrossServer):
     """Release the application: scan, prepare, build, deploy, watch, and tell everybody once how it ended."""
 
     tags = ("deployment", "chain")
+    depth = 2
 
     scanner: SecurityScanner = field(default_factory=_code)
     desktop: DesktopCommander = field(default_factory=DesktopCommander)

@@ -42,6 +42,7 @@ class FullCicdPipeline(CrossServer):
     """Take app:latest from its code to production by way of staging, with a backup, and watch it there."""
 
     tags = ("cicd", "pipeline")
+    depth = 2
 
     scanner: SecurityScanner = field(default_factory=scanner)
     desktop: DesktopCommander = field(default_factory=desktop)

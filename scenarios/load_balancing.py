@@ -86,7 +86,7 @@ class LoadBalancing(CrossServer):
             since = max([at for at in deaths.values() if at >= calls[0].at], default=-1.0)
             living = [server for server in WEIGHTS if server not in deaths]
             weights = {server: WEIGHTS[server] if trial.startswith("weighted") else 1 for server in living}
-            _assert_shares(Counter(each.server for each in calls if each.at > since), weights)
+            _assert_shares(Counter(each.server for each in calls if each.at >= since), weights)
 
     @invariant
     def no_request_is_lost_unsaid(self, run: Run) -> None:

@@ -66,11 +66,15 @@ class Accepted:
         """Whether a fault of a plan is of this kind, and at calls that this one names."""
         return any(
             matches(self.fault.site, fault.site)
-            and fault.kind == self.fault.kind
+            and self._names(fault.kind)
             and fault.first >= self.fault.first
             and (self.fault.last is None or (fault.last is not None and fault.last <= self.fault.last))
             for fault in plan.faults
         )
+
+    def _names(self, kind: FaultKind) -> bool:
+        """A kind that is written without arguments stands for all of them."""
+        return kind == self.fault.kind or (kind.name == self.fault.kind.name == str(self.fault.kind))
 
     def __str__(self) -> str:
         return str(self.fault)
