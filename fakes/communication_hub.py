@@ -38,6 +38,7 @@ __all__ = [
     "Notification",
     "Receipt",
     "Shift",
+    "text_of",
 ]
 
 M = TypeVar("M", Notification, Broadcast)

@@ -63,18 +63,18 @@ class Context7(Fake):
     @tool(reads=True)
     def context7_search_libraries(self, query: str, limit: int = 10) -> SearchResult:
         """Find libraries by the words in their names and descriptions, the best match first."""
-        self._admit()
+        self.admit()
         _check_limit(limit)
         words = query.casefold().split()
         if not words:
             raise FakeError("400 Bad Request: query is empty")
 
         def fetch() -> SearchResult:
-            if self._is_out("search"):
+            if self.is_out("search"):
                 return SearchResult(
                     *self._live("the search index is degraded: libraries are missing"), query, [], 0
                 )
-            found = self._matches(words)
+            found = self.matches(words)
             return SearchResult(*self._live(), query, found[:limit], len(found))
 
         if not self.has_api_key:
@@ -85,7 +85,7 @@ class Context7(Fake):
     @tool(reads=True)
     def context7_get_documentation(self, library: str, version: str = "latest") -> Documentation:
         """Get the documentation of a library, of its newest version unless another is asked for."""
-        self._admit()
+        self.admit()
         if not self.has_api_key:
             section = Section("Example", f"https://example.com/{library}", f"How {library} might be used.")
             return Documentation(*self._mock(), library, version, [section])
@@ -105,7 +105,7 @@ class Context7(Fake):
     @tool(reads=True)
     def context7_get_examples(self, library: str, topic: str, limit: int = 5) -> Examples:
         """Get examples of a topic from the authors of a library."""
-        self._admit()
+        self.admit()
         _check_limit(limit)
         if not self.has_api_key:
             made_up = Example(topic, "Example", f"https://example.com/{library}", "pass")
@@ -121,7 +121,7 @@ class Context7(Fake):
     @property
     def is_down(self) -> bool:
         """Whether the server refuses everything now."""
-        return self._is_out("server")
+        return self.is_out("server")
 
     def fail(self, kind: OutageKind = "server") -> None:
         """Let something not work from now on."""
@@ -153,7 +153,7 @@ class Context7(Fake):
         age = now - kept.at if kept is not None else 0.0
         if copy is not None and age < self.fresh_seconds:
             return replace(copy, source="cache")
-        if reachable and not self._is_out("upstream"):
+        if reachable and not self.is_out("upstream"):
             answer = fetch()
             if answer.warning is None:
                 self.kept[asked] = Kept(now, answer)
@@ -163,7 +163,8 @@ class Context7(Fake):
         old = f"could not be fetched anew: this copy is {round(age)} s old"
         return replace(copy, source="cache", stale=True, warning=old)
 
-    def _admit(self) -> None:
+    def admit(self) -> None:
+        """Count a request against the limit, or refuse it while the server is down."""
         now = self.clock.now()
         if self.is_down:
             raise FakeError("503 Service Unavailable")
@@ -175,7 +176,7 @@ class Context7(Fake):
             )
         self.requests.append(now)
 
-    def _matches(self, words: list[str]) -> list[Match]:
+    def matches(self, words: list[str]) -> list[Match]:
         """Libraries with at least one of the words, those with most words and most trust first."""
         found: list[tuple[int, Match]] = []
         for name, each in self.libraries.items():
@@ -194,7 +195,8 @@ class Context7(Fake):
                 return library
         raise FakeError(f"404 Not Found: there is no library {name!r}; search with context7_search_libraries")
 
-    def _is_out(self, kind: OutageKind) -> bool:
+    def is_out(self, kind: OutageKind) -> bool:
+        """Whether something does not work now."""
         return any(outage.kind == kind and outage.covers(self.clock.now()) for outage in self.outages)
 
     def _live(self, warning: str | None = None, *, at: float | None = None) -> Origin:

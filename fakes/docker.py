@@ -41,7 +41,7 @@ class Container:
     id: str
     image: str
     command: str
-    status: Literal["running", "exited"]
+    status: Literal["created", "running", "exited"]
     exit_code: int | None = None
     logs: str = ""
 

@@ -30,6 +30,8 @@ __all__ = [
     "SystemHealth",
     "Verification",
     "WatchedService",
+    "seconds_of",
+    "selector",
 ]
 
 Health = Literal["healthy", "degraded", "critical"]

@@ -130,7 +130,8 @@ def test_an_edit_shows_what_is_there_now() -> None:
         ),
         (
             {"old_string": "print('ane')", "new_string": "p"},
-            "Exact match not found, but found a similar text with 92% similarity:\n\nDifferences:\nprint('{-a-}{+o+}ne')",
+            "Exact match not found, but found a similar text with 92% similarity:\n\n"
+            "Differences:\nprint('{-a-}{+o+}ne')",
         ),
     ],
 )
