@@ -78,15 +78,18 @@ class LoadBalancing(CrossServer):
     @invariant
     def shares_are_kept(self, run: Run) -> None:
         """In each trial the calls since the last death are within one call of what is each living server's share."""
+        # By place and not by time: a refusal takes none, so that the next call begins at the instant of a death.
+        place = {id(each): number for number, each in enumerate(run.transcript)}
         for trial in REQUESTS:
             calls = run.transcript.in_context(trial)
             if trial == "performance" or not calls:
                 continue
-            deaths = {server: at for server, at in _deaths(run).items() if at <= calls[-1].at}
-            since = max([at for at in deaths.values() if at >= calls[0].at], default=-1.0)
-            living = [server for server in WEIGHTS if server not in deaths]
+            fatal = {place[id(call)]: server for server, call in _fatal_calls(run).items()}
+            first, last = place[id(calls[0])], place[id(calls[-1])]
+            since = max([at for at in fatal if first <= at <= last], default=-1)
+            living = [server for server in WEIGHTS if server not in {fatal[at] for at in fatal if at <= last}]
             weights = {server: WEIGHTS[server] if trial.startswith("weighted") else 1 for server in living}
-            _assert_shares(Counter(each.server for each in calls if each.at >= since), weights)
+            _assert_shares(Counter(each.server for each in calls if place[id(each)] > since), weights)
 
     @invariant
     def no_request_is_lost_unsaid(self, run: Run) -> None:
@@ -108,15 +111,20 @@ def _assert_shares(counts: Mapping[str, int], weights: Mapping[str, int]) -> Non
 
 def _deaths(run: Run) -> dict[str, float]:
     """When each server had failed twice in a row."""
-    deaths: dict[str, float] = {}
+    return {server: _end(call) for server, call in _fatal_calls(run).items()}
+
+
+def _fatal_calls(run: Run) -> dict[str, Interaction]:
+    """The call of each server with which it had failed twice in a row."""
+    fatal: dict[str, Interaction] = {}
     for server in WEIGHTS:
         fails = 0
         ended = [each for each in run.calls(f"{server}.*") if each.until is not None]
         for each in sorted(ended, key=_end):
             fails = 0 if each.ok else fails + is_servers_failure(each.outcome)
             if fails == MAX_FAILS:
-                deaths.setdefault(server, _end(each))
-    return deaths
+                fatal.setdefault(server, each)
+    return fatal
 
 
 def _end(interaction: Interaction) -> float:
