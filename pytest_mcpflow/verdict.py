@@ -57,7 +57,7 @@ class Judgement:
     transcript: Transcript
     changes: tuple[StateChange, ...]
     seconds: float
-    cause: BaseException | None = None
+    cause: BaseException | None = field(default=None, compare=False)
     workflow_reference: str | None = None
     plan: FaultPlan = field(default_factory=FaultPlan)
     never_happened: tuple[str, ...] = ()

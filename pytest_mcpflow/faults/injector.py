@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 class Onlooker(Protocol):
-    """Sees each call of a tool, and may let it go wrong where the plan does not."""
+    """Sees each call of a tool, and may let it go wrong in another way than the plan does."""
 
     def called(self, entry: Entry, number: int, /) -> Fault | None:
         """A tool is called for the `number`-th time; what goes wrong with this call."""
@@ -168,12 +168,13 @@ class Injector:
         self._counts[site] += 1
         number = self._counts[site]
         chosen = None if self.onlooker is None else self.onlooker.called(entry, number)
+        if chosen is not None:
+            self._arm(entry, chosen, number, 0)
+            return
         for each in self._planned:
             if each.fault.concerns(*site, number, at=entry.at, seed=each.plan.seed):
                 self._arm(entry, each.fault, number, each.plan.seed)
                 return
-        if chosen is not None:
-            self._arm(entry, chosen, number, 0)
 
     def _arm(self, entry: Entry, fault: Fault, number: int, seed: int) -> None:
         member = self._members.get(entry.server)

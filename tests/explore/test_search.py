@@ -1,0 +1,164 @@
+"""What an exploration finds in small workflows with planted bugs, and what it says where there is none."""
+
+from __future__ import annotations
+
+import planted_bugs
+import pytest
+
+from pytest_mcpflow import Scenario, Way
+from pytest_mcpflow.explore import DEFAULT_KINDS, Exploration, Finding, Tactics, explore
+from pytest_mcpflow.explore.swarm import drawing
+from pytest_mcpflow.verdict import Verdict
+
+
+def found(exploration: Exploration) -> dict[str, Finding]:
+    """The findings by their plans."""
+    return {str(finding.plan): finding for finding in exploration.findings}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "plan", "verdict"),
+    [
+        (planted_bugs.OrderedTwice, "shop.order#1=lose_reply", Verdict.FAILED_SILENTLY),
+        (planted_bugs.HidesTwoFailures, "shop.order#1-2=refuse", Verdict.FAILED_SILENTLY),
+        (planted_bugs.ForgetsAFollower, "backup.order#1-2=refuse", Verdict.FAILED_SILENTLY),
+        (planted_bugs.WaitsForEver, "shop.order#1=lose_request", Verdict.HUNG),
+        (planted_bugs.LeavesATask, "shop.order#1=refuse", Verdict.LEAKED),
+    ],
+    ids=lambda each: each.__name__ if isinstance(each, type) else "",
+)
+def test_a_bug_that_one_fault_shows_is_found_at_depth_one(
+    scenario: type[Scenario], plan: str, verdict: Verdict
+) -> None:
+    findings = found(explore(None, scenario))
+
+    assert findings[plan].judgement.verdict is verdict
+
+
+def test_a_failing_recovery_of_a_recovery_is_found_as_three_faults() -> None:
+    exploration = explore(None, planted_bugs.QuietChain, depth=3)
+
+    assert [*found(exploration)] == ["shop.order#1=refuse, backup.order#1=refuse, pager.page#1=refuse"]
+
+
+def test_two_faults_that_a_hidden_flag_connects_are_found() -> None:
+    exploration = explore(None, planted_bugs.RemembersTheWrongThing, depth=2, findings=1)
+
+    assert [*found(exploration)] == ["ledger.note#1=refuse, shop.order#1=lose_reply"]
+
+
+@pytest.mark.parametrize("way", [Way.DIRECT, Way.MEMORY])
+@pytest.mark.parametrize(
+    ("scenario", "tool", "check"),
+    [
+        (planted_bugs.LostUpdate, "ledger.write", "expect"),
+        (planted_bugs.TwoClients, "shop.order", "expect"),
+        (planted_bugs.SwapsTheOrder, "ledger.write", "announces_what_is_there"),
+    ],
+    ids=["lost update", "two clients", "order"],
+)
+def test_a_race_of_two_calls_is_one_delay(scenario: type[Scenario], tool: str, check: str, way: Way) -> None:
+    exploration = explore(None, scenario, way=way)
+
+    races = [each for each in exploration.silent if check in each.checks and len(each.plan) == 1]
+    kinds = {str(each.plan.faults[0].kind) for each in races if each.plan.faults[0].site == tool}
+    assert kinds & {"delay(1)", "delay(2)"}, str(exploration)
+
+
+def test_a_correct_workflow_is_proven_at_the_depth_that_was_exhausted() -> None:
+    exploration = explore(None, planted_bugs.CarefulOrder, depth=2)
+
+    assert exploration.proven, str(exploration)
+    assert "proven for depth 2" in str(exploration)
+
+
+def test_a_search_that_was_cut_short_proves_nothing() -> None:
+    exploration = explore(None, planted_bugs.CarefulOrder, depth=2, runs=20)
+
+    assert not exploration.proven
+    assert "none found in" in str(exploration)
+    assert exploration.accounting.not_reached + exploration.accounting.deferred > 0
+
+
+def test_every_single_fault_and_outage_has_a_cell() -> None:
+    exploration = explore(None, planted_bugs.CarefulOrder)
+
+    cells = {(cell.site, cell.kind): cell.verdict for cell in exploration.cells}
+    assert cells["shop.order#1", "lose_reply"] is Verdict.RECOVERED
+    assert cells["shop.order#*", "refuse"] is Verdict.DEGRADED
+    assert len(cells) == len(exploration.cells) == exploration.accounting.run
+
+
+def test_what_a_reader_may_lose_makes_no_difference_and_is_not_tried() -> None:
+    exploration = explore(None, planted_bugs.HidesTwoFailures)
+
+    reads = {cell.kind for cell in exploration.cells if cell.site == "shop.placed#1"}
+    assert reads == {"refuse", "disconnect(before)", "lose_request", "delay", "delay(of=reply)"}
+
+
+def test_the_same_seed_gives_the_same_exploration() -> None:
+    one, other = (explore(None, planted_bugs.TwoClients, depth=2, runs=120, seed=7) for _ in range(2))
+
+    assert one == other
+
+
+def test_another_seed_draws_other_faults() -> None:
+    one, other = (
+        [drawing(seed, number, DEFAULT_KINDS, depth=2, calls=7).kinds for number in range(20)]
+        for seed in (1, 2)
+    )
+
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        planted_bugs.CarefulOrder,
+        planted_bugs.ForgetsAFollower,
+        planted_bugs.HidesTwoFailures,
+        planted_bugs.LostUpdate,
+        planted_bugs.OrderedTwice,
+        planted_bugs.QuietChain,
+    ],
+)
+def test_no_class_of_kinds_hides_a_failure(scenario: type[Scenario]) -> None:
+    quick = explore(None, scenario, depth=2, tactics=Tactics(swarm=False))
+    whole = explore(None, scenario, depth=2, tactics=Tactics(swarm=False, classes=False, effects=False))
+
+    assert whole.accounting.collapsed == 0
+    assert {(each.judgement.verdict, each.checks) for each in whole.findings} == {
+        (each.judgement.verdict, each.checks) for each in quick.findings
+    }
+
+
+def test_classes_are_counted_as_the_plans_they_stand_for() -> None:
+    quick = explore(None, planted_bugs.QuietChain, depth=2, tactics=Tactics(swarm=False))
+    whole = explore(None, planted_bugs.QuietChain, depth=2, tactics=Tactics(swarm=False, classes=False))
+
+    assert quick.accounting.planned == whole.accounting.planned == whole.accounting.run
+    assert quick.accounting.run < whole.accounting.run / 2
+    assert any(each.plans for each in quick.accounting.classes)
+
+
+def test_a_finding_says_the_command_that_repeats_it() -> None:
+    finding = explore(None, planted_bugs.OrderedTwice).findings[0]
+
+    assert "--mcp-plan shop.order#1=lose_reply" in finding.judgement.reproduce.replace("'", "")
+
+
+def test_an_explanation_says_which_kinds_do_it_and_which_do_not() -> None:
+    finding = explore(None, planted_bugs.OrderedTwice).findings[0]
+
+    assert finding.explanation == (
+        "shop.order#1: also with disconnect, late; not with refuse, disconnect(before), lose_request, delay",
+    )
+
+
+def test_an_explanation_of_several_faults_says_how_it_ends_without_each() -> None:
+    exploration = explore(None, planted_bugs.QuietChain, depth=3)
+
+    assert exploration.findings[0].explanation[0] == (
+        "each of the 3 faults is needed: without shop.order#1=refuse it is passed; "
+        "without backup.order#1=refuse it is recovered; without pager.page#1=refuse it is degraded"
+    )
