@@ -8,7 +8,7 @@ from typing import Literal
 from pytest_mcpflow.fake import Call, FakeError, tool
 from pytest_mcpflow.fakes._estate import Estate
 from pytest_mcpflow.fakes._hosts import Approval, Colour, Deployment, Environment, Service, Strategy, stamp
-from pytest_mcpflow.fakes._service_results import ServiceChange
+from pytest_mcpflow.fakes._service_results import ServiceChange, service_change
 
 Request = tuple[str, str, str, str]
 
@@ -85,7 +85,7 @@ class DeploymentTools(Estate):
                 unit.live_colour, unit.version, unit.idle_version = colour, unit.idle_version, before
                 self._start(service, unit)
                 self._record("switch", (host, service, unit.version, "switch"), before)
-        return self._service_change(host, service, unit)
+        return service_change(host, service, unit, healthy=self.problem(service, unit) is None)
 
     @tool()
     def rollback(self, host: str, service: str) -> Deployment:

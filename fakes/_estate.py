@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from pytest_mcpflow.fake import Fake, FakeError
+from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.fakes._databases import Database, Snapshot
+from pytest_mcpflow.fakes._host_errors import DatabaseError, SSHError, UnitNotFoundError
 from pytest_mcpflow.fakes._hosts import Deployment, Droplet, Host, LogLine, Release, Service, Trend, stamp
-from pytest_mcpflow.fakes._service_results import ServiceChange
 
 METRICS_WINDOW = 300.0
 """Seconds a metric is averaged over; so long it takes until a change shows in full."""
@@ -25,18 +25,6 @@ WARNING_UTILISATION = 0.9
 SSH_PORT = 22
 
 METRICS = ("error_rate", "response_seconds")
-
-
-class SSHError(FakeError):
-    """The host does not answer."""
-
-
-class UnitNotFoundError(FakeError):
-    """The host runs no such service."""
-
-
-class DatabaseError(FakeError):
-    """The database server, or the service that manages it, refuses."""
 
 
 @dataclass
@@ -253,16 +241,3 @@ class Estate(Fake):
     def _start(self, name: str, service: Service, *, pause: float = 0.0) -> None:
         service.start(self.release(name, service.version), now=self.clock.now(), at=stamp(self.clock.wall()))
         service.ready_at += pause
-
-    def _service_change(self, host: str, name: str, service: Service) -> ServiceChange:
-        return ServiceChange(
-            success=True,
-            host=host,
-            service=name,
-            version=service.version,
-            live_colour=service.live_colour,
-            idle_version=service.idle_version,
-            replicas=service.replicas,
-            database=service.database,
-            healthy=self.problem(name, service) is None,
-        )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+from pytest_mcpflow.fake import FakeError
 
 __all__ = [
     "ON_CALL",
@@ -20,7 +22,12 @@ __all__ = [
     "Receipt",
     "Severity",
     "Shift",
+    "check_text",
+    "delivered",
+    "receipt_of",
     "text_of",
+    "usual_channels",
+    "usual_policies",
 ]
 
 Severity = Literal["low", "medium", "high", "critical"]
@@ -107,6 +114,7 @@ class Broadcast:
 
 
 Message = Notification | Alert | Broadcast
+M = TypeVar("M", Notification, Broadcast)
 
 
 @dataclass
@@ -140,3 +148,34 @@ def text_of(message: Message) -> str:
         return f"{message.message} {message.metadata}"
     parts = (message.environment, message.service, message.status, message.version or "", message.details)
     return " ".join(str(part) for part in parts)
+
+
+def usual_channels() -> dict[str, Channel]:
+    """The channels that a hub has if nothing else is said."""
+    return {name: Channel() for name in ("slack", "email", "dashboard", "pagerduty")}
+
+
+def usual_policies() -> dict[str, EscalationPolicy]:
+    """Who is called if nothing else is said."""
+    return {
+        "default": EscalationPolicy([ON_CALL]),
+        "critical": EscalationPolicy([ON_CALL, "team-lead", "cto"]),
+    }
+
+
+def receipt_of(sent: Notification | Broadcast, recipients: list[str]) -> Receipt:
+    """What is said of a message that was sent."""
+    delivered, failed = [*sent.delivered_to], [*sent.failed_channels]
+    return Receipt(bool(delivered), sent.id, delivered, failed, recipients)
+
+
+def delivered(messages: list[M], key: str | None) -> M | None:
+    """The message of a deduplication key that reached somebody."""
+    found = (each for each in messages if each.deduplication_key == key and each.delivered_to)
+    return next(found, None) if key is not None else None
+
+
+def check_text(message: str) -> None:
+    """Refuse an empty message."""
+    if not message.strip():
+        raise FakeError("no_text: the message is empty")

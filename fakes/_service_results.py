@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_mcpflow.fakes._hosts import Colour, Environment, LogLine
+from pytest_mcpflow.fakes._hosts import Colour, Environment, LogLine, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +136,18 @@ class Flag:
     host: str
     flag: str
     enabled: bool
+
+
+def service_change(host: str, name: str, service: Service, *, healthy: bool) -> ServiceChange:
+    """What is said of a service that was changed."""
+    return ServiceChange(
+        success=True,
+        host=host,
+        service=name,
+        version=service.version,
+        live_colour=service.live_colour,
+        idle_version=service.idle_version,
+        replicas=service.replicas,
+        database=service.database,
+        healthy=healthy,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from pytest_mcpflow.fake import FakeError, tool
 from pytest_mcpflow.fakes._approvals import Approval, Approvals
@@ -23,7 +23,12 @@ from pytest_mcpflow.fakes._messages import (
     Receipt,
     Severity,
     Shift,
+    check_text,
+    delivered,
+    receipt_of,
     text_of,
+    usual_channels,
+    usual_policies,
 )
 
 __all__ = [
@@ -41,27 +46,14 @@ __all__ = [
     "text_of",
 ]
 
-M = TypeVar("M", Notification, Broadcast)
-
-
-def _channels() -> dict[str, Channel]:
-    return {name: Channel() for name in ("slack", "email", "dashboard", "pagerduty")}
-
-
-def _policies() -> dict[str, EscalationPolicy]:
-    return {
-        "default": EscalationPolicy([ON_CALL]),
-        "critical": EscalationPolicy([ON_CALL, "team-lead", "cto"]),
-    }
-
 
 @dataclass
 class CommunicationHub(Approvals):
     """Tells people what is going on. Every call is a message: repeating one repeats the message."""
 
     service_error = "internal_error"
-    channels: dict[str, Channel] = field(default_factory=_channels)
-    policies: dict[str, EscalationPolicy] = field(default_factory=_policies)
+    channels: dict[str, Channel] = field(default_factory=usual_channels)
+    policies: dict[str, EscalationPolicy] = field(default_factory=usual_policies)
     shifts: list[Shift] = field(default_factory=list[Shift])
     alert_channels: list[str] = field(default_factory=lambda: ["slack", "pagerduty"])
     broadcast_channels: list[str] = field(default_factory=lambda: ["slack", "email", "dashboard"])
@@ -81,7 +73,7 @@ class CommunicationHub(Approvals):
 
         A message whose deduplication key one that was delivered had already is not sent again.
         """
-        _has_text(message)
+        check_text(message)
         if not channels:
             raise FakeError("no_channels: name at least one channel")
         for channel in channels:
@@ -89,8 +81,8 @@ class CommunicationHub(Approvals):
                 raise FakeError(
                     f"channel_not_found: {channel} (there is: {', '.join(sorted(self.channels))})"
                 )
-        if (earlier := _delivered(self.notifications, deduplication_key)) is not None:
-            return _receipt(earlier, [])
+        if (earlier := delivered(self.notifications, deduplication_key)) is not None:
+            return receipt_of(earlier, [])
         sent = Notification(
             *(self.new_id("message"), self.clock.now(), message, list(channels), priority, template),
             deduplication_key=deduplication_key,
@@ -111,7 +103,7 @@ class CommunicationHub(Approvals):
         While an alert of the same deduplication key is unresolved, this counts as its repetition and nobody is
         told again, unless it had reached nobody.
         """
-        _has_text(message)
+        check_text(message)
         if escalation_policy is not None and escalation_policy not in self.policies:
             raise FakeError(
                 f"escalation_policy_not_found: {escalation_policy} (there is: {', '.join(sorted(self.policies))})"
@@ -140,8 +132,8 @@ class CommunicationHub(Approvals):
         deduplication_key: str | None = None,
     ) -> Receipt:
         """Tell everybody about a deployment; as with notifications, a delivered deduplication key is not sent again."""
-        if (earlier := _delivered(self.broadcasts, deduplication_key)) is not None:
-            return _receipt(earlier, [])
+        if (earlier := delivered(self.broadcasts, deduplication_key)) is not None:
+            return receipt_of(earlier, [])
         sent = Broadcast(
             *(self.new_id("broadcast"), self.clock.now(), environment, service, status, version),
             deepcopy(details or {}),
@@ -225,7 +217,7 @@ class CommunicationHub(Approvals):
     def _send(self, sent: Notification | Broadcast, channels: list[str]) -> Receipt:
         recipients = self._deliver(sent, channels)
         self.messages.append(sent)
-        return _receipt(sent, recipients)
+        return receipt_of(sent, recipients)
 
     def _alert_receipt(self, alert: Alert, *, repeated: bool) -> AlertReceipt:
         recipients = [] if alert.delivered_to else self._deliver(alert, self.alert_channels)
@@ -255,19 +247,3 @@ class CommunicationHub(Approvals):
             if alert.id == alert_id:
                 return alert
         raise FakeError(f"alert_not_found: {alert_id}")
-
-
-def _receipt(sent: Notification | Broadcast, recipients: list[str]) -> Receipt:
-    delivered, failed = [*sent.delivered_to], [*sent.failed_channels]
-    return Receipt(bool(delivered), sent.id, delivered, failed, recipients)
-
-
-def _delivered(messages: list[M], key: str | None) -> M | None:
-    """The message of a deduplication key that reached somebody."""
-    found = (each for each in messages if each.deduplication_key == key and each.delivered_to)
-    return next(found, None) if key is not None else None
-
-
-def _has_text(message: str) -> None:
-    if not message.strip():
-        raise FakeError("no_text: the message is empty")

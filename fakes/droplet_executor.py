@@ -12,13 +12,14 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_mcpflow.fake import FakeError, tool
+from pytest_mcpflow.fake import tool
 from pytest_mcpflow.fakes._database_tools import DatabaseTools
 from pytest_mcpflow.fakes._databases import Database, Order, Query, Snapshot, TransactionLog
 from pytest_mcpflow.fakes._deployment_tools import DeploymentError, DeploymentTools
 from pytest_mcpflow.fakes._droplet_tools import DropletAPIError, DropletTools
-from pytest_mcpflow.fakes._estate import WARNING_UTILISATION, DatabaseError, SSHError, UnitNotFoundError
+from pytest_mcpflow.fakes._estate import WARNING_UTILISATION
 from pytest_mcpflow.fakes._file_tools import FileTools
+from pytest_mcpflow.fakes._host_errors import DatabaseError, InvalidValueError, SSHError, UnitNotFoundError
 from pytest_mcpflow.fakes._hosts import (
     Approval,
     CommandResult,
@@ -45,6 +46,7 @@ from pytest_mcpflow.fakes._service_results import (
     ServiceHealth,
     ServiceMetrics,
     Variable,
+    service_change,
 )
 
 __all__ = [
@@ -71,10 +73,6 @@ __all__ = [
 ]
 
 SECRET_REFERENCE = re.compile(r"vault:[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)+")
-
-
-class InvalidValueError(FakeError):
-    """An argument has the right type and a value that makes no sense."""
 
 
 @dataclass
@@ -152,7 +150,7 @@ class DropletExecutor(DatabaseTools, DeploymentTools, DropletTools, FileTools):
         if unit.replicas != replicas:
             with self.changing():
                 unit.replicas = replicas
-        return self._service_change(host, service, unit)
+        return service_change(host, service, unit, healthy=self.problem(service, unit) is None)
 
     @tool(idempotent=True)
     def set_service_database(self, host: str, service: str, database: str) -> ServiceChange:
@@ -163,7 +161,7 @@ class DropletExecutor(DatabaseTools, DeploymentTools, DropletTools, FileTools):
             with self.changing():
                 unit.database, unit.leaked = database, 0.0
                 self.log(unit, f"connected to database {database}")
-        return self._service_change(host, service, unit)
+        return service_change(host, service, unit, healthy=self.problem(service, unit) is None)
 
     @tool(reads=True)
     def list_environment_variables(self, host: str, service: str) -> list[Variable]:
