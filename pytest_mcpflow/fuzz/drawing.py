@@ -22,6 +22,8 @@ from pytest_mcpflow.uri import parameters_of
 __all__ = ["Drawn", "sessions"]
 
 WAITS = st.sampled_from((1.0, 10.0, 60.0, 600.0))
+ALIKE = st.sampled_from((False,) * 5 + (True,))
+"""Whether a step is made with copies, too, which takes as long as several steps."""
 SOURCES = st.sampled_from(("made", "good", "like", "any"))
 """Where a value comes from: it is new, was good for this parameter before, is known by a name like its, or at all."""
 CAREFUL = st.sampled_from((False, True, True))
@@ -55,9 +57,9 @@ def sessions(
             while draw(more) and len(session.happened) < 2 * steps:
                 step = steps_of.next()
                 if step is not None:
-                    session.make(step, steps_of.answer)
+                    session.make(step, steps_of.answer, alike=draw(ALIKE))
             if (last := steps_of.next()) is not None:
-                session.make(last, steps_of.answer, is_last=True)
+                session.make(last, steps_of.answer, alike=True)
         except PromiseBroken as broke:
             return Drawn(target, session.happened, broke.broken)
         finally:

@@ -50,7 +50,7 @@ class Machine:
             return _replay(first, chosen, self.laws, replay)
         known = targets.map(lambda target: replace(target, known=self.known))
         drawn = sessions(known, tools=chosen, steps=self.steps, laws=self.laws)
-        made, found = _search(drawn, self.examples, self.seed, shrink=not first.is_outside)
+        made, found = _search(drawn, self.examples, self.seed)
         if found is not None:
             _tell(found, self.laws)
         report = counted(first.offer.name, chosen, made)
@@ -89,11 +89,16 @@ _NOT_CHECKED = (
 """Sessions are long, and a server takes its time."""
 
 
-def _settings(examples: int, *, shrink: bool) -> hypothesis.settings:
-    phases = [hypothesis.Phase.generate] + [hypothesis.Phase.shrink] * shrink
-    return hypothesis.settings(
+def _search(
+    drawn: st.SearchStrategy[Drawn], examples: int, seed: int
+) -> tuple[list[Sequence[Happened]], Drawn | None]:
+    """Draw sessions until one breaks a promise: what happened in those that did not, and the one that did."""
+    made: list[Sequence[Happened]] = []
+
+    @hypothesis.seed(seed)
+    @hypothesis.settings(
         max_examples=max(1, examples),
-        phases=phases,
+        phases=[hypothesis.Phase.generate],  # `shorten` is better at making sessions shorter
         deadline=None,
         database=None,
         print_blob=False,
@@ -101,25 +106,11 @@ def _settings(examples: int, *, shrink: bool) -> hypothesis.settings:
         verbosity=hypothesis.Verbosity.quiet,
         suppress_health_check=_NOT_CHECKED,
     )
-
-
-def _search(
-    drawn: st.SearchStrategy[Drawn], examples: int, seed: int, *, shrink: bool
-) -> tuple[list[Sequence[Happened]], Drawn | None]:
-    """Draw sessions until one breaks a promise: what happened in those that did not, and the smallest that did."""
-    made: list[Sequence[Happened]] = []
-    kinds: dict[object, type[_Found]] = {}
-
-    @hypothesis.seed(seed)
-    @_settings(examples, shrink=shrink)
     @hypothesis.given(drawn)
     def fuzz(session: Drawn) -> None:
-        if session.broken is None:
-            made.append(session.happened)
-            return
-        # A type for each kind of breach: hypothesis shrinks within one type, and does not slip to another breach.
-        kind = kinds.setdefault(session.broken.kind, type("_Found", (_Found,), {}))
-        raise kind(session)
+        if session.broken is not None:
+            raise _Found(session)
+        made.append(session.happened)
 
     try:
         fuzz()

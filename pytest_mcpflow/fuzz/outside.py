@@ -49,9 +49,6 @@ def outside_target(server: object, *, patience: float, shows: str) -> Target:
         ServerStartError: It cannot be reached.
         FuzzError: It is nothing that can be called.
     """
-    from mcp import StdioServerParameters
-
-    is_outside = isinstance(server, StdioServerParameters | str)
 
     def make() -> Outside:
         made: object = server() if callable(server) else server
@@ -69,7 +66,7 @@ def outside_target(server: object, *, patience: float, shows: str) -> Target:
         offer = first.offer()
     finally:
         first.close()
-    return Target(offer, begin, shows, is_outside)
+    return Target(offer, begin, shows)
 
 
 def _is_outside(server: object) -> TypeGuard[Outside]:

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 __all__ = ["Pool"]
 
-Words = frozenset[str]
+Words = tuple[str, ...]
+"""In order and each once: sets have another order in each process, and so would what is drawn."""
 Known = tuple[str, Any]
 """A value with the name of its JSON type, since 1 is 1.0 and no text is a number."""
 
@@ -37,30 +38,32 @@ class Pool:
     seen: dict[Known, Words] = field(default_factory=dict[Known, Words])
     _of_word: dict[str, dict[Known, None]] = field(default_factory=dict[str, dict[Known, None]])
 
-    def learn(self, value: object, words: Words = frozenset()) -> None:
+    def learn(self, value: object, words: Words = ()) -> None:
         """Keep every value in a JSON value, and the keys that are no names of fields."""
         if isinstance(value, dict):
             for name, inner in cast("dict[str, object]", value).items():
                 if not _FIELD.fullmatch(name):
                     self._keep(name, words)
-                self.learn(inner, words | _words_of(name))
+                self.learn(inner, _joined(words, _words_of(name)))
         elif isinstance(value, list):
             for inner in cast("list[object]", value):
                 self.learn(inner, words)
         elif isinstance(value, str | int | float) and not isinstance(value, bool):
             self._keep(value, words)
 
-    def learn_state(self, value: object, words: Words = frozenset()) -> None:
+    def learn_state(self, value: object, words: Words = ()) -> None:
         """Keep every value in a state, and every key of its mappings."""
         if isinstance(value, dict):
             for name, inner in cast("dict[object, object]", value).items():
                 if isinstance(name, str):
                     self._keep(name, words)
-                    self.learn_state(inner, words | _words_of(name))
+                    self.learn_state(inner, _joined(words, _words_of(name)))
         elif is_dataclass(value):
             for each in fields(value):
-                self.learn_state(getattr(value, each.name), words | _words_of(each.name))
-        elif isinstance(value, list | tuple | set):
+                self.learn_state(getattr(value, each.name), _joined(words, _words_of(each.name)))
+        elif isinstance(value, set | frozenset):
+            self.learn_state(sorted(map(str, cast("Iterable[object]", value))), words)
+        elif isinstance(value, list | tuple):
             for inner in cast("Iterable[object]", value):
                 self.learn_state(inner, words)
         else:
@@ -69,7 +72,7 @@ class Pool:
     def learn_text(self, text: str) -> None:
         """Keep what looks like a name or an id in prose."""
         for quoted, marked in _NAMED_IN_TEXT.findall(text):
-            self._keep(quoted or marked, frozenset())
+            self._keep(quoted or marked, ())
 
     def learn_worked(self, arguments: Mapping[str, Any]) -> None:
         """Keep the arguments of a call that was answered."""
@@ -113,7 +116,7 @@ class Pool:
         known = (_type_of(value), value)
         if known not in self.seen and len(self.seen) >= LIMIT:
             return
-        self.seen[known] = self.seen.get(known, frozenset()) | words
+        self.seen[known] = _joined(self.seen.get(known, ()), words)
         for word in words:
             self._of_word.setdefault(word, {})[known] = None
 
@@ -121,7 +124,11 @@ class Pool:
 @lru_cache(maxsize=4096)
 def _words_of(name: str) -> Words:
     """The words of a name, in lower case and the singular: `pullNumber`, `pull_numbers` -> pull, number."""
-    return frozenset(word.lower().removesuffix("s") for word in _WORD.findall(name))
+    return tuple(dict.fromkeys(word.lower().removesuffix("s") for word in _WORD.findall(name)))
+
+
+def _joined(first: Words, second: Words) -> Words:
+    return tuple(dict.fromkeys(first + second))
 
 
 _TYPES: Mapping[type, str] = {

@@ -63,13 +63,13 @@ class Session:
     def close(self) -> None:
         self._subject.close()
 
-    def make(self, step: Step, answerer: Answerer, *, is_last: bool = False) -> None:
-        """Make a step and judge it; a fake's last one together with copies of it, which have to do alike.
+    def make(self, step: Step, answerer: Answerer, *, alike: bool = False) -> None:
+        """Make a step and judge it; where asked, together with copies of a fake, which have to do alike.
 
         Raises:
             PromiseBroken: A promise does not hold.
         """
-        twins: Mapping[str, Fake] = self._twins() if is_last else {}
+        twins: Mapping[str, Fake] = self._twins() if alike else {}
         tool = self._offer.tools[step.tool] if isinstance(step, CallTool) else None
         is_valid = not isinstance(step, CallTool) or (
             tool is not None and tool.document.accepts(step.arguments)
@@ -92,7 +92,7 @@ class Session:
                 why = [f"{name} goes on to another state than what it is of:", *difference(expected, state)]
                 self._break(Law.STATE, step, why)
 
-        if is_last:
+        if alike:
             self._twins()  # what it did last can be what cannot be copied or saved
 
     def _twins(self) -> Mapping[str, Fake]:
@@ -243,7 +243,7 @@ def replayed(
     try:
         for index, step in enumerate(steps):
             answers = step.answers if isinstance(step, CallTool) else ()
-            session.make(step, replaying(answers), is_last=index == len(steps) - 1)
+            session.make(step, replaying(answers), alike=index == len(steps) - 1)
     except PromiseBroken as broke:
         return broke.broken, session.happened
     finally:

@@ -85,5 +85,4 @@ class Target:
     offer: Offer
     begin: Callable[[], Subject]
     shows: str
-    is_outside: bool = False
     known: Mapping[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])

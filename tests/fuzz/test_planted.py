@@ -1,0 +1,77 @@
+"""Each promise that is broken on purpose is found, and told with the fewest calls that show it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+
+import pytest
+from planted_promises import PLANTED, Ledger, library, lowlevel
+
+from pytest_mcpflow import Law, LawBrokenError, mcpflow_fuzz
+
+
+def steps_of(broken: LawBrokenError) -> list[str]:
+    return [step.get("call") or next(iter(step)) for step in json.loads(broken.replay)]
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_mistake_is_found_and_shown_by_the_fewest_calls(name: str) -> None:
+    fake, law, steps = PLANTED[name]
+
+    with pytest.raises(LawBrokenError) as caught:
+        mcpflow_fuzz(fake, examples=300)
+
+    assert caught.value.law == law
+    assert steps_of(caught.value) == steps
+
+
+def test_ids_in_answers_are_what_later_calls_ask_for() -> None:
+    """Nobody guesses eight hexadecimal digits, so the calls are made of what the server said."""
+    report = mcpflow_fuzz(Ledger(), examples=30, laws=[Law.READS])
+
+    assert report.tools["cancel"].answered > 10
+
+
+@pytest.mark.parametrize(
+    ("change", "law", "steps"),
+    [
+        ("idempotent", Law.IDEMPOTENT, ["copies", "put"]),
+        ("reads", Law.READS, ["put", "titles", "copies"]),
+    ],
+)
+def test_a_mistake_of_a_server_that_is_no_fake_is_seen_by_its_own_reads(
+    change: str, law: Law, steps: Sequence[str]
+) -> None:
+    with pytest.raises(LawBrokenError) as caught:
+        mcpflow_fuzz(partial(library, change), examples=60)
+
+    assert caught.value.law == law
+    assert sorted(steps_of(caught.value)) == sorted(steps)
+
+
+@pytest.mark.parametrize(
+    ("change", "law", "steps"),
+    [
+        ("crash", Law.NO_CRASH, ["roll"]),
+        ("hang", Law.NO_CRASH, ["roll"]),
+        ("output", Law.OUTPUT, ["roll"]),
+        ("careless", Law.INVALID, ["roll"]),
+        ("disconnect", Law.NO_CRASH, ["roll"]),
+    ],
+)
+def test_a_mistake_of_a_lowlevel_server_is_found(change: str, law: Law, steps: list[str]) -> None:
+    with pytest.raises(LawBrokenError) as caught:
+        mcpflow_fuzz(partial(lowlevel, change), examples=60, patience=0.2)
+
+    assert caught.value.law == law
+    assert steps_of(caught.value) == steps
+
+
+@pytest.mark.parametrize("server", [library, lowlevel])
+def test_a_server_without_a_mistake_keeps_its_promises(server: object) -> None:
+    report = mcpflow_fuzz(server, examples=15, steps=10)  # type: ignore[arg-type]
+
+    assert report.sessions == 15
+    assert report.never_answered == ()
