@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pytest_mcpflow.cassette.format import Frame, dump
+from pytest_mcpflow.cassette.unusable import unwritable
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["renumbered", "write_lines", "write_new"]
@@ -51,4 +52,4 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
             os.unlink(name)
             raise
     except OSError as error:
-        raise CassetteError(f"cassette {path} cannot be written: {error.strerror or error}") from error
+        raise unwritable(path, error) from error

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, NoReturn, cast
 
+from pytest_mcpflow.cassette.unusable import unreadable
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = [
@@ -253,7 +254,7 @@ def _load(path: Path) -> tuple[list[bytes], bool]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CassetteError(f"cassette {path} cannot be read: {error.strerror or error}") from error
+        raise unreadable(path, error) from error
     lines = data.split(b"\n")
     torn = lines.pop() != b""
     if not lines:
@@ -343,7 +344,7 @@ def _check_header(path: Path, header: Mapping[str, Any]) -> None:
         raise CassetteError(f"{path}:1 is not the header of a cassette, which begins like {begins}")
     if number > FORMAT:
         raise CassetteError(
-            f"cassette {path} has format {number}, newer than {FORMAT}; update pytest-mcpflow"
+            f"{path}:1 says format {number}, which is newer than {FORMAT}; update pytest-mcpflow"
         )
 
 

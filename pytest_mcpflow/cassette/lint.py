@@ -13,6 +13,7 @@ from pytest_mcpflow.cassette.arguments import add_redaction_arguments, redactor_
 from pytest_mcpflow.cassette.columns import COLUMNS, counted, printable
 from pytest_mcpflow.cassette.lint_findings import CHECKS, Finding, findings_in
 from pytest_mcpflow.cassette.sarif import sarif_of
+from pytest_mcpflow.cassette.unusable import unreadable
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["add_arguments", "run"]
@@ -45,18 +46,30 @@ def run(options: argparse.Namespace) -> int:
     try:
         redactor = redactor_of(options)
         for tape in tapes:
-            tape.open("rb").close()
+            _check_readable(tape)
         found = [
             each for tape in tapes for each in findings_in(tape, redactor) if each.check.id not in ignored
         ]
-        if options.sarif is not None:
-            log = sarif_of(found, base=Path.cwd())
-            options.sarif.write_text(json.dumps(log, indent=2) + "\n", encoding="utf-8")
-    except (CassetteError, OSError) as error:
+    except CassetteError as error:
         print(f"mcpflow lint: {error}", file=sys.stderr)
         return CANNOT
+    if options.sarif is not None:
+        log = sarif_of(found, base=Path.cwd())
+        try:
+            options.sarif.write_text(json.dumps(log, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            cure = "name a file in a folder that is there and may be written to"
+            print(f"mcpflow lint: --sarif {options.sarif}: {error.strerror}; {cure}", file=sys.stderr)
+            return CANNOT
     print(_shown(found, tapes))
     return FOUND if found else CLEAN
+
+
+def _check_readable(tape: Path) -> None:
+    try:
+        tape.open("rb").close()
+    except OSError as error:
+        raise unreadable(tape, error) from error
 
 
 def _shown(found: Sequence[Finding], tapes: Sequence[Path]) -> str:

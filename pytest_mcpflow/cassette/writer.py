@@ -25,8 +25,8 @@ from pytest_mcpflow.cassette.format import (
     dump,
     is_rpc,
     read_cassette,
-    read_frames,
 )
+from pytest_mcpflow.cassette.unusable import unwritable
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["CassetteWriter", "Redacting", "SessionWriter"]
@@ -67,10 +67,11 @@ class CassetteWriter:
 
     def __init__(self, path: Path, *, redactor: Redacting | None = None, timing: bool = False) -> None:
         self.path, self.redactor, self.timing = path, redactor, timing
+        self._size = self._looked_to = self._sessions = 0
         try:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
-            raise CassetteError(f"cassette {path} cannot be written: {error.strerror or error}") from error
+            raise unwritable(path, error) from error
         try:
             with self._locked():
                 self._begin()
@@ -90,8 +91,7 @@ class CassetteWriter:
         if self.redactor is not None:
             words = self.redactor.arguments(words)
         with self._locked():
-            frames, _ = read_frames(self.path)
-            number = 1 + max((frame.session for frame in frames), default=0)
+            number = self._look_for_sessions() + 1
             # A frame of its own, so that a session without messages has its number, too.
             session = {"command": words, "kind": "session", "session": number, "transport": transport}
             self._append(dump(session))
@@ -104,6 +104,7 @@ class CassetteWriter:
     def write(self, *frames: bytes) -> None:
         """Append frames, in one piece."""
         with self._locked():
+            self._mend()
             self._append(*frames)
 
     def close(self) -> None:
@@ -135,15 +136,39 @@ class CassetteWriter:
             header = {"format": FORMAT, "kind": "header", "recorder": "pytest-mcpflow", "redaction": rules}
             self._append(dump(header))
             return
-        recorded = read_cassette(self.path).redaction
+        cassette = read_cassette(self.path)
+        self._size = size
+        self._looked_to, self._sessions = size, max((each.number for each in cassette.sessions), default=0)
+        recorded = cassette.redaction
         if recorded != rules:
             raise CassetteError(
                 f"cassette {self.path} was recorded under redaction rules {recorded}, and these are {rules}; "
                 "record all of it again into a new file"
             )
 
+    def _look_for_sessions(self) -> int:
+        """The number of the last session, also if another recorder of this file began it."""
+        self._mend()
+        for line in os.pread(self._file, self._size - self._looked_to, self._looked_to).splitlines():
+            if b'"kind":"session"' in line:  # written by a recorder, so that this is how it stands there
+                frame = as_object(decoded(line))
+                if frame.get("kind") == "session":
+                    self._sessions = max(self._sessions, frame["session"])
+        self._looked_to = self._size
+        return self._sessions
+
+    def _mend(self) -> None:
+        """Cut off the line that another recorder of this file was writing when it was killed."""
+        size = os.fstat(self._file).st_size
+        if size != self._size and os.pread(self._file, 1, size - 1) != b"\n":
+            since = os.pread(self._file, size - self._looked_to, self._looked_to)
+            size = self._looked_to + since.rfind(b"\n") + 1
+            os.ftruncate(self._file, size)
+        self._size = size
+
     def _append(self, *frames: bytes) -> None:
         data = b"".join(frames)
+        self._size += len(data)
         while data:
             data = data[os.write(self._file, data) :]
 

@@ -107,7 +107,7 @@ HEADER = '{"format":1,"kind":"header","recorder":"pytest-mcpflow"}\n'
         ("hello\n", ":1 is not JSON"),
         ("[]\n", ":1 is not a JSON object"),
         ('{"kind":"message"}\n', ":1 is not the header of a cassette"),
-        (HEADER.replace("1", "99", 1), "has format 99, newer than 1"),
+        (HEADER.replace("1", "99", 1), "1 says format 99, which is newer than 1"),
         (HEADER + "{\n", ":2 is not JSON"),
         (HEADER + '{"kind":"message"}\n', ":2 is a message frame without a session"),
         (HEADER + '{"kind":"message","session":true}\n', ":2 is a message frame without a session"),
@@ -152,6 +152,31 @@ def test_sessions_are_numbered_on_and_a_torn_line_is_dropped(tmp_path: Path) -> 
     written(path, [("client", {"id": 1, "method": "pong"})])
     first, second = read_cassette(path).sessions
     assert [each.messages[0].body["method"] for each in (first, second)] == ["ping", "pong"]
+
+
+def test_two_recorders_of_one_file_give_each_session_its_own_number(tmp_path: Path) -> None:
+    path = tmp_path / "tape.jsonl"
+    with CassetteWriter(path) as one, CassetteWriter(path) as other:
+        numbers = [writer.session(transport="stdio").number for writer in (one, other, other, one)]
+
+    assert numbers == [1, 2, 3, 4]
+    assert [session.number for session in read_cassette(path).sessions] == numbers
+
+
+def test_a_line_that_another_recorder_was_killed_in_is_lost_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "tape.jsonl"
+    with CassetteWriter(path) as writer:
+        session = writer.session(transport="stdio")
+        with path.open("ab") as killed:
+            killed.write(b'{"kind":"session","session":7,"transp')
+        session.message("client", {"jsonrpc": "2.0", "id": 1, "method": "ping"})
+        with path.open("ab") as killed:
+            killed.write(b'{"from":"cli')
+        second = writer.session(transport="stdio")
+
+    first, _ = read_cassette(path).sessions
+    assert second.number == 2
+    assert [message.body["method"] for message in first.messages] == ["ping"]
 
 
 def test_a_cassette_is_for_its_owner(tmp_path: Path) -> None:

@@ -318,10 +318,15 @@ def test_what_cannot_be_looked_at_is_an_error_and_no_finding(lint_of: Lint) -> N
 
     assert lint_of("nowhere.jsonl") == (
         2,
-        "mcpflow lint: [Errno 2] No such file or directory: 'nowhere.jsonl'\n",
+        "mcpflow lint: cassette nowhere.jsonl cannot be read: No such file or directory; "
+        "check the path, or record it: mcpflow record -o nowhere.jsonl -- COMMAND\n",
     )
     assert lint_of(path, "--redact", "x")[0] == 2
-    assert lint_of(path, "--sarif", "no/folder.sarif")[0] == 2
+    assert lint_of(path, "--sarif", "no/folder.sarif") == (
+        2,
+        "mcpflow lint: --sarif no/folder.sarif: No such file or directory; "
+        "name a file in a folder that is there and may be written to\n",
+    )
 
 
 def test_lines_are_at_most_80_columns_wide(lint_of: Lint) -> None:

@@ -262,7 +262,7 @@ HEADER = '{"format":1,"kind":"header","recorder":"pytest-mcpflow","redaction":nu
         (HEADER + "{\n", ":2 is not JSON"),
         (HEADER + "[" * 100_000 + "\n", ":2 is not JSON"),
         (HEADER + '{"kind":"message","session":1}\n', ":2 is a message frame"),
-        (HEADER.replace("1", "99", 1), "has format 99"),
+        (HEADER.replace("1", "99", 1), "says format 99"),
         ("\x00" * 1000 + "\n", ":1 is not JSON"),
     ],
 )
