@@ -7,6 +7,8 @@ import platform
 
 import calls
 import cassettes
+import fuzz_tapes
+import leaks
 import processes
 import steps
 import virtual_time
@@ -18,6 +20,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
 print("| what | measured | baseline | bar | reached |")
 print("|---|---|---|---|---|")
-for module in (processes, calls, virtual_time, cassettes, steps, workflows):
+for module in (processes, calls, virtual_time, cassettes, leaks, fuzz_tapes, steps, workflows):
     for measurement in module.measure():
         print(measurement, flush=True)
