@@ -16,6 +16,7 @@ __all__ = [
     "Ledger",
     "LostUpdate",
     "OrderedTwice",
+    "Planted",
     "QuietChain",
     "RemembersTheWrongThing",
     "Shop",

@@ -1,0 +1,137 @@
+"""Rules that come with the explorer, each broken and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import planted_bugs
+import pytest
+
+from pytest_mcpflow import Fake, Hub
+from pytest_mcpflow.explore import (
+    AtMostOneEffect,
+    BoundedRetries,
+    Check,
+    Compensated,
+    FailuresAlerted,
+    NoCallAfter,
+    NoSecrets,
+    OnceHealed,
+    OnlyTools,
+    Released,
+    UnlessFaulted,
+)
+from pytest_mcpflow.explore.subject import Subject
+from pytest_mcpflow.faults.plan import FaultPlan
+
+TEA = {"item": "tea"}
+
+
+def world() -> list[Fake]:
+    return [planted_bugs.Shop(), planted_bugs.Backup(), planted_bugs.Pager()]
+
+
+async def order(hub: Hub) -> Any:
+    """Order, twice if need be, and cancel what failed; page somebody."""
+    with suppress(Exception):
+        await hub.call_tool("shop.order", TEA, timeout=10)
+        return {"success": True}
+    await asyncio.sleep(60)
+    with suppress(Exception):
+        await hub.call_tool("shop.order", TEA, timeout=10)
+        return {"success": True}
+    with suppress(Exception):
+        await hub.call_tool("shop.cancel", TEA, timeout=10)
+    with suppress(Exception):
+        await hub.call_tool("pager.page", {"text": "no tea, call +1 555 0100"}, timeout=10)
+    return {"success": False}
+
+
+def broken(plan: str, *rules: Check) -> Sequence[str]:
+    """What does not hold under a plan, without what the workflow itself raised."""
+    judgement = Subject(world, order, invariants=rules).judge(FaultPlan.parse(plan))
+    return [f"{each.check}: {each.why}" for each in judgement.broken if each.check != "workflow"]
+
+
+def test_an_intent_is_carried_out_once() -> None:
+    rule = AtMostOneEffect("shop.order")
+
+    assert broken("shop.order#1=refuse", rule) == []
+    [told] = broken("shop.order#1=lose_reply", rule)
+    assert told.startswith('AtMostOneEffect: shop.order {"item":"tea"}: 2 effects, at most 1 allowed')
+
+
+def test_an_intent_may_be_named_by_one_argument_and_a_request_that_came_twice_counts_twice() -> None:
+    assert broken("shop.order#1=duplicate", AtMostOneEffect("shop.order", by="item")) != []
+
+
+def test_retries_are_bounded() -> None:
+    assert broken("shop.order#1=refuse", BoundedRetries(2)) == []
+    assert broken("shop.order#1=refuse", BoundedRetries(1, "shop.*")) != []
+
+
+def test_nothing_is_begun_after_the_deadline() -> None:
+    assert broken("shop.order#1=refuse", NoCallAfter(60)) == []
+    assert broken("shop.order#1=lose_request", NoCallAfter(60)) != []
+
+
+def test_only_declared_tools_are_called() -> None:
+    rule = OnlyTools(("shop.*",))
+
+    assert broken("", rule) == []
+    assert broken("shop.order#*=refuse", rule) != []
+
+
+@pytest.mark.parametrize(("texts", "holds"), [((), True), (("555 0100",), False)])
+def test_no_secret_is_sent(texts: tuple[str, ...], holds: bool) -> None:
+    assert (broken("shop.order#*=refuse", NoSecrets(texts)) == []) is holds
+
+
+def test_what_a_recording_would_redact_is_a_secret() -> None:
+    async def tells(hub: Hub) -> None:
+        await hub.call_tool("pager.page", {"text": "Authorization: Bearer " + "a1B2c3D4" * 5})
+
+    judgement = Subject(world, tells, invariants=(NoSecrets(),)).judge(FaultPlan())
+
+    assert [each.check for each in judgement.broken] == ["NoSecrets"]
+
+
+def test_of_a_failure_somebody_is_told_unless_nobody_could_be() -> None:
+    assert broken("shop.order#*=refuse", FailuresAlerted("pager.page")) == []
+    assert broken("shop.order#*=refuse", FailuresAlerted("backup.order")) != []
+    assert broken("shop.order#*=refuse, pager.page#*=refuse", FailuresAlerted("pager.page")) == []
+
+
+def test_what_was_done_is_undone_when_the_run_fails() -> None:
+    rule = Compensated("shop.order", "shop.cancel", by="item")
+
+    assert broken("shop.order#1=refuse, shop.order#2=lose_reply", rule) == []
+    assert broken("shop.order#*=lose_reply", rule) != []
+    assert broken("shop.order#*=lose_reply, shop.cancel#1=refuse", rule) == []
+
+
+def test_what_was_taken_is_given_back() -> None:
+    assert broken("", Released("shop.order", "shop.cancel", by="item")) != []
+    assert (
+        broken(
+            "shop.order#1=refuse, shop.order#2=lose_reply", Released("shop.order", "shop.cancel", by="item")
+        )
+        == []
+    )
+
+
+def test_a_rule_may_hold_unless_a_tool_went_wrong() -> None:
+    rule = UnlessFaulted(AtMostOneEffect("shop.order"), ("shop.order",))
+
+    assert broken("shop.order#1=lose_reply", rule) == []
+    assert rule.claim == "No intent of shop.order is carried out twice. (unless shop.order went wrong)"
+
+
+def test_a_rule_may_hold_once_all_works_again() -> None:
+    rule = OnceHealed(AtMostOneEffect("shop.order"))
+
+    assert broken("shop.order#1=lose_reply", rule) != []
+    assert broken("shop.order#*=lose_reply", rule) == []
