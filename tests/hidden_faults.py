@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from faulty_hub import Fault
+from planned import Fault
 from single_faults import Faulted, each_call_failing, faulted, reference
 from tampering import omitting
 

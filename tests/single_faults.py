@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, TypeVar
 
-from faulty_hub import Fault, under
+from planned import Fault, call_sites, plan_text
 
 from pytest_mcpflow import DeadlockError, Hub, Scenario, Way, Workflow
+from pytest_mcpflow.scenario import world_of
+from pytest_mcpflow.schema import contract_of
 from pytest_mcpflow.verdict import Judgement, judge
 
 __all__ = ["Faulted", "each_call_failing", "faulted", "reference", "silent_under", "usual_report"]
@@ -65,28 +67,32 @@ def usual_report(scenario: type[Scenario]) -> Any:
     return faulted(scenario(), {}).result
 
 
-def faulted(scenario: S, faults: Mapping[int | str, Fault], workflow: Workflow | None = None) -> Faulted[S]:
-    """Run a workflow (the reference by default) with calls failing, by their number from 0 or by tool."""
+def faulted(scenario: S, faults: Mapping[str, Fault], workflow: Workflow | None = None) -> Faulted[S]:
+    """Run a workflow (the reference by default) with calls failing, by their sites as a plan has them."""
     returned: list[Any] = []
 
     async def watched(hub: Hub) -> Any:
         returned.append(await (workflow or scenario.workflow)(hub))
         return returned[0]
 
-    judgement = judge(scenario, way=Way.DIRECT, workflow=under(watched, faults))
-    what = ", ".join(f"{key}={fault}" for key, fault in faults.items())
-    return Faulted(what, scenario, judgement, returned[0] if returned else None)
+    plan = plan_text(faults)
+    judgement = judge(scenario, way=Way.DIRECT, workflow=watched, plan=plan or None)
+    return Faulted(plan, scenario, judgement, returned[0] if returned else None)
 
 
 def each_call_failing(scenario: type[S], fault: Fault) -> Iterator[tuple[str, Faulted[S]]]:
     """The site and the run, for each call of the reference run failing alone."""
-    for number, call in enumerate(reference(scenario).transcript):
-        yield call.site, faulted(scenario(), {number: fault})
+    transcript = reference(scenario).transcript
+    world = world_of(scenario()).items()
+    offered = {f"{server}.{tool}" for server, fake in world for tool in contract_of(type(fake)).tools}
+    for call, site in zip(transcript, call_sites(transcript), strict=True):
+        if call.site in offered:  # what is called and not there cannot fail otherwise
+            yield call.site, faulted(scenario(), {site: fault})
 
 
 def silent_under(scenario: type[Scenario], fault: Fault, *, report_tells: bool = False) -> list[str]:
     """What goes unnoticed when any one call fails, and when any one tool never works; see `Faulted.why_silent`."""
-    alone = [run for _, run in each_call_failing(scenario, fault)]
-    never = [faulted(scenario(), {site: fault}) for site in sorted(reference(scenario).transcript.counts())]
-    silences = [run.why_silent(report_tells=report_tells) for run in (*alone, *never)]
+    alone = [*each_call_failing(scenario, fault)]
+    never = [faulted(scenario(), {site: fault}) for site in sorted({site for site, _ in alone})]
+    silences = [run.why_silent(report_tells=report_tells) for run in (*(run for _, run in alone), *never)]
     return [each for each in silences if each is not None]

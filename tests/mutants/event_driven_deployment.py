@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from faulty_hub import Fault, under
+from planned import Fault, under
 from tampering import Send, Tamper, answer, tampered
 
 from pytest_mcpflow import CallResult, Hub, Workflow

@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import replace
 from typing import Any
 
-from faulty_hub import Fault, under
+from planned import Fault, under
 from tampering import Send, Tamper, answer, tampered
 
 from pytest_mcpflow import CallResult, Hub, ToolError, Workflow

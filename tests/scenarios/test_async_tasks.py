@@ -6,8 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 import pytest
-from faulty_hub import Fault
-from planned import bad_ends
+from planned import Fault, bad_ends
 from single_faults import faulted, reference, silent_under
 
 from pytest_mcpflow import Hub, Way, run

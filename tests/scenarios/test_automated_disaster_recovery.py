@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from faulty_hub import Fault
+from planned import Fault
 from single_faults import each_call_failing, faulted, silent_under
 
 from pytest_mcpflow.scenarios.automated_disaster_recovery import AutomatedDisasterRecovery, Recoveries
@@ -23,7 +23,7 @@ def test_a_call_that_fails_once_changes_nothing(fault: Fault) -> None:
     assert unlike == set()
 
 
-def ended(faults: dict[int | str, Fault]) -> tuple[AutomatedDisasterRecovery, Recoveries]:
+def ended(faults: dict[str, Fault]) -> tuple[AutomatedDisasterRecovery, Recoveries]:
     run = faulted(AutomatedDisasterRecovery(), faults)
     assert run.silence is None
     assert isinstance(run.result, Recoveries)
@@ -76,7 +76,7 @@ def test_what_could_not_be_looked_at_is_named() -> None:
     assert {each.unchecked for each in result.recoveries} == {("docker.docker_ps",)}
 
 
-@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.DELIVER_LATE])
+@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.LATE])
 def test_a_backup_whose_answer_is_lost_is_found_and_not_made_twice(fault: Fault) -> None:
     scenario, result = ended({"emergency_backup": fault})
 

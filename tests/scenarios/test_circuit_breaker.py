@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from faulty_hub import Fault
+from planned import Fault
 from single_faults import faulted, silent_under, usual_report
 
 from pytest_mcpflow import UnknownNameError, run

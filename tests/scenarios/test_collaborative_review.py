@@ -6,9 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from faulty_hub import Fault
 from hidden_faults import alerts, dead_tools_hidden, faults_hidden, steps_unnoticed
 from mutants.collaborative_review import MUTANTS
+from planned import Fault
 from single_faults import faulted
 from tampering import Send, tampered
 

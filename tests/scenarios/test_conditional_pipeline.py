@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from faulty_hub import Fault
+from planned import Fault, call_sites
 from single_faults import Faulted, each_call_failing, faulted, reference, silent_under
 
 from pytest_mcpflow import Hub
@@ -42,7 +42,7 @@ def test_no_two_tools_that_fail_go_unnoticed(first: Fault, second: Fault) -> Non
     assert silent == []
 
 
-@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.DELIVER_LATE])
+@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.LATE])
 def test_a_step_that_did_its_work_without_an_answer_is_undone(fault: Fault) -> None:
     run = faulted(ConditionalPipeline(), {"kubernetes.kubectl_apply": fault})
 
@@ -52,7 +52,7 @@ def test_a_step_that_did_its_work_without_an_answer_is_undone(fault: Fault) -> N
     assert run.result.rolled_back == ("deploy", "build")
 
 
-def with_a_last_step_that_fails(faults: Mapping[int | str, Fault]) -> Faulted[ConditionalPipeline]:
+def with_a_last_step_that_fails(faults: Mapping[str, Fault]) -> Faulted[ConditionalPipeline]:
     """The documented steps, and a smoke test that says no."""
 
     async def smoke_test(data: dict[str, Any]) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def test_everything_is_undone_in_reverse_after_a_late_failure() -> None:
     assert run.silence is None
 
 
-@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.DELIVER_LATE])
+@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.LATE])
 def test_a_rollback_whose_answer_is_lost_is_not_undone_again(fault: Fault) -> None:
     run = with_a_last_step_that_fails({UNDO: fault})
 
@@ -97,10 +97,10 @@ def test_a_rollback_that_fails_is_critical_and_the_rest_still_rolls_back(failing
     assert run.silence is None
 
 
-@pytest.mark.parametrize("fault", [Fault.LOSE_REQUEST, Fault.DELIVER_LATE, Fault.LOSE_REPLY])
+@pytest.mark.parametrize("fault", [Fault.LOSE_REQUEST, Fault.LATE, Fault.LOSE_REPLY])
 def test_any_single_fault_of_a_rollback_is_survived(fault: Fault) -> None:
-    calls = len(with_a_last_step_that_fails({}).judgement.transcript)
-    silent = [with_a_last_step_that_fails({number: fault}).silence for number in range(calls)]
+    sites = call_sites(with_a_last_step_that_fails({}).judgement.transcript)
+    silent = [with_a_last_step_that_fails({site: fault}).silence for site in sites]
 
     assert [each for each in silent if each is not None] == []
 

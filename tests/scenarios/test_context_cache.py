@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from faulty_hub import Fault
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planned import bad_ends
+from planned import Fault, bad_ends
 from single_faults import faulted, reference, silent_under
 
 from pytest_mcpflow import Hub, run

@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from faulty_hub import Fault
-from single_faults import each_call_failing, faulted, silent_under
+from planned import Fault, call_sites
+from single_faults import each_call_failing, faulted, reference, silent_under
 
 from pytest_mcpflow.fakes.security_scanner import Finding
 from pytest_mcpflow.scenarios.deployment_chain import DeploymentChain
@@ -27,10 +27,16 @@ def test_a_call_that_fails_once_changes_nothing(fault: Fault) -> None:
 
 @pytest.mark.parametrize(("first", "second"), [*itertools.product(Fault, repeat=2)])
 def test_no_pair_of_faults_goes_unnoticed(first: Fault, second: Fault) -> None:
-    """Eight calls are those of the chain and what a repetition adds."""
+    """Two calls of the chain, or one and what it is followed by when it fails."""
+    sites = call_sites(reference(DeploymentChain).transcript)
+    after = [
+        (site, then)
+        for site in sites
+        for then in (site.replace("#1", "#2"), "list_messages#1", "send_alert#1")
+    ]
     silent = [
         silence
-        for one, other in itertools.combinations(range(8), 2)
+        for one, other in (*itertools.combinations(sites, 2), *after)
         if (silence := faulted(DeploymentChain(), {one: first, other: second}).silence)
     ]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from faulty_hub import Fault
 from hidden_faults import dead_tools_hidden, faults_hidden, steps_unnoticed
 from mutants.docs_code_review import MUTANTS
+from planned import Fault
 from single_faults import each_call_failing, faulted
 
 from pytest_mcpflow.scenario import invariants_of

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from faulty_hub import Fault
 from hidden_faults import dead_tools_hidden, faults_hidden
+from planned import Fault
 from single_faults import Faulted, each_call_failing, faulted
 
 from pytest_mcpflow import CallResult, Hub, run

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from faulty_hub import Fault
-from planned import bad_ends
+from planned import Fault, bad_ends
 from single_faults import faulted, reference, silent_under
 from tampering import Send, tampered
 

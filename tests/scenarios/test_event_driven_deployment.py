@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from faulty_hub import Fault
+from planned import Fault
 from single_faults import each_call_failing, faulted, silent_under
 
 from pytest_mcpflow import Hub, Way

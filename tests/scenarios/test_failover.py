@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from faulty_hub import Fault
 from hidden_faults import dead_tools_hidden, faults_hidden, steps_unnoticed
 from mutants.failover import MUTANTS
+from planned import Fault
 from single_faults import faulted
 
 from pytest_mcpflow import ArgumentError, ServerStartError, ToolError
@@ -39,7 +39,7 @@ def test_a_server_that_refuses_costs_no_time_and_one_that_is_silent_thirty_secon
     assert "timed out" in silent
 
 
-@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.DELIVER_LATE])
+@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.LATE])
 def test_a_mail_whose_answer_is_lost_is_found_sent_and_not_sent_by_the_next_gateway(fault: Fault) -> None:
     run = faulted(Failover(), {MAIL: fault})
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from faulty_hub import Fault
 from hidden_faults import alerts, dead_tools_hidden, faults_hidden, steps_unnoticed
 from mutants.feature_development import MUTANTS
+from planned import Fault
 from single_faults import faulted
 
 from pytest_mcpflow import Answer, Question

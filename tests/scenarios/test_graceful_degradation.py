@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from faulty_hub import Fault
+from planned import Fault
 from single_faults import each_call_failing, faulted, reference, silent_under
 
 from pytest_mcpflow import Hub, ToolError, Way

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from faulty_hub import Fault
+from planned import Fault
 from single_faults import faulted, silent_under, usual_report
 
 from pytest_mcpflow.scenarios._health_workflow import Recovery
@@ -18,7 +18,7 @@ def test_no_single_fault_goes_unnoticed(fault: Fault) -> None:
 
 @pytest.mark.parametrize("fault", Fault)
 def test_one_look_without_an_answer_is_no_reason_to_restart(fault: Fault) -> None:
-    run = faulted(HealthRecovery(), {0: fault})
+    run = faulted(HealthRecovery(), {"docker.docker_ps#1": fault})
 
     assert [each.at for each in run.result.recoveries] == [63.0, 213.0]
     assert run.is_as_documented

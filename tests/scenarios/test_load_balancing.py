@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from faulty_hub import Fault
 from hidden_faults import dead_tools_hidden, faults_hidden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants.load_balancing import MUTANTS
+from planned import Fault
 from single_faults import each_call_failing, faulted, reference
 
 from pytest_mcpflow import Hub, Way, run

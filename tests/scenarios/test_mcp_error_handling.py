@@ -6,11 +6,11 @@ import asyncio
 import itertools
 
 import pytest
-from faulty_hub import Fault
 from hidden_faults import dead_tools_hidden, faults_hidden
 from hypothesis import given
 from hypothesis import strategies as st
 from mutants.mcp_error_handling import MUTANTS
+from planned import Fault
 from single_faults import faulted
 
 from pytest_mcpflow import Hub, ToolError, run

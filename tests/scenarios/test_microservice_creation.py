@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from faulty_hub import Fault, under
 from hidden_faults import alerts, dead_tools_hidden, faults_hidden, steps_unnoticed
 from mutants.microservice_creation import MUTANTS
+from planned import Fault
 from single_faults import faulted
 
-from pytest_mcpflow import Answer, Hub, Question
+from pytest_mcpflow import Answer, Question
 from pytest_mcpflow.fakes.droplet_executor import Release
 from pytest_mcpflow.scenario import invariants_of
 from pytest_mcpflow.scenarios.microservice_creation import MicroserviceCreation
@@ -44,15 +44,11 @@ def running(scenario: MicroserviceCreation) -> list[str]:
 @pytest.mark.parametrize("tool", RESUMABLE)
 def test_a_second_run_goes_on_where_the_first_one_stopped(tool: str) -> None:
     scenario = MicroserviceCreation()
-    first: list[bool] = []
 
-    async def run_twice(hub: Hub) -> object:
-        first.append((await under(scenario.workflow, {tool: Fault.REFUSE})(hub)).success)
-        return await scenario.workflow(hub)
+    first = faulted(scenario, {tool: Fault.REFUSE})
+    run = faulted(scenario, {})
 
-    run = faulted(scenario, {}, run_twice)
-
-    assert first == [False]
+    assert first.result.success is False
     assert run.is_as_documented, run.judgement.broken
     assert running(scenario) == ["notifications-1"]
 
@@ -67,7 +63,7 @@ def test_a_droplet_of_a_failed_run_is_destroyed_and_the_repository_named() -> No
 
 
 def test_a_droplet_that_cannot_be_destroyed_is_named() -> None:
-    faults: dict[int | str, Fault] = {"setup_alerts": Fault.REFUSE, "destroy_droplet": Fault.REFUSE}
+    faults: dict[str, Fault] = {"setup_alerts": Fault.REFUSE, "destroy_droplet": Fault.REFUSE}
 
     run = faulted(MicroserviceCreation(), faults)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from faulty_hub import Fault
 from hidden_faults import alerts, dead_tools_hidden, faults_hidden, steps_unnoticed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants.multi_agent_feature import MUTANTS, forget_redis
+from planned import Fault
 from single_faults import faulted
 from tampering import tampered
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from faulty_hub import Fault
 from hidden_faults import alerts, dead_tools_hidden
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutants.multi_environment_testing import MUTANTS
+from planned import Fault, call_sites
 from single_faults import faulted, reference
 
 from pytest_mcpflow import Hub, Way, run
@@ -21,15 +21,15 @@ from pytest_mcpflow.verdict import Verdict, judge
 UNDER_LOAD = range(3, 103)
 
 
-def calls_to_fail() -> list[int]:
+def calls_to_fail() -> list[str]:
     """Every call but those of the load test, of which the first, some in between, and the last stand for all."""
-    number = len(reference(MultiEnvironmentTesting).transcript)
-    return [each for each in range(number) if each not in UNDER_LOAD or each % 33 == 3]
+    sites = call_sites(reference(MultiEnvironmentTesting).transcript)
+    return [site for number, site in enumerate(sites) if number not in UNDER_LOAD or number % 33 == 3]
 
 
 @pytest.mark.parametrize("fault", Fault)
 def test_no_failing_call_goes_unnoticed(fault: Fault) -> None:
-    runs = [faulted(MultiEnvironmentTesting(), {number: fault}) for number in calls_to_fail()]
+    runs = [faulted(MultiEnvironmentTesting(), {site: fault}) for site in calls_to_fail()]
 
     assert [run.silence for run in runs if run.silence] == []
     assert [run.what for run in runs if not run.is_as_documented and not alerts(run.scenario)] == []
@@ -37,7 +37,8 @@ def test_no_failing_call_goes_unnoticed(fault: Fault) -> None:
 
 @pytest.mark.parametrize("fault", Fault)
 def test_a_search_that_fails_under_load_is_passed_on(fault: Fault) -> None:
-    runs = [faulted(MultiEnvironmentTesting(), {number: fault}) for number in (3, 50, 102)]
+    sites = call_sites(reference(MultiEnvironmentTesting).transcript)
+    runs = [faulted(MultiEnvironmentTesting(), {sites[number]: fault}) for number in (3, 50, 102)]
 
     assert [run.judgement.broken for run in runs if not run.is_as_documented] == []
 

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from faulty_hub import Fault
 from hypothesis import given
 from hypothesis import strategies as st
+from planned import Fault
 from single_faults import each_call_failing, faulted, silent_under
 
 from pytest_mcpflow import Hub, Way
@@ -130,9 +130,9 @@ def test_a_fix_that_does_not_help_is_alerted() -> None:
     assert run.silence is None
 
 
-@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.DELIVER_LATE])
+@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.LATE])
 def test_a_fix_whose_answer_is_lost_is_found_made_and_not_repeated(fault: Fault) -> None:
-    run = faulted(PerformanceOptimizationChain(), {3: fault})
+    run = faulted(PerformanceOptimizationChain(), {f"{RUN}#4": fault})
 
     assert [each.command for each in run.scenario.desktop.history].count(FIX) == 1
     assert run.scenario.desktop.files["src/cache.py"] == FIXED

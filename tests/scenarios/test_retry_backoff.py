@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from faulty_hub import Fault
 from hypothesis import given
 from hypothesis import strategies as st
+from planned import Fault
 from single_faults import faulted, silent_under
 
 from pytest_mcpflow.scenarios._retries import Backoff, Ended
@@ -26,7 +26,7 @@ def test_no_single_fault_goes_unnoticed(fault: Fault) -> None:
     assert silent_under(RetryBackoff, fault, report_tells=True) == []
 
 
-@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.DELIVER_LATE])
+@pytest.mark.parametrize("fault", [Fault.LOSE_REPLY, Fault.LATE])
 def test_a_restart_whose_answer_is_lost_is_found_done_and_not_repeated(fault: Fault) -> None:
     run = faulted(steady(), {RESTART: fault})
 
@@ -43,7 +43,7 @@ def test_a_restart_that_never_arrives_is_repeated_with_pauses_and_given_up() -> 
     assert not run.result.success
 
 
-@pytest.mark.parametrize("fault", [Fault.LOSE_REQUEST, Fault.LOSE_REPLY, Fault.DELIVER_LATE])
+@pytest.mark.parametrize("fault", [Fault.LOSE_REQUEST, Fault.LOSE_REPLY, Fault.LATE])
 def test_a_note_without_an_answer_is_left_to_people_and_the_rest_goes_on(fault: Fault) -> None:
     run = faulted(steady(), {NOTE: fault})
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from faulty_hub import Fault
-from planned import bad_ends
+from planned import Fault, bad_ends
 from single_faults import faulted, reference, silent_under
 
 from pytest_mcpflow import Hub, Way, run
