@@ -68,6 +68,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None, object, 
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     hub = hub_of(item)
     if hub is None or not isinstance(item, pytest.Function):
+        if item.get_closest_marker("mcp_chaos") is not None:
+            told = "mcp_chaos explores tests that use the fixture mcpflow, and this one does not; add the argument"
+            raise pytest.fail.Exception(told, pytrace=False)
         return (yield)
     from pytest_mcpflow.async_tests import anyio_in_virtual_time, guarded
     from pytest_mcpflow.errors import CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError

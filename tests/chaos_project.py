@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
 import shutil
@@ -17,7 +18,16 @@ __all__ = ["block_of", "example_in", "ran", "reproduced", "verdicts_of_junit"]
 
 
 SHIPPED = tuple(builtin_scenarios())
-"""Imported here, once: pytester forgets what is imported while it runs pytest."""
+LATER = (
+    "mcp",
+    "time_machine",
+    "pytest_mcpflow.chaos.marked",
+    "pytest_mcpflow.chaos.summary",
+    "pytest_mcpflow.survival",
+)
+"""What is imported when it is needed. Imported here, once: pytester forgets what is imported while it runs pytest."""
+for module in LATER:
+    importlib.import_module(module)
 
 EXAMPLE = ROOT / "examples" / "chaos"
 

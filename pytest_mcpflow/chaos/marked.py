@@ -14,7 +14,14 @@ import pytest
 from pytest_mcpflow.async_tests import guarded
 from pytest_mcpflow.chaos.items import ExplorationFailed, note_exploration
 from pytest_mcpflow.chaos.options import chaos_asked, marked_search
-from pytest_mcpflow.errors import CassetteError, DeadlockError, HubError, MCPFlowError, VacuousTestError
+from pytest_mcpflow.errors import (
+    CassetteError,
+    DeadlockError,
+    FaultPlanError,
+    HubError,
+    MCPFlowError,
+    VacuousTestError,
+)
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.hub import Hub
@@ -51,14 +58,19 @@ def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
     body = _Body(world=dict, item=item, test=test, seed=item.stash[HUB].seed, way=item.stash[HUB].way)
     body = replace(body, era=item.stash[HUB].era)
     asked = plan_asked(item.config)
-    body.once(asked)  # without faults this is the test as it stands, and fails as any test does
+    try:
+        body.once(asked)  # without faults this is the test as it stands, and fails as any test does
+    except (CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError) as error:
+        raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
     if asked:
         return
     chaos, marked = chaos_asked(item.config), marked_search(item)
     try:
         exploration = judged(body, marked.plans) if marked.plans else explore_with(body, marked.search)
+        named = f"{len(marked.plans)} named plans run, and no others" if marked.plans else None
         resilience = explored(
             exploration,
+            claim=named,
             subject=body,
             reproduce=body.reproduce,
             pin=body.pinned,
@@ -232,7 +244,9 @@ def _is_broken(error: BaseException) -> bool:
 
 
 def _place(error: BaseException, test: Callable[..., Any]) -> str:
-    """The line of the test, or of what it called, that raised: `test_it.py:12: `."""
+    """The line of the assertion that failed, or else the line of the test that raised: `test_it.py:12: `."""
     file = inspect.getsourcefile(test)
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    is_assertion = isinstance(error, AssertionError)
+    found = traceback.extract_tb(error.__traceback__)
+    frames = [frame for frame in found if is_assertion or frame.filename == file]
     return f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}: " if frames else ""

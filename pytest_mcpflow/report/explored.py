@@ -202,6 +202,7 @@ def explored(
     pin: Callable[[FaultPlan, Sequence[str]], Pinned],
     accepted: Sequence[Accepted] = (),
     known: Known = lambda _plan, _verdict: False,
+    claim: str | None = None,
 ) -> Resilience:
     """An exploration as data.
 
@@ -212,6 +213,7 @@ def explored(
         pin: Writes a test of a plan and of what does not hold under it.
         accepted: What fails nothing.
         known: Says of a plan and its verdict whether they are in the baseline, and fail nothing either.
+        claim: What follows from it, in place of what the exploration says.
     """
 
     def excuse(plan: FaultPlan, verdict: Verdict) -> str:
@@ -253,7 +255,7 @@ def explored(
         depth=exploration.depth,
         runs=exploration.runs,
         seconds=round(exploration.seconds, 3),
-        claim=_claim(exploration, findings),
+        claim=claim or _claim(exploration, findings),
         accounting=str(exploration.accounting),
         is_proven=exploration.proven,
         cells=tuple(
