@@ -31,7 +31,7 @@ class Lived:
 @cache
 def lived_worlds() -> Mapping[str, Lived]:
     """By service, in alphabetical order."""
-    found: dict[str, list[tuple[int, Fake, dict[str, list[Any]]]]] = {}
+    found: dict[str, list[tuple[float, Fake, dict[str, list[Any]]]]] = {}
     for scenario in builtin_scenarios():
         transcript = judge(scenario(), way=Way.DIRECT).transcript
         for name, fake in world_of(scenario()).items():
@@ -40,12 +40,16 @@ def lived_worlds() -> Mapping[str, Lived]:
                 for parameter, value in call.arguments.items() if call.server == name else ():
                     if value not in known.setdefault(parameter, []):
                         known[parameter].append(value)
-            answered = {call.name for call in transcript.by_server(name) if call.ok}
-            found.setdefault(fake.service, []).append((len(answered), fake, known))
+            calls = transcript.by_server(name)
+            answered = [call.name for call in calls if call.ok]
+            rank = (
+                len({*answered}) * (len(answered) / max(1, len(calls))) ** 2
+            )  # few worlds begin with an outage
+            found.setdefault(fake.service, []).append((rank, fake, known))
     return {service: _richest(worlds) for service, worlds in sorted(found.items())}
 
 
-def _richest(worlds: list[tuple[int, Fake, dict[str, list[Any]]]]) -> Lived:
+def _richest(worlds: list[tuple[float, Fake, dict[str, list[Any]]]]) -> Lived:
     lived = Lived()
     for _, fake, known in sorted(worlds, key=lambda world: -world[0])[:WORLDS]:
         lived.worlds.append(fake)

@@ -6,6 +6,7 @@ import argparse
 import itertools
 import platform
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from measure import Measurement
 from chaos import calm, completeness, races, speed
 from chaos.case import Case
 from chaos.corpus import DEVELOPMENT, FROZEN, FROZEN_DIGEST, KINDS, buggy, digest_of_frozen
-from chaos.determinism import digests_of_processes
+from chaos.determinism import digests_of_processes, version_of
 from chaos.tables import lost, per_bug, summary
 from chaos.tournament import ABLATIONS, OURS, SEARCHERS, WITHOUT_CHANCE, Try, kept, play, read_tries
 from pytest_mcpflow import Way
@@ -46,6 +47,7 @@ class Effort:
         searchers: Those that look for the bugs now.
         tries: Where what others than the explorer found is kept, so that it need not be found again.
         halves: Of the corpus, by name.
+        pythons: Interpreters, each with what this one has installed.
     """
 
     seeds: int
@@ -56,6 +58,7 @@ class Effort:
     searchers: Sequence[str]
     tries: Path | None
     halves: Mapping[str, Sequence[ModuleType]]
+    pythons: Sequence[Path]
 
 
 def main() -> None:
@@ -82,6 +85,9 @@ def main() -> None:
         choices=HALVES,
         help="whoever tunes the explorer looks at one only",
     )
+    parser.add_argument(
+        "--pythons", nargs="*", type=Path, default=[Path(sys.executable)], help="interpreters that must agree"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="the file to write")
     chosen = parser.parse_args()
     unknown = [name for name in chosen.sections if name not in SECTIONS]
@@ -90,6 +96,7 @@ def main() -> None:
     effort = Effort(
         *(chosen.seeds, chosen.budget, chosen.plans, chosen.repeats, chosen.processes),
         *(chosen.searchers, chosen.tries, {name: HALVES[name] for name in chosen.halves}),
+        chosen.pythons,
     )
     results: Path = chosen.results
     for name in chosen.sections or SECTIONS:
@@ -170,9 +177,14 @@ def _measured(rows: Callable[[Effort], Iterable[Measurement | str]]) -> Callable
 
 
 def _one_transcript(effort: Effort) -> Iterable[Measurement]:
+    versions = ", ".join(version_of(python) for python in effort.pythons)
     for way in (Way.DIRECT, Way.MEMORY):
-        found = digests_of_processes(5, effort.repeats, way=way)
-        title = f"transcripts of one seed, {effort.repeats:,} runs in each of 5 processes, {way}"
+        found = {
+            digest
+            for python in effort.pythons
+            for digest in digests_of_processes(5, effort.repeats, way=way, python=python)
+        }
+        title = f"transcripts of one seed, {effort.repeats:,} runs in each of 5 processes, {way}, Python {versions}"
         yield Measurement(title, len(found), "", "1", len(found) == 1)
 
 

@@ -24,7 +24,7 @@ from chaos.services import Cars, Flights, Hotels, Store
 from pytest_mcpflow import Hub, Run, Scenario, Way
 from pytest_mcpflow.verdict import Judgement, judge
 
-__all__ = ["PLAN", "Busy", "digests", "digests_of_processes", "transcript_of"]
+__all__ = ["PLAN", "Busy", "digests", "digests_of_processes", "transcript_of", "version_of"]
 
 PLAN = "*.*#*=error~0.15, store.put#*=delay(2)~0.3, *.book#*=lose_reply~0.1"
 PLACES = ("flights", "hotels", "cars")
@@ -136,9 +136,15 @@ def digests_of_processes(
     found: set[str] = set()
     for number in range(processes):
         environment = {**os.environ, "PYTHONHASHSEED": str(number * 977)}
-        environment["PYTHONPATH"] = str(Path(__file__).parents[1])
+        environment["PYTHONPATH"] = os.pathsep.join(map(str, Path(__file__).parents[1:3]))
         done = subprocess.run([python, "-c", program], env=environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr)
         found |= {*done.stdout.split()}
     return found
+
+
+def version_of(python: Path) -> str:
+    """The version of an interpreter, `3.13.0`."""
+    program = "import platform; print(platform.python_version())"
+    return subprocess.run([python, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
