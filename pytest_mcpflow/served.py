@@ -193,7 +193,7 @@ class CassetteSource(OutsideSource):
     ) -> None:
         tape = Tape.load(path, matching)
         self.name = name or tape.cassette.server_name or path.stem
-        redactor = None if tape.cassette.redaction is None else Redactor(redaction)
+        redactor = Redactor.of_tape(tape.cassette.redaction, redaction)
         self.player = Player(tape, self.name, redactor)
         mode = (era or Era(tape.cassette.era)).client_mode
         super().__init__(ReplayTransport(self.player, timing=timing), self.name, mode=mode, limit=60.0)

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytest_mcpflow.cassette.format import Cassette
     from pytest_mcpflow.cassette.redaction import Redactor
 
-__all__ = ["InPlaceOf", "add_comparison_arguments", "add_redaction_arguments", "redactor_of"]
+__all__ = ["InPlaceOf", "add_comparison_arguments", "add_redaction_arguments", "redactor_for", "redactor_of"]
 
 
 def add_redaction_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +54,19 @@ def redactor_of(options: argparse.Namespace) -> Redactor:
     from pytest_mcpflow.cassette.redaction import rules_from_ini
 
     return Redactor(rules_from_ini(options.redact), personal=options.redact_personal)
+
+
+def redactor_for(cassette: Cassette, options: argparse.Namespace) -> Redactor | None:
+    """The redaction of a cassette, by the options and by what it says of itself; `None` if there was none.
+
+    Raises:
+        CassetteError: A rule cannot be read.
+    """
+    from pytest_mcpflow.cassette.redaction import Redactor, rules_from_ini
+
+    if cassette.redaction is None or options.redact_personal:
+        return None if cassette.redaction is None else redactor_of(options)
+    return Redactor.of_tape(cassette.redaction, rules_from_ini(options.redact) if options.redact else ())
 
 
 class InPlaceOf(argparse.Action):

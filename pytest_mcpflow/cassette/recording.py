@@ -86,7 +86,7 @@ class Recording:
             CassetteError: It is missing or broken.
         """
         tape = Tape.load(Path(path))
-        redactor = None if tape.cassette.redaction is None else Redactor(redaction)
+        redactor = Redactor.of_tape(tape.cassette.redaction, redaction)
         calls = tape.of_method(CALL)
         tools = {
             name: RecordedTool(name, listed, tuple(call for call in calls if call.name == name))

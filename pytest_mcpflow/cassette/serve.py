@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from pytest_mcpflow.cassette.arguments import redactor_of
+from pytest_mcpflow.cassette.arguments import redactor_for
 from pytest_mcpflow.cassette.matching import Matching
 from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.errors import CassetteError
@@ -26,7 +26,7 @@ def serve_cassette(options: argparse.Namespace) -> int:
     """
     try:
         tape = Tape.load(options.path, Matching(tuple(options.ignore), options.ordered))
-        redactor = None if tape.cassette.redaction is None else redactor_of(options)
+        redactor = redactor_for(tape.cassette, options)
     except CassetteError as error:
         print(f"mcpflow serve: {error}", file=sys.stderr)
         return BROKEN

@@ -16,7 +16,7 @@ from pytest_mcpflow.cassette.arguments import (
     InPlaceOf,
     add_comparison_arguments,
     add_redaction_arguments,
-    redactor_of,
+    redactor_for,
 )
 from pytest_mcpflow.cassette.compare import check_pointer
 from pytest_mcpflow.cassette.drift import Drift
@@ -80,16 +80,13 @@ async def verify(
     rules = Rules(allow=tuple(allow), ignore=tuple(map(check_pointer, ignore)), exact=exact)
     tape = read_cassette(cassette) if isinstance(cassette, Path) else cassette
     findings = Findings()
-    if tape.redaction is None:
-        redactor = None
-    else:
-        redactor = redactor or Redactor()
-        if redactor.fingerprint != tape.redaction:
-            if update:
-                raise CassetteError(
-                    f"{tape.path} was redacted by other rules than these, so that it cannot be updated; record it again"
-                )
-            findings.notes["it was redacted by other rules than these, and secrets may count as drift"] = None
+    redactor = None if tape.redaction is None else redactor or Redactor.of_tape(tape.redaction)
+    if redactor is not None and redactor.fingerprint != tape.redaction:
+        if update:
+            raise CassetteError(
+                f"{tape.path} was redacted by other rules than these, so that it cannot be updated; record it again"
+            )
+        findings.notes["it was redacted by other rules than these, and secrets may count as drift"] = None
     rewrite, secrets = Rewrite(tape, redactor), Secrets(redactor, os.environ)
     chosen = _chosen(tape, sessions)
     if len(chosen) > 1 and not is_reusable(target):
@@ -223,7 +220,7 @@ async def _verify(options: argparse.Namespace, headers: Mapping[str, str]) -> Dr
         limit=options.limit,
         sessions=options.session,
         headers=headers,
-        redactor=None if tape.redaction is None else redactor_of(options),
+        redactor=redactor_for(tape, options),
         update=options.update,
     )
 

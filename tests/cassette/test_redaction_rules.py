@@ -154,3 +154,16 @@ class TestRules:
         assert Redactor(environment={}).text(text) == text
         after = PLACEHOLDER.sub("#", Redactor(environment={}, personal=True).text(text))
         assert after == "Ann <#>, #, git@github.com:a/b.git, 2026-11-21 10:00"
+
+
+def test_a_tape_says_by_its_fingerprint_whether_addresses_were_taken_out() -> None:
+    rules = (Rule("customer", r"C-\d+"),)
+    call = {"id": 1, "method": "tools/call", "params": {"name": "find", "arguments": {"who": "ada@x.org"}}}
+
+    for personal in (False, True):
+        recorded_by = Redactor(rules, environment={}, personal=personal)
+        found = Redactor.of_tape(recorded_by.fingerprint, rules)
+        assert found is not None
+        assert found.message(call) == recorded_by.message(call)
+        assert ("ada@x.org" in all_text(found.message(call))) is not personal
+    assert Redactor.of_tape(None) is None

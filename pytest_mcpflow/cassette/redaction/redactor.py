@@ -56,6 +56,20 @@ class Redactor:
         own_hints = None if () in finding else [hint for each in finding for hint in each]
         self._sieve = Sieve(hints(), self._known, personal=personal, own_hints=own_hints)
 
+    @classmethod
+    def of_tape(cls, fingerprint: str | None, rules: Sequence[Rule] = ()) -> Redactor | None:
+        """The redaction that a tape names by its fingerprint, with these rules; `None` if nothing was taken out of it.
+
+        Whether addresses and telephone numbers were taken out, the tape says; rules of one's own it cannot.
+        """
+        if fingerprint is None:
+            return None
+        usual = cls(rules)
+        if usual.fingerprint == fingerprint:
+            return usual
+        personal = cls(rules, personal=True)
+        return personal if personal.fingerprint == fingerprint else usual
+
     @property
     def fingerprint(self) -> str:
         """What identifies rules and options, and not the environment: 12 hexadecimal digits."""
