@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
 
+from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.performance import (
     DEADLINE,
@@ -55,7 +57,7 @@ class Judgement:
     seed: int
     broken: tuple[Broken, ...]
     transcript: Transcript
-    changes: tuple[StateChange, ...]
+    changes: Sequence[StateChange]
     seconds: float
     cause: BaseException | None = field(default=None, compare=False)
     workflow_reference: str | None = None
@@ -82,6 +84,49 @@ class Judgement:
         if self.workflow_reference is not None:
             options = f"--mcp-workflow {self.scenario}={self.workflow_reference} {options}"
         return f"pytest --mcp-scenario {self.scenario} {options}"
+
+
+class Changes(Sequence[StateChange]):
+    """What differs between two states of a world; found out when somebody looks."""
+
+    def __init__(self, before: Snapshot, after: Snapshot) -> None:
+        self._states = before, after
+
+    @cached_property
+    def _all(self) -> tuple[StateChange, ...]:
+        before, after = self._states
+        return tuple(
+            change
+            for name, state in after.items()
+            for change in changes_between(before[name], state, path=name)
+        )
+
+    @overload
+    def __getitem__(self, index: int) -> StateChange: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[StateChange, ...]: ...
+    def __getitem__(self, index: int | slice) -> StateChange | tuple[StateChange, ...]:
+        return self._all[index]
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __eq__(self, other: object) -> bool:
+        return self._all == tuple(other) if isinstance(other, Changes | tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._all)
+
+    def __repr__(self) -> str:
+        return repr(self._all)
+
+
+Snapshot = Mapping[str, Mapping[str, Any]]
+"""Of each fake the fields that are compared, as JSON values."""
+
+
+def _snapshot(world: Mapping[str, Fake]) -> Snapshot:
+    return {name: state_of(fake) for name, fake in world.items()}
 
 
 def judge(
@@ -113,7 +158,7 @@ def judge(
     Raises:
         FaultPlanError: The text is no plan, or names what the scenario's world does not have.
     """
-    before = {name: state_of(fake) for name, fake in seeded_world(scenario).items()}
+    before = _snapshot(seeded_world(scenario))
     performance = perform(
         scenario,
         way=way,
@@ -125,11 +170,6 @@ def judge(
         onlooker=onlooker,
         rules=rules,
     )
-    changes = [
-        change
-        for name, fake in performance.world.items()
-        for change in changes_between(before[name], state_of(fake), path=name)
-    ]
     return Judgement(
         scenario=scenario.name,
         way=way,
@@ -137,7 +177,7 @@ def judge(
         seed=scenario.seed,
         broken=performance.broken,
         transcript=performance.run.transcript,
-        changes=tuple(changes),
+        changes=Changes(before, _snapshot(performance.world)),
         seconds=performance.run.seconds,
         cause=performance.run.error,
         workflow_reference=workflow_reference,

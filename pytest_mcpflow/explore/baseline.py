@@ -65,6 +65,6 @@ class Baseline:
 
 def _lines(seen: Observation) -> list[str]:
     return [
-        f"{call.site}#{call.number} at t={call.at:g}, until {call.until}, arguments {call.exact.hex()}"
+        f"{call.site}#{call.number} at t={call.at:g}, until {call.until}, arguments {call.exact.decode()}"
         for call in seen.calls
     ]

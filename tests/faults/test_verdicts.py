@@ -134,11 +134,12 @@ def test_a_workflow_that_fails_by_itself_fails_whatever_was_planned() -> None:
     assert verdict(does_nothing, "oven.bake#1=refuse") is Verdict.FAILED
 
 
-def test_silent_failures_and_hangs_are_no_good() -> None:
+def test_silent_failures_hangs_and_leaks_are_no_good() -> None:
     assert {each for each in Verdict if not each.is_good} == {
         Verdict.FAILED,
         Verdict.FAILED_SILENTLY,
         Verdict.HUNG,
+        Verdict.LEAKED,
     }
 
 
