@@ -23,6 +23,7 @@ LATER = (
     "time_machine",
     "pytest_mcpflow.chaos.marked",
     "pytest_mcpflow.chaos.summary",
+    "pytest_mcpflow.explore_command",
     "pytest_mcpflow.survival",
 )
 """What is imported when it is needed. Imported here, once: pytester forgets what is imported while it runs pytest."""
@@ -48,9 +49,9 @@ def ran(project: pytest.Pytester, *options: str) -> pytest.RunResult:
     return project.runpytest_inprocess(*plugins, *options)
 
 
-def block_of(result: pytest.RunResult, name: str) -> list[str]:
+def block_of(output: pytest.RunResult | pytest.LineMatcher, name: str) -> list[str]:
     """The lines of a failure, from the one that names what failed to the command that repeats it."""
-    text = str(result.stdout)
+    text = str(output if isinstance(output, pytest.LineMatcher) else output.stdout)
     found = re.search(rf"^{re.escape(name)} (?:failed|hung|leaked).*?^reproduce: [^\n]*$", text, re.M | re.S)
     assert found is not None, text
     return found[0].splitlines()

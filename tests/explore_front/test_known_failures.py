@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,7 @@ def test_what_a_scenario_accepts_is_not_written_down() -> None:
     accepted = Finding(plan="a.x#1=late", found_as="a.x#1=late", verdict="hung", excuse="a reason")
     each = explored()
 
-    assert Baseline().updated([Resilience(**{**vars(each), "findings": (accepted,)})]) == Baseline()
+    assert Baseline().updated([replace(each, findings=(accepted,))]) == Baseline()
 
 
 @pytest.mark.parametrize("line", ["hung under a.x#1=late", "[trip]\nhung a.x#1=late", "[trip]\nwhat?"])
