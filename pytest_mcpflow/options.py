@@ -158,6 +158,9 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini(
         "mcp_redact", "what is taken out of recordings besides secrets, NAME = REGEX a line", type="linelist"
     )
+    parser.addini(
+        "mcp_redact_personal", "whether e-mail addresses and telephone numbers are taken out", type="bool"
+    )
     parser.addini("mcp_scenarios", "files or folders with scenarios of your own", type="paths")
     parser.addini(
         "mcp_verify_allow",
@@ -286,12 +289,14 @@ def redaction_asked(config: pytest.Config) -> tuple[Rule, ...]:
     lines = cast("list[str]", config.getini("mcp_redact"))
     hook: Any = config.hook
     of_plugins = [rule for rules in hook.pytest_mcpflow_redaction_rules() for rule in rules]
-    if not lines:
+    is_personal = config.getini("mcp_redact_personal")
+    if not lines and not is_personal:
         return tuple(of_plugins)
-    from pytest_mcpflow.cassette.redaction import rules_from_ini
+    from pytest_mcpflow.cassette.redaction import personal_data, rules_from_ini
     from pytest_mcpflow.errors import CassetteError
 
+    personal = [personal_data()] if is_personal else []
     try:
-        return (*rules_from_ini(lines), *of_plugins)
+        return (*rules_from_ini(lines), *of_plugins, *personal)
     except CassetteError as error:
         raise pytest.UsageError(str(error)) from error

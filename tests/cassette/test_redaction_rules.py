@@ -10,7 +10,7 @@ import pytest
 from planted_secrets import all_text
 
 from pytest_mcpflow import CassetteError
-from pytest_mcpflow.cassette.redaction import Redactor, Rule, rules_from_ini
+from pytest_mcpflow.cassette.redaction import Redactor, Rule, personal_data, rules_from_ini
 from pytest_mcpflow.cassette.redaction.placeholder import PLACEHOLDER
 
 OPAQUE = "Xk7" + "pQ2vN8w" + "L4tR9yB3m" + "Z6sJ1hF5"
@@ -167,3 +167,39 @@ def test_a_tape_says_by_its_fingerprint_whether_addresses_were_taken_out() -> No
         assert found.message(call) == recorded_by.message(call)
         assert ("ada@x.org" in all_text(found.message(call))) is not personal
     assert Redactor.of_tape(None) is None
+
+
+def test_the_ini_file_and_the_command_line_say_the_same_of_addresses() -> None:
+    by_ini = Redactor((Rule("customer", r"C-\d+"), personal_data()), environment={})
+    by_command = Redactor((Rule("customer", r"C-\d+"),), environment={}, personal=True)
+
+    assert by_ini.fingerprint == by_command.fingerprint
+    assert by_ini.text("ada@x.org has C-12") == by_command.text("ada@x.org has C-12")
+    assert "ada@x.org" not in by_ini.text("ada@x.org has C-12")
+
+
+def test_addresses_are_taken_out_of_a_recording_of_a_test(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\nmcp_redact_personal = true\n")
+    pytester.makepyfile(
+        """
+        from mcp.server import MCPServer
+
+        server = MCPServer("people")
+
+        @server.tool()
+        def find(who: str) -> str:
+            return f"{who} was found"
+
+        async def test_finding(mcpflow):
+            mcpflow.use(server, cassette="people.jsonl")
+            assert "was found" in (await mcpflow.call_tool("people.find", {"who": "ada@x.org"})).text
+        """
+    )
+    unloaded = ("-pno:asyncio", "-pno:cacheprovider", "-pno:randomly")
+
+    pytester.runpytest_subprocess(*unloaded, "--mcp-record=once").assert_outcomes(passed=1)
+    tape = (pytester.path / "people.jsonl").read_text(encoding="utf-8")
+    pytester.runpytest_subprocess(*unloaded, "--mcp-record=none").assert_outcomes(passed=1)
+
+    assert "ada@x.org" not in tape
+    assert "[REDACTED:email:" in tape

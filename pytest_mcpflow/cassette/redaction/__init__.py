@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 from pytest_mcpflow.cassette.redaction.redactor import Redactor
 
 if TYPE_CHECKING:
-    from pytest_mcpflow.cassette.redaction.rules import Rule, default_rules, rules_from_ini
+    from pytest_mcpflow.cassette.redaction.rules import (
+        Rule,
+        default_rules,
+        personal_data,
+        rules_from_ini,
+    )
 
-__all__ = ["Redactor", "Rule", "default_rules", "rules_from_ini"]
+__all__ = ["Redactor", "Rule", "default_rules", "personal_data", "rules_from_ini"]
 
 
 def __getattr__(name: str) -> object:

@@ -50,7 +50,11 @@ class Redactor:
         entropy: bool = True,
         personal: bool = False,
     ) -> None:
-        self._own, self._entropy, self._personal = tuple(rules), entropy, personal
+        self._own = tuple(rules)
+        if any(rule.stands_for_personal_data for rule in self._own):
+            self._own = tuple(rule for rule in self._own if not rule.stands_for_personal_data)
+            personal = True
+        self._entropy, self._personal = entropy, personal
         self._known = KnownValues(os.environ if environment is None else environment)
         finding = [rule.hints for rule in self._own if not rule.keeps]
         own_hints = None if () in finding else [hint for each in finding for hint in each]
