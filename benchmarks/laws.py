@@ -18,6 +18,8 @@ from pytest_mcpflow.verdict import judge
 
 EXAMPLES = 2000
 WORLDS = 3
+ALSO_KNOWN = {"prometheus-monitoring": {"duration": ["5m", "2h"]}}
+"""What no workflow of a scenario calls with, by service and parameter."""
 
 
 @dataclass
@@ -63,7 +65,9 @@ def fuzz_of(service: str, *, examples: int, world: int = 0, steps: int = 20, see
     """Fuzz the fake of a service in one of its worlds."""
     lived = lived_worlds()[service]
     fake = lived.worlds[world % len(lived.worlds)]
-    return mcpflow_fuzz(fake, examples=examples, steps=steps, seed=seed, known=lived.known)
+    return mcpflow_fuzz(
+        fake, examples=examples, steps=steps, seed=seed, known={**lived.known, **ALSO_KNOWN.get(service, {})}
+    )
 
 
 def measure() -> Iterator[Measurement]:

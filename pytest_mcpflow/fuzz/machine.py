@@ -141,7 +141,7 @@ def _tell(found: Drawn, laws: Collection[Law]) -> NoReturn:
     assert found.broken is not None
     shortest = shorten(found.target, found.broken, laws)
     if shortest is None:
-        broken, steps = found.broken, [each.step for each in found.happened]
+        broken, steps = found.broken, [each.step for each in found.happened if not each.again]
         note = (
             "note: made again, these steps broke nothing: the server remembers other sessions, or does not do the same "
             "twice; give a function that makes a new one"

@@ -92,7 +92,7 @@ class FakeSubject(Subject):
         self._surroundings.close()
 
     def initial_state(self) -> object:
-        return {each.name: getattr(self.fake, each.name) for each in fields(self.fake) if each.compare}
+        return self.fake
 
     def do(self, step: Step, answerer: Answerer) -> Outcome | None:
         return self._run(self._do(self.fake, step, answerer))
@@ -175,7 +175,7 @@ def _get(spec: ResourceSpec | PromptSpec, arguments: Callable[[], dict[str, Any]
 
 
 def _outcome(result: RawResult) -> Outcome:
-    text = "\n".join(block["text"] for block in result["content"])
+    text = "\n".join(block["text"] for block in result["content"] if block["type"] == "text")
     if result["isError"]:
         return Refused(text, as_invalid=text.startswith(ArgumentError.BEGINNING))
     return Answered(result.get("structuredContent", text))

@@ -59,7 +59,7 @@ class Pool:
                     self._keep(name, words)
                     self.learn_state(inner, _joined(words, _words_of(name)))
         elif is_dataclass(value):
-            for each in fields(value):
+            for each in (each for each in fields(value) if each.compare):
                 self.learn_state(getattr(value, each.name), _joined(words, _words_of(each.name)))
         elif isinstance(value, set | frozenset):
             self.learn_state(sorted(map(str, cast("Iterable[object]", value))), words)

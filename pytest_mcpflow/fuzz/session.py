@@ -144,7 +144,8 @@ class Session:
     def _judge_repetition(self, step: Step, tool: Tool) -> None:
         look = self._look(tool, is_valid=True, always=True)
         made = self.happened[-1].step
-        again, _ = self._do(made, replaying(made.answers if isinstance(made, CallTool) else ()))
+        answers = made.answers if isinstance(made, CallTool) else ()
+        again, _ = self._do(made, replaying(answers), again=True)
         if isinstance(again, Crashed):
             self._break(Law.NO_CRASH, step, [f"the second time: {again.message}"], again.cause)
         self._unchanged(
@@ -177,7 +178,7 @@ class Session:
             raise PromiseBroken(Broken(law, _name_of(step), why, tuple(self.happened), cause))
 
     def _do(
-        self, step: Step, answerer: Answerer, twins: Mapping[str, Fake] | None = None
+        self, step: Step, answerer: Answerer, twins: Mapping[str, Fake] | None = None, *, again: bool = False
     ) -> tuple[Outcome | None, list[Outcome | None]]:
         """Make a step, and write it down with the answers that were given: what came of it, also for twins."""
         at = self._subject.now()
@@ -195,7 +196,7 @@ class Session:
         else:
             outcome = self._subject.do(step, noting)
         made = replace(step, answers=tuple(asked)) if isinstance(step, CallTool) else step
-        self.happened.append(Happened(at, made, outcome))
+        self.happened.append(Happened(at, made, outcome, again))
         self._learn(made, outcome)
         return outcome, others
 

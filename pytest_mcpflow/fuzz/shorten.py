@@ -24,7 +24,7 @@ Scalar = str | int | float | bool | None
 
 def shorten(target: Target, broken: Broken, laws: Collection[Law]) -> tuple[Broken, list[Step]] | None:
     """The same broken promise after as few steps as can be, or `None` if it does not come again at all."""
-    steps = [each.step for each in broken.happened]
+    steps = [each.step for each in broken.happened if not each.again]
     found = _same(target, steps, broken, laws)
     while found is not None:
         for simpler in _simpler(steps):

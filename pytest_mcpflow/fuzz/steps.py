@@ -122,15 +122,19 @@ Outcome = Answered | Refused | Crashed | Unfinished
 
 @dataclass(frozen=True)
 class Happened:
-    """A step, when it was made (seconds since the beginning), and what came of it (`None` for waiting)."""
+    """A step, when it was made (seconds since the beginning), and what came of it (`None` for waiting).
+
+    It is made `again` to see whether it can be repeated.
+    """
 
     at: float
     step: Step
     outcome: Outcome | None
+    again: bool = False
 
     def __str__(self) -> str:
         end = "" if self.outcome is None else f" -> {self.outcome}"
-        return f"t={self.at:7.1f}  {self.step}{end}"
+        return f"t={self.at:7.1f}  {'again: ' if self.again else ''}{self.step}{end}"
 
 
 def text_of(steps: Sequence[Step]) -> str:
