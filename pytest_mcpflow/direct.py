@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar, cast
 
 from pytest_mcpflow.answers import Desk
+from pytest_mcpflow.clock import pause
 from pytest_mcpflow.errors import nearest_phrase
 from pytest_mcpflow.fake import Call, Declined, Fake, LogLevel
 from pytest_mcpflow.journal import Entry, Journal
@@ -64,6 +65,7 @@ async def call_directly(
 
     faulted = None if journal.faults is None else journal.faults.about(entry)
     try:
+        await pause()
         if faulted is not None:
             async with asyncio.timeout(timeout):
                 result = await faulted.go_wrong(send, timeout=timeout, on_progress=on_progress)
@@ -72,6 +74,7 @@ async def call_directly(
         else:
             async with asyncio.timeout(timeout):
                 result = await send(None, on_progress)
+        await pause()
     except asyncio.CancelledError:
         journal.cancel(entry)
         raise

@@ -129,6 +129,7 @@ def perform(
     stage: Stage | None = None,
     onlooker: Onlooker | None = None,
     rules: Sequence[Invariant] = (),
+    schedule: int | None = None,
 ) -> Performance:
     """Run a scenario, and check it; see `judge`."""
     plan = plan or FaultPlan()
@@ -141,7 +142,7 @@ def perform(
         hub.fail(plan)
     with Stage() if stage is None else nullcontext(stage) as on:
         try:
-            done = on.run(_run(scenario, hub, workflow or scenario.workflow, deadline))
+            done = on.run(_run(scenario, hub, workflow or scenario.workflow, deadline), schedule=schedule)
         except (DeadlockError, StillRunningError) as error:
             done = Run(None, error, hub.transcript, hub.clock.now())
         left_over = on.left_over

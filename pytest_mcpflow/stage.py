@@ -50,8 +50,12 @@ class Stage:
     ) -> None:
         self._strike()
 
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+    def run(self, coroutine: Coroutine[Any, Any, T], *, schedule: int | None = None) -> T:
         """Run a coroutine to its end.
+
+        Args:
+            coroutine: What to run.
+            schedule: Draws the order of ready tasks; their own if `None`.
 
         Raises:
             DeadlockError: Nothing could run and no timer was armed.
@@ -62,6 +66,7 @@ class Stage:
         except BaseException:
             coroutine.close()
             raise
+        loop.permute(schedule)
         task = loop.create_task(coroutine, context=copy_context())
         try:
             return loop.run_until_complete(task)
@@ -86,6 +91,7 @@ class Stage:
         """End what the last run left behind; if it does not end, leave it behind with its loop."""
         tasks = asyncio.all_tasks(loop)
         ours = sorted((task for task in tasks if _is_somebodys(task)), key=hash)
+        loop.permute(None)
         self.left_over = tuple(f"{task.get_name()} {waiting(task)}" for task in ours)
         if tasks:
             for task in tasks:

@@ -112,7 +112,9 @@ class Changes(Sequence[StateChange]):
         return len(self._all)
 
     def __eq__(self, other: object) -> bool:
-        return self._all == tuple(other) if isinstance(other, Changes | tuple) else NotImplemented
+        if isinstance(other, Changes):
+            return self._all == other._all
+        return self._all == other if isinstance(other, tuple) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self._all)
@@ -141,6 +143,7 @@ def judge(
     stage: Stage | None = None,
     onlooker: Onlooker | None = None,
     rules: Sequence[Invariant] = (),
+    schedule: int | None = None,
 ) -> Judgement:
     """Run a scenario's workflow, or the user's, on its world in virtual time, and judge the outcome.
 
@@ -154,6 +157,7 @@ def judge(
         stage: Where to run it; one of its own if `None`.
         onlooker: Sees each call, and may let it go wrong.
         rules: What must hold besides the scenario's invariants.
+        schedule: Draws the order of ready tasks; their own if `None`.
 
     Raises:
         FaultPlanError: The text is no plan, or names what the scenario's world does not have.
@@ -169,6 +173,7 @@ def judge(
         stage=stage,
         onlooker=onlooker,
         rules=rules,
+        schedule=schedule,
     )
     return Judgement(
         scenario=scenario.name,

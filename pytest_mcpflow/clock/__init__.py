@@ -2,6 +2,7 @@
 
 from pytest_mcpflow.clock.instant import EPOCH, Clock, ManualClock, RealClock, RunClock
 from pytest_mcpflow.clock.loop import VirtualClock, VirtualTimeLoop, is_virtual
+from pytest_mcpflow.clock.permuted import pause
 from pytest_mcpflow.clock.scopes import background, foreground, ours
 from pytest_mcpflow.clock.transit import Flow, Transit, transit
 
@@ -19,5 +20,6 @@ __all__ = [
     "foreground",
     "is_virtual",
     "ours",
+    "pause",
     "transit",
 ]

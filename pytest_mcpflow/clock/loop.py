@@ -16,6 +16,7 @@ from pytest_mcpflow.clock.foreign import RefusesForeign
 from pytest_mcpflow.clock.instant import EPOCH, Clock
 from pytest_mcpflow.clock.order import RankedTask, Ranks
 from pytest_mcpflow.clock.patches import virtual_surroundings
+from pytest_mcpflow.clock.permuted import Permuted
 from pytest_mcpflow.clock.scopes import in_background
 from pytest_mcpflow.clock.seams import check_seams
 from pytest_mcpflow.clock.threads import Threads
@@ -72,7 +73,7 @@ class VirtualClock(Clock):
             follower(self.wall())
 
 
-class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
+class VirtualTimeLoop(RefusesForeign, Permuted):
     """See the module's docstring.
 
     Args:
@@ -112,6 +113,7 @@ class VirtualTimeLoop(RefusesForeign, asyncio.SelectorEventLoop):
         self._timers.forget()
         self.ranks.begin_again()
         self.clock.begin_again()
+        self.permute(None)
         self._deadlock = None
         self._rounds = 0
 

@@ -35,6 +35,7 @@ def explore(
     invariants: Sequence[Check] = (),
     executor: Executor | None = None,
     findings: int | None = None,
+    permute: int = 0,
     tactics: Tactics | None = None,
 ) -> Exploration:
     """Run a workflow without faults, and then under every plan that matters, and say what it hides.
@@ -54,6 +55,7 @@ def explore(
         invariants: What must hold whatever fails, besides the scenario's own.
         executor: Runs plans elsewhere, such as in other processes; what comes of it is the same.
         findings: Stop when there are so many.
+        permute: In how many other orders of ready tasks to run it without faults; the first that fails is reported.
         tactics: Which of its tactics the search uses, for measurements.
 
     Raises:
@@ -69,6 +71,7 @@ def explore(
         seconds=seconds,
         executor=executor,
         findings=findings,
+        permute=permute,
         tactics=tactics,
     )
 
@@ -82,6 +85,7 @@ def explore_subject(
     seconds: float | None = None,
     executor: Executor | None = None,
     findings: int | None = None,
+    permute: int = 0,
     tactics: Tactics | None = None,
 ) -> Exploration:
     """The same for anything that can be run under a plan: a test with a marker is a subject, too."""
@@ -99,6 +103,7 @@ def explore_subject(
             depth=depth,
             budget=budget,
             tactics=tactics or Tactics(),
+            permute=permute,
         )
         return search.run()
 

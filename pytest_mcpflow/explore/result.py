@@ -24,6 +24,7 @@ class Finding:
         explanation: Which elements matter, and which kind or value does not, one sentence each.
         runs_until_found: How many runs the search had made then, this one included.
         runs_to_shrink: How many further runs it took to find `plan` and to explain it.
+        schedule: The order of ready tasks under which it fails without any fault, `None` if it takes a fault.
     """
 
     plan: FaultPlan
@@ -32,6 +33,7 @@ class Finding:
     explanation: tuple[str, ...] = ()
     runs_until_found: int = 0
     runs_to_shrink: int = 0
+    schedule: int | None = None
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -40,7 +42,8 @@ class Finding:
 
     def __str__(self) -> str:
         broken = "; ".join(map(str, self.judgement.broken)) or str(self.judgement.cause or "")
-        return f"{self.plan}: {self.judgement.verdict}" + (f": {broken}" if broken else "")
+        where = self.plan if self.schedule is None else f"no fault, schedule {self.schedule}"
+        return f"{where}: {self.judgement.verdict}" + (f": {broken}" if broken else "")
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class Accounting:
         collapsed: Plans not run, because a plan that was run differs in a kind only that had made no difference there.
         deferred: Plans put off because their beginning behaves like one seen before, and then not run.
         not_reached: Other plans that were not run before the budget was used up.
+        schedules: Runs without faults, in which ready tasks took their turns in another order.
         swarm: Runs with faults drawn by chance; they count in `run` only where they are plans of the space.
         exhausted: Whether every plan was run or collapsed.
         classes: The kinds that were collapsed, by call site.
@@ -106,6 +110,7 @@ class Accounting:
     deferred: int = 0
     not_reached: int = 0
     swarm: int = 0
+    schedules: int = 0
     exhausted: bool = False
     classes: tuple[Collapsed, ...] = ()
     kinds: tuple[str, ...] = ()
@@ -119,7 +124,8 @@ class Accounting:
         ):
             said += [f"{count} {what}"] if count else []
         text = f"{self.planned} plans of depth {self.depth}: {', '.join(said)}"
-        return f"{text}; {self.swarm} runs by chance" if self.swarm else text
+        text += f"; {self.swarm} runs by chance" if self.swarm else ""
+        return f"{text}; {self.schedules} other orders of tasks" if self.schedules else text
 
 
 @dataclass(frozen=True)

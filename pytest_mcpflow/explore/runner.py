@@ -23,8 +23,8 @@ __all__ = ["Job", "Runner"]
 AHEAD, AT_ONCE = 64, 8
 """How many runs are asked of an executor ahead of time, and how many of them in one go."""
 
-Job = tuple[Fault, ...] | Drawing
-"""What goes wrong in a run: these faults, or those that are drawn."""
+Job = tuple[Fault, ...] | Drawing | int
+"""What goes wrong in a run: these faults, or those that are drawn; or nothing, with another order of ready tasks."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,8 @@ def _run_all(subject: Subject, jobs: Sequence[Job]) -> list[Observation]:
 def _run(subject: Subject, job: Job, tools: Tools, stage: Stage, *, thorough: bool = False) -> Observation:
     if isinstance(job, Drawing):
         return subject.observe(FaultPlan(seed=subject.seed), stage=stage, choose=job.choose(tools.spec))
+    if isinstance(job, int):
+        return subject.observe(FaultPlan(seed=subject.seed), stage=stage, schedule=job)
     return subject.observe(FaultPlan(job, subject.seed), stage=stage, thorough=thorough)
 
 

@@ -72,7 +72,10 @@ class Search:
         depth: int,
         budget: Budget,
         tactics: Tactics,
+        permute: int = 0,
     ) -> None:
+        self._permute = permute if subject.draws else 0
+        self._schedules = 0
         self._subject, self._runner, self._kinds, self._depth = subject, runner, tuple(kinds), depth
         self._budget, self._tactics = budget, tactics
         self._has_swarm = tactics.swarm and depth > 1 and subject.draws
@@ -94,6 +97,7 @@ class Search:
         self._calls = len(baseline.seen.calls)
         self._refuse_astronomical()
         self._searched = self._runner.runs
+        self._reorder()
         while self._frontier and not self._budget.is_used_up(self._searched, len(self._findings)):
             if self._has_swarm and self._searched % 2:
                 self._draw()
@@ -116,6 +120,7 @@ class Search:
                 deferred=deferred,
                 not_reached=not_reached,
                 swarm=self._drawn,
+                schedules=self._schedules,
                 exhausted=not self._frontier,
                 classes=self._frontier.classes.told(),
                 kinds=tuple(map(str, self._kinds)),
@@ -134,6 +139,24 @@ class Search:
             self._cells.append(_cell(step, seen))
         if not seen.verdict.is_good:
             self._found(step.faults, seen)
+
+    def _reorder(self) -> None:
+        """Run without faults and with ready tasks in other orders, until one of them fails."""
+        for number in range(self._permute):
+            if self._budget.is_used_up(self._searched, len(self._findings)):
+                return
+            schedule = self._subject.seed * self._permute + number
+            seen = self._observe(schedule)
+            self._schedules += 1
+            if not seen.verdict.is_good:
+                judgement = self._subject.judge_schedule(FaultPlan(seed=self._subject.seed), schedule)
+                nothing = judgement.plan
+                why = f"without any fault, with ready tasks in the order of schedule {schedule}"
+                found = self._searched
+                self._findings.append(
+                    Finding(nothing, nothing, judgement, (why,), runs_until_found=found, schedule=schedule)
+                )
+                return
 
     def _draw(self) -> None:
         seen = self._observe(self._drawing(self._drawn))
@@ -214,7 +237,7 @@ def _explains(known: Finding, failure: Failure, faults: tuple[Fault, ...]) -> bo
     would come in many variants.
     """
     judgement = known.judgement
-    if not failure.is_same(judgement.verdict, known.checks):
+    if known.schedule is not None or not failure.is_same(judgement.verdict, known.checks):
         return False
     if len(known.plan) > 1 and {each.site for each in known.plan.faults} <= {each.site for each in faults}:
         return True

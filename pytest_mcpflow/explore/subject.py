@@ -100,6 +100,10 @@ class Subject:
 
     def judge(self, plan: FaultPlan) -> Judgement:
         """The run under a plan, judged."""
+        return self.judge_schedule(plan, None)
+
+    def judge_schedule(self, plan: FaultPlan, schedule: int | None) -> Judgement:
+        """The same with the ready tasks in the order of a schedule."""
         scenario = self.fresh()
         return judge(
             scenario,
@@ -110,10 +114,17 @@ class Subject:
             deadline=self.deadline,
             onlooker=Watch(world_of(scenario)),
             rules=self._rules(scenario),
+            schedule=schedule,
         )
 
     def observe(
-        self, plan: FaultPlan, *, stage: Stage, choose: Choose | None = None, thorough: bool = False
+        self,
+        plan: FaultPlan,
+        *,
+        stage: Stage,
+        choose: Choose | None = None,
+        thorough: bool = False,
+        schedule: int | None = None,
     ) -> Observation:
         """The run under a plan, as far as a search looks at it.
 
@@ -122,6 +133,7 @@ class Subject:
             stage: Where to run it.
             choose: Lets further calls go wrong.
             thorough: Whether to look for changes of the world that no tool made.
+            schedule: Draws the order of ready tasks; their own if `None`.
         """
         if not self.draws:
             return observation_of(self.judge(plan))
@@ -137,6 +149,7 @@ class Subject:
             stage=stage,
             onlooker=watch,
             rules=self._rules(scenario),
+            schedule=schedule,
         )
         return watch.observation(performance)
 

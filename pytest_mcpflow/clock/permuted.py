@@ -1,0 +1,59 @@
+"""Another order of ready tasks, drawn from a seed: whichever task goes first, its neighbours must not depend on it.
+
+Only steps of tasks change places. Callbacks keep theirs, so that no task waits for ever behind a library's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+__all__ = ["Permuted", "pause"]
+
+Turn = tuple[asyncio.Handle, Callable[..., object], tuple[Any, ...], Context | None]
+
+
+class Permuted(asyncio.SelectorEventLoop):
+    """An event loop that lets tasks take their turns in another order, once it was asked to."""
+
+    _chance: random.Random | None = None
+    _turns: list[Turn]
+
+    def permute(self, seed: int | None) -> None:
+        """From here on draw from `seed` which of the ready tasks takes the next step; `None` for their own order."""
+        self._chance = None if seed is None else random.Random(seed)  # noqa: S311 - to be repeated
+        self._turns = []
+
+    @property
+    def is_permuted(self) -> bool:
+        return self._chance is not None
+
+    def call_soon(  # type: ignore[override]  # typeshed ties the arguments to the callback by a variable of its own
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        if self._chance is None or not isinstance(getattr(callback, "__self__", None), asyncio.Task):
+            return super().call_soon(callback, *args, context=context)
+        handle = asyncio.Handle(callback, args, self, context)
+        self._turns.append((handle, callback, args, context))
+        super().call_soon(self._take_turn)
+        return handle
+
+    def _take_turn(self) -> None:
+        assert self._chance is not None
+        handle, callback, args, context = self._turns.pop(self._chance.randrange(len(self._turns)))
+        if handle.cancelled():
+            return
+        if context is None:
+            callback(*args)
+        else:
+            context.run(callback, *args)
+
+
+async def pause() -> None:
+    """Let other tasks take a turn, where their order is drawn; otherwise go on at once."""
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, Permuted) and loop.is_permuted:
+        await asyncio.sleep(0)

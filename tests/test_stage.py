@@ -1,0 +1,124 @@
+"""A stage: run after run on one loop, and nothing of one run in the next."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from contextvars import ContextVar
+
+import pytest
+
+from pytest_mcpflow.errors import DeadlockError
+from pytest_mcpflow.stage import Stage, StillRunningError
+
+said: ContextVar[str] = ContextVar("said", default="nothing")
+
+
+async def clocks() -> tuple[float, float, float]:
+    before = asyncio.get_running_loop().time()
+    await asyncio.sleep(100)
+    return before, asyncio.get_running_loop().time(), time.monotonic()
+
+
+def test_each_run_begins_at_zero() -> None:
+    with Stage() as stage:
+        assert [stage.run(clocks()) for _ in range(3)] == [(0.0, 100.0, 100.0)] * 3
+
+
+def test_clocks_are_real_again_after_the_last_run() -> None:
+    before = time.monotonic()
+    with Stage() as stage:
+        stage.run(clocks())
+
+    assert before <= time.monotonic() < before + 90
+
+
+def test_what_still_runs_is_named_and_ended() -> None:
+    ended: list[str] = []
+
+    async def goes_on() -> None:
+        try:
+            await asyncio.sleep(1000)
+        finally:
+            ended.append("yes")
+
+    async def leaves() -> asyncio.Task[None]:
+        task = asyncio.create_task(goes_on(), name="the watch")
+        await asyncio.sleep(1)
+        return task
+
+    with Stage() as stage:
+        stage.run(leaves())
+
+        assert ended == ["yes"]
+        [left] = stage.left_over
+        assert left.startswith("the watch in test_what_still_runs_is_named_and_ended.<locals>.goes_on")
+        stage.run(clocks())
+        assert stage.left_over == ()
+
+
+def test_a_timer_of_one_run_does_not_go_off_in_the_next() -> None:
+    rung: list[str] = []
+
+    async def arms() -> None:
+        asyncio.get_running_loop().call_later(50, rung.append, "ring")
+
+    with Stage() as stage:
+        stage.run(arms())
+        stage.run(clocks())
+
+    assert rung == []
+
+
+def test_context_variables_of_one_run_are_not_seen_in_the_next() -> None:
+    async def says(word: str) -> str:
+        before = said.get()
+        said.set(word)
+        return before
+
+    with Stage() as stage:
+        assert [stage.run(says("one")), stage.run(says("two"))] == ["nothing", "nothing"]
+
+
+def test_generators_are_closed_and_later_ones_work() -> None:
+    closed: list[int] = []
+
+    async def numbers() -> AsyncIterator[int]:
+        try:
+            yield 1
+        finally:
+            closed.append(1)
+
+    async def takes_one(kept: list[AsyncIterator[int]]) -> int:
+        kept.append(numbers())
+        return await anext(kept[-1])
+
+    kept: list[AsyncIterator[int]] = []
+    with Stage() as stage:
+        assert [stage.run(takes_one(kept)) for _ in range(2)] == [1, 1]
+        assert closed == [1, 1]
+
+
+def test_a_deadlock_ends_its_run_only() -> None:
+    async def waits() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    with Stage() as stage:
+        with pytest.raises(DeadlockError, match="nothing can run"):
+            stage.run(waits())
+        assert stage.run(clocks())[1] == 100.0
+
+
+def test_what_swallows_cancellation_is_left_behind_with_its_loop() -> None:
+    async def swallows() -> None:
+        asyncio.get_running_loop().call_later(10, asyncio.get_running_loop().stop)
+        while True:
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(1)
+
+    with Stage() as stage:
+        with pytest.raises(StillRunningError):
+            stage.run(swallows())
+        assert stage.run(clocks()) == (0.0, 100.0, 100.0)
