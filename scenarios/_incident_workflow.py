@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pytest_mcpflow import CallResult, Hub
-from pytest_mcpflow.scenarios._careful import Desk, together
+from pytest_mcpflow.scenarios._careful import together
+from pytest_mcpflow.scenarios._delivery import Delivery
 
 __all__ = ["IncidentReport", "Response"]
 
 HOST, STAGING, SERVICE, DATABASE, LARGER_POOL, FIXED = "prod-1", "staging-1", "api", "shop", 300, "2.4.1"
 CRITICAL, CALM = 0.95, 0.8
-WATCH_SECONDS, PATIENCE_SECONDS = 600, 600
-REPOSITORY = {"owner": "shop", "repo": "api"}
+WATCH_SECONDS = 600
 BRANCH = "fix/release-health-check-connections"
 CODE, TEST, MONITORING = "src/health.ts", "test/health.test.ts", "monitoring/connections.yaml"
 POST_MORTEM, RUNBOOK = "docs/post-mortems/database-connections.md", "docs/runbooks/database.md"
@@ -62,7 +60,7 @@ class Response:
     """One response to one incident."""
 
     def __init__(self, hub: Hub) -> None:
-        self._desk = Desk(hub)
+        self._desk = Delivery(hub, "shop/api")
         self._report = IncidentReport("P1")
         self._leaking: tuple[str, ...] = ()
         self._restarts: dict[str, int] = {}
@@ -89,7 +87,7 @@ class Response:
     async def _assess(self) -> None:
         """Decide the severity; what cannot be measured counts as the worst."""
         health, connections = await asyncio.gather(
-            self._health(HOST), self._list_connections(), return_exceptions=True
+            self._health(), self._list_connections(), return_exceptions=True
         )
         if not isinstance(connections, BaseException):
             self._remember_leaking(connections)
@@ -103,12 +101,10 @@ class Response:
 
     async def _mitigate(self) -> None:
         """Make room, then restart what holds connections, one after the other, so that not all are away at once."""
-        await self._desk.repeat(
-            "droplet-executor.set_connection_pool", {"database": DATABASE, "size": LARGER_POOL}
-        )
+        await self._desk.droplet("set_connection_pool", database=DATABASE, size=LARGER_POOL)
         if not self._leaking:
             self._remember_leaking(await self._list_connections())
-        health = await self._health(HOST)
+        health = await self._health()
         self._restarts = {name: each["restarts"] for name, each in health["services"].items()}
         for service in self._leaking:
             if await self._restart(service):
@@ -131,20 +127,21 @@ class Response:
             await self._desk.call("droplet-executor.restart_service", {"host": HOST, "service": service})
         except Exception:
             await asyncio.sleep(1)
-            now = await self._health(HOST)
+            now = await self._health()
             if now["services"][service]["restarts"] == self._restarts[service]:
                 return False
-        await self._until(lambda: self._answers(HOST, service), f"{service} answers after its restart")
+
+        async def answers() -> bool:
+            return bool((await self._desk.service(HOST, service))["healthy"])
+
+        await self._desk.until(answers, f"{service} answers after its restart")
         return True
 
     async def _find_cause(self) -> None:
         """What the logs complain of, found in the code."""
         *logs, metrics = await together(
-            *(
-                self._desk.repeat("droplet-executor.get_logs", {"host": HOST, "service": service})
-                for service in self._leaking
-            ),
-            self._desk.repeat("droplet-executor.get_metrics", {"host": HOST}),
+            *(self._desk.droplet("get_logs", host=HOST, service=service) for service in self._leaking),
+            self._desk.droplet("get_metrics", host=HOST),
         )
         lines = [line["message"] for log in logs for line in log["lines"]]
         complaint = next((line for line in lines if "never released" in line), None)
@@ -170,77 +167,35 @@ class Response:
             raise RuntimeError("the regression test passes without the fix, so it reproduces nothing")
 
     async def _fix(self) -> None:
-        edit = {"file_path": CODE, "old_string": LEAK, "new_string": RELEASE}
-
-        async def is_edited() -> bool:
-            return RELEASE in await self._desk.read(CODE)
-
-        await self._desk.once("desktop-commander.edit_block", edit, done=is_edited)
+        title, paths = "Release the connection of the health check", (CODE, TEST, MONITORING)
+        await self._desk.edit(CODE, LEAK, RELEASE)
         await self._desk.write(MONITORING, ALERT_RULE)
-        tested = await self._desk.run("npm test")
-        if not tested["success"]:
-            raise RuntimeError(f"tests fail with the fix: {tested['stderr']}")
-        await self._desk.commit("Release the connection of the health check", CODE, TEST, MONITORING)
-        await self._open_pull_request("Release the connection of the health check", tested["stdout"])
+        tested = await self._desk.must_run("npm test")
+        await self._desk.commit(title, *paths)
+        await self._desk.branch_off(BRANCH)
+        await self._push(title, paths)
+        body = f"Cause: {self._report.root_cause}.\n\n{tested}\n"
+        self._report = replace(self._report, pull_request=await self._desk.propose(BRANCH, title, body))
 
-    async def _open_pull_request(self, title: str, tested: str) -> None:
-        branch = {**REPOSITORY, "branch": BRANCH}
-        paths = (CODE, TEST, MONITORING)
+    async def _push(self, title: str, paths: tuple[str, ...]) -> None:
         contents = await together(*(self._desk.read(path) for path in paths))
         files = [{"path": path, "content": text} for path, text in zip(paths, contents, strict=True)]
-        pull = {**REPOSITORY, "title": title, "head": BRANCH, "base": "main"}
-        body = f"Cause: {self._report.root_cause}.\n\n{tested}\n"
-
-        async def is_branched() -> bool:
-            try:
-                await self._desk.repeat("github.list_commits", {**REPOSITORY, "sha": BRANCH})
-            except Exception:
-                return False
-            return True
 
         async def is_pushed() -> bool:
-            commits = await self._desk.repeat("github.list_commits", {**REPOSITORY, "sha": BRANCH})
+            commits = await self._desk.github("list_commits", sha=BRANCH)
             return bool(commits["result"][0]["message"] == title)
 
-        async def is_open() -> bool:
-            return bool(await self._pull_requests())
-
-        await self._desk.once("github.create_branch", branch, done=is_branched)
-        pushed = {**branch, "files": files, "message": title}
-        await self._desk.once("github.push_files", pushed, done=is_pushed)
-        await self._desk.once("github.create_pull_request", {**pull, "body": body}, done=is_open)
-        [opened] = await self._pull_requests()
-        self._report = replace(self._report, pull_request=opened["number"])
+        push = {**self._desk.repository, "branch": BRANCH, "files": files, "message": title}
+        await self._desk.once("github.push_files", push, done=is_pushed)
 
     async def _deploy(self) -> None:
         """Staging first; production only when staging answers and the checks have passed."""
-        pull = {**REPOSITORY, "pull_number": self._report.pull_request}
-
-        async def checks_passed() -> bool:
-            status = await self._desk.repeat("github.get_pull_request_status", pull)
-            if status["state"] == "failure":
-                raise RuntimeError(f"checks of the pull request fail: {status['checks']}")
-            return bool(status["state"] == "success")
-
-        async def is_merged() -> bool:
-            return bool((await self._desk.repeat("github.get_pull_request", pull))["merged"])
-
-        await self._until(checks_passed, "the checks of the pull request pass")
-        await self._deploy_to(STAGING)
-        await self._desk.once("github.merge_pull_request", pull, done=is_merged)
-        try:
-            await self._deploy_to(HOST)
-        except UnhealthyError:
-            await self._desk.call("droplet-executor.rollback", {"host": HOST, "service": SERVICE})
-            raise
-
-    async def _deploy_to(self, host: str) -> None:
-        version = {"host": host, "service": SERVICE, "version": FIXED}
-        # The key makes a repeated request the same deployment; rolling replaces one replica at a time.
-        request = {**version, "strategy": "rolling", "idempotency_key": f"{host}/{SERVICE}@{FIXED}"}
-        await self._desk.repeat("droplet-executor.deploy", request)
-        if not await self._answers(host, SERVICE):
-            raise UnhealthyError(f"{SERVICE} {FIXED} is not healthy on {host}")
+        number = self._report.pull_request
+        assert number is not None
+        await self._desk.checks_pass(number)
+        await self._desk.ship(STAGING, SERVICE, FIXED)
+        await self._desk.merge(number)
+        await self._desk.ship(HOST, SERVICE, FIXED)
 
     async def _watch(self) -> None:
         """See that connections neither grow nor are scarce for a while."""
@@ -276,21 +231,11 @@ class Response:
             raise RuntimeError("people were not told that the incident is over")
         self._report = replace(self._report, closed=True)
 
-    async def _until(self, holds: Callable[[], Awaitable[bool]], what: str) -> None:
-        for _ in range(PATIENCE_SECONDS // 5):
-            if await holds():
-                return
-            await asyncio.sleep(5)
-        raise RuntimeError(f"waited {PATIENCE_SECONDS} s in vain until {what}")
-
-    async def _health(self, host: str) -> CallResult:
-        return await self._desk.repeat("droplet-executor.check_health", {"host": host})
-
-    async def _answers(self, host: str, service: str) -> bool:
-        return bool((await self._health(host))["services"][service]["healthy"])
+    async def _health(self) -> CallResult:
+        return await self._desk.droplet("check_health", host=HOST)
 
     async def _list_connections(self) -> CallResult:
-        return await self._desk.repeat("droplet-executor.list_connections", {"database": DATABASE})
+        return await self._desk.droplet("list_connections", database=DATABASE)
 
     async def _connections(self) -> tuple[int, int]:
         report = await self._list_connections()
@@ -299,14 +244,6 @@ class Response:
     def _remember_leaking(self, connections: CallResult) -> None:
         idle = [each["source"] for each in connections["sources"] if each["idle"]]
         self._leaking = tuple(sorted(source.partition("/")[2] for source in idle))
-
-    async def _pull_requests(self) -> list[dict[str, Any]]:
-        listed = await self._desk.repeat("github.list_pull_requests", {**REPOSITORY, "head": BRANCH})
-        return list(listed["result"])
-
-
-class UnhealthyError(RuntimeError):
-    """A new version does not answer."""
 
 
 def shown(connections: tuple[int, int] | None) -> str:
