@@ -14,7 +14,7 @@ from checkout import ROOT
 
 from pytest_mcpflow.catalogue import builtin_scenarios
 
-__all__ = ["block_of", "example_in", "ran", "reproduced", "verdicts_of_junit"]
+__all__ = ["EXAMPLE", "block_of", "example_in", "ran", "reproduced", "verdicts_of_junit"]
 
 
 SHIPPED = tuple(builtin_scenarios())

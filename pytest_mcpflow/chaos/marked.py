@@ -7,7 +7,7 @@ import shlex
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -185,7 +185,7 @@ class _Body(Subject):
         values = self._parameters()
         names = [name for name in arguments if name not in values]
         owner = self.item.cls
-        module = self.item.module.__name__
+        module = str(vars(self.item.module)["__name__"])
         target = f"{module}.{owner.__qualname__}()" if owner is not None else module
         passed = ", ".join(f"{name}={values.get(name, name)}" for name in arguments)
         is_async = inspect.iscoroutinefunction(self.test)
@@ -239,7 +239,8 @@ class _Body(Subject):
 def _is_broken(error: BaseException) -> bool:
     """Whether an assertion of the test failed, perhaps in a group of tasks."""
     if isinstance(error, BaseExceptionGroup):
-        return any(_is_broken(each) for each in error.exceptions)
+        inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        return any(_is_broken(each) for each in inner)
     return isinstance(error, AssertionError | pytest.fail.Exception)
 
 

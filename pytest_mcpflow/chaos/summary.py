@@ -44,7 +44,7 @@ def summarize(terminalreporter: pytest.TerminalReporter, config: pytest.Config) 
     if chaos.is_update and chaos.baseline is not None and explored:
         before = Baseline.read(chaos.baseline) if chaos.baseline.exists() else Baseline()
         before.updated(explored).write(chaos.baseline)
-        terminalreporter.write_line(f"known findings written to {chaos.baseline}")
+        terminalreporter.write_line(f"known failures written to {chaos.baseline}")
     if chaos.write_test is not None and any(each.new for each in explored):
         write_pinned(chaos.write_test, explored)
         terminalreporter.write_line(f"tests that pin what was found written to {chaos.write_test}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+
+from pydantic import TypeAdapter
 
 from pytest_mcpflow.verdict import Verdict
 
@@ -160,25 +161,16 @@ class Resilience:
 
 def to_json(each: Resilience) -> dict[str, Any]:
     """As JSON values."""
-    return cast("dict[str, Any]", json.loads(json.dumps(dataclasses.asdict(each))))
+    data: dict[str, Any] = _ADAPTER.dump_python(each, mode="json")
+    return data
 
 
 def from_json(data: Mapping[str, Any]) -> Resilience:
     """The same back again; fields of a later version are ignored."""
-    cells = tuple(Cell(**_known(Cell, each)) for each in data["cells"])
-    findings = tuple(
-        Finding(
-            **_known(Finding, each)
-            | {
-                "broken": tuple(Check(**_known(Check, check)) for check in each["broken"]),
-                "explanation": tuple(each["explanation"]),
-                "pinned": _pinned(each.get("pinned")),
-            }
-        )
-        for each in data["findings"]
-    )
-    rest = {"cells": cells, "findings": findings, "unmet": tuple(data.get("unmet", ()))}
-    return Resilience(**_known(Resilience, data) | rest)
+    return _ADAPTER.validate_python(data)
+
+
+_ADAPTER: TypeAdapter[Resilience] = TypeAdapter(Resilience)
 
 
 def write_json(path: Path, explored: Iterable[Resilience]) -> None:
@@ -186,12 +178,3 @@ def write_json(path: Path, explored: Iterable[Resilience]) -> None:
     document = {"format": FORMAT, "explorations": [to_json(each) for each in explored]}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _pinned(data: Mapping[str, Any] | None) -> Pinned | None:
-    return None if data is None else Pinned(imports=tuple(data["imports"]), source=data["source"])
-
-
-def _known(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    names = {each.name for each in dataclasses.fields(kind)}
-    return {name: value for name, value in data.items() if name in names}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chaos_project import block_of, example_in, ran, reproduced, verdicts_of_junit
+from chaos_project import EXAMPLE, block_of, example_in, ran, reproduced, verdicts_of_junit
 
 TRIP = ("--mcp-scenario=trip", "--mcp-chaos=1")
 
@@ -267,3 +267,12 @@ def test_junit_has_failures_and_claims(project: pytest.Pytester) -> None:
 
     (verdict,) = verdicts_of_junit(Path(project.path / "it.xml")).values()
     assert verdict.startswith("failed: 1 failure")
+
+
+def test_the_file_that_the_page_shows_is_what_is_written(project: pytest.Pytester) -> None:
+    shown = (EXAMPLE / "known.txt").read_text(encoding="utf-8")
+    (project.path / "known.txt").write_text(shown, encoding="utf-8")
+
+    ran(project, *TRIP, "--mcp-chaos-baseline=known.txt", "--mcp-chaos-update")
+
+    assert (project.path / "known.txt").read_text(encoding="utf-8") == shown
