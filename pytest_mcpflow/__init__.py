@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from pytest_mcpflow.running import run
     from pytest_mcpflow.scenario import Run, Scenario, Workflow, invariant
     from pytest_mcpflow.state import load_state, save_state
+    from pytest_mcpflow.survival import assert_survives
     from pytest_mcpflow.transcript import Interaction, Latency, Order, Transcript
     from pytest_mcpflow.ways import Era, Way
 
@@ -114,6 +115,7 @@ _HOMES = {
     "running": ("run",),
     "scenario": ("Run", "Scenario", "Workflow", "invariant"),
     "state": ("load_state", "save_state"),
+    "survival": ("assert_survives",),
     "transcript": ("Interaction", "Latency", "Order", "Transcript"),
     "ways": ("Era", "Way"),
 }
@@ -187,6 +189,7 @@ __all__ = [
     "Way",
     "Workflow",
     "answered",
+    "assert_survives",
     "invariant",
     "load_state",
     "mcpflow_fuzz",

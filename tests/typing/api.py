@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, assert_never, assert_type
 
 import pytest
-from mcp import Client, StdioServerParameters
 from hypothesis import strategies as st
+from mcp import Client, StdioServerParameters
 from mcp.server import MCPServer
 from mcp.types import ContentBlock
 
@@ -42,17 +43,17 @@ from pytest_mcpflow import (
     FaultKind,
     FaultPlan,
     FaultPlanError,
-    Hub,
     FuzzError,
     FuzzReport,
+    Hub,
     HubError,
     HubTool,
     Injected,
     Interaction,
     Latency,
-    ManualClock,
     Law,
     LawBrokenError,
+    ManualClock,
     MCPFlowError,
     NeverRecordedError,
     Omittable,
@@ -60,20 +61,20 @@ from pytest_mcpflow import (
     Outcome,
     Pending,
     Question,
-    RecordMode,
     Recording,
+    RecordMode,
     Refused,
     Run,
     Sampling,
     Scenario,
     ScenarioError,
-    ServerStartError,
     SchemaError,
-    TapedFake,
+    ServerStartError,
     StateError,
+    TapedFake,
     ToolError,
-    Transcript,
     ToolReport,
+    Transcript,
     UnansweredQuestionError,
     UnknownNameError,
     UnusedRecordingError,
@@ -82,20 +83,21 @@ from pytest_mcpflow import (
     Way,
     Workflow,
     answered,
+    assert_survives,
     invariant,
-    prompt,
-    refused,
     load_state,
     mcpflow_fuzz,
+    prompt,
+    refused,
     resource,
     run,
+    save_state,
     sent,
     tool,
-    save_state,
 )
+from pytest_mcpflow.strategies import arguments, invalid_arguments, plans, worlds
 
 # A fake
-from pytest_mcpflow.strategies import arguments, invalid_arguments, plans, worlds
 
 
 @dataclass
@@ -405,6 +407,27 @@ def test_under_a_plan(mcpflow: Hub) -> None:
     assert_type(mcpflow.seed, int)
 
 
+@pytest.mark.mcp_chaos(depth=2, kinds=["refuse", "delay(60)"], runs=500, seconds=60)
+def test_under_every_plan(mcpflow: Hub, pytestconfig: pytest.Config) -> None:
+    assert_survives(
+        pytestconfig,
+        "trip",
+        "hotel.book#1=lose_reply",
+        seed=7,
+        transport="memory",
+        protocol="2025-11-25",
+        workflow="booking:book_carefully",
+    )
+
+
+class Patient(Scenario):
+    """Waits for its servers, and says how long."""
+
+    depth = 2
+    faults = ("refuse", "delay(60)")
+    accepts = MappingProxyType({"mail.send#*=delay(60)": "nobody waits for a mail"})
+
+
 # Cassettes
 
 
@@ -440,9 +463,6 @@ def recorded(server: StdioServerParameters, tape: Path) -> Hub:
     return hub
 
 
-def unknown(error: UnknownNameError) -> None:
-    assert_type(error.asked, str)
-    assert_type(error.known, tuple[str, ...])
 def keeps_its_promises(server: StdioServerParameters, saved: str) -> None:
     assert_type(save_state(Shop()), str)
     try:
@@ -473,3 +493,6 @@ def drawn() -> None:
     assert_type(worlds(Shop(), vary=["stock"]), st.SearchStrategy[Shop])
 
 
+def unknown(error: UnknownNameError) -> None:
+    assert_type(error.asked, str)
+    assert_type(error.known, tuple[str, ...])
