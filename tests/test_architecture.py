@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import pytest
 from checkout import ROOT
 
 import pytest_mcpflow
@@ -193,11 +192,7 @@ def _module_names() -> frozenset[str]:
 MODULE_NAMES = _module_names()
 MODULES = _house()
 RANKS = {room: rank for rank, layer in enumerate(LAYERS) for room in layer}
-each_module = pytest.mark.parametrize(
-    "module", MODULES.values(), ids=[name or "__init__" for name in MODULES]
-)
 INSIDE = [module for name, module in MODULES.items() if name]
-each_inner_module = pytest.mark.parametrize("module", INSIDE, ids=[module.name for module in INSIDE])
 
 
 def test_every_room_has_one_place_and_every_place_a_room() -> None:
@@ -216,10 +211,10 @@ def test_the_architecture_page_shows_the_same_layers_in_the_same_order() -> None
     ]
 
 
-@each_inner_module
-def test_a_room_imports_lower_rooms_only(module: Module) -> None:
+def test_a_room_imports_lower_rooms_only() -> None:
     upward = [
-        each.house_name
+        (module.name, each.house_name)
+        for module in INSIDE
         for each in module.imports
         if each.root == HOUSE and each.when != "typing" and each.house_name
         if each.house_name.partition(".")[0] != module.room
@@ -229,17 +224,23 @@ def test_a_room_imports_lower_rooms_only(module: Module) -> None:
     assert upward == []
 
 
-@each_module
-def test_nothing_imports_the_plugin(module: Module) -> None:
-    assert [each for each in module.imports if each.house_name == "plugin" and each.root == HOUSE] == []
+def test_nothing_imports_the_plugin() -> None:
+    assert [
+        module.name
+        for module in MODULES.values()
+        for each in module.imports
+        if each.house_name == "plugin" and each.root == HOUSE
+    ] == []
 
 
-@each_inner_module
-def test_only_scenarios_and_the_plugin_import_the_package_itself(module: Module) -> None:
+def test_only_scenarios_import_the_package_itself() -> None:
     """The package's names are for users; a room that took them from there would hide its arrows."""
-    from_the_top = [each for each in module.imports if each.name == HOUSE]
-
-    assert module.room == "scenarios" or from_the_top == []
+    assert [
+        module.name
+        for module in INSIDE
+        for each in module.imports
+        if each.name == HOUSE and module.room != "scenarios"
+    ] == []
 
 
 def test_a_scenario_imports_public_names_and_fakes_and_nothing_foreign() -> None:
@@ -254,21 +255,19 @@ def test_a_scenario_imports_public_names_and_fakes_and_nothing_foreign() -> None
             )
 
 
-@pytest.mark.parametrize(
-    "module", [each for each in INSIDE if each.room == "fakes"], ids=lambda each: each.name
-)
-def test_a_fake_imports_what_fakes_are_made_of_and_its_own_private_modules(module: Module) -> None:
-    own = "fakes.real._" if module.name.startswith("fakes.real.") else "fakes._"
-    others = [
-        each.house_name or each.name
-        for each in module.imports
-        if each.root not in sys.stdlib_module_names
-        and each.house_name not in ("fake", "plain_yaml")
-        and not each.house_name.startswith(own)
-    ]
+def test_a_fake_imports_what_fakes_are_made_of_and_its_own_private_modules() -> None:
+    for module in [each for each in INSIDE if each.room == "fakes"]:
+        own = "fakes.real._" if module.name.startswith("fakes.real.") else "fakes._"
+        others = {
+            each.house_name or each.name
+            for each in module.imports
+            if each.root not in sys.stdlib_module_names
+            and each.house_name not in ("fake", "plain_yaml")
+            and not each.house_name.startswith(own)
+        }
 
-    # A real server's tools stand before the state of one fake.
-    assert set(others) <= {_service_of(module)}
+        # A real server's tools stand before the state of one fake.
+        assert (module.name, others - {_service_of(module)}) == (module.name, set())
 
 
 def test_no_two_fakes_share_a_private_module() -> None:
@@ -327,7 +326,8 @@ def test_every_foreign_module_belongs_to_a_declared_dependency() -> None:
         (module.name, each.root)
         for module in INSIDE
         for each in module.imports
-        if each.root not in {*sys.stdlib_module_names, HOUSE} and each.root not in OPTIONAL.get(module.room, ())
+        if each.root not in {*sys.stdlib_module_names, HOUSE}
+        and each.root not in OPTIONAL.get(module.room, ())
         if not declared & {re.sub(r"[-_.]+", "-", name).lower() for name in providers.get(each.root, ())}
     }
 
@@ -367,36 +367,36 @@ def _patches(tree: ast.Module) -> Iterator[str]:
                 yield f"line {root.lineno}: changes {ast.unparse(target)}"
 
 
-@each_module
-def test_a_module_says_what_it_is_for(module: Module) -> None:
-    assert ast.get_docstring(module.tree)
+def test_a_module_says_what_it_is_for() -> None:
+    assert [name for name, module in MODULES.items() if not ast.get_docstring(module.tree)] == []
 
 
-@each_module
-def test_imports_are_absolute(module: Module) -> None:
-    assert [each.name for each in module.imports if each.name.startswith(".")] == []
-    assert {each.root for each in module.imports} & {
-        "fakes",
-        "fixtures",
-        "scenarios",
-        "tests",
-        "examples",
-    } == set()
+def test_imports_are_absolute() -> None:
+    elsewhere = {"fakes", "fixtures", "scenarios", "tests", "examples"}
+    assert [
+        (module.name, each.name)
+        for module in MODULES.values()
+        for each in module.imports
+        if each.name.startswith(".") or each.root in elsewhere
+    ] == []
 
 
-@each_module
-def test_no_room_is_above_400_lines(module: Module) -> None:
-    assert len(module.path.read_text(encoding="utf-8").splitlines()) <= 400
+def test_no_room_is_above_400_lines() -> None:
+    lines = {name: len(each.path.read_text(encoding="utf-8").splitlines()) for name, each in MODULES.items()}
+
+    assert {name: count for name, count in lines.items() if count > 400} == {}
 
 
-@each_module
-def test_public_functions_name_their_keywords(module: Module) -> None:
+def test_public_functions_name_their_keywords() -> None:
     """`**options: Any` would hide what a function takes from its readers and from type checkers."""
-    public = {node for node in module.tree.body if getattr(node, "name", "_") in pytest_mcpflow.__all__}
-    if module.room in ("fakes", "fixtures", "scenarios"):
-        public |= {*module.tree.body}
+    vague: list[tuple[str, str]] = []
+    for module in MODULES.values():
+        public = {node for node in module.tree.body if getattr(node, "name", "_") in pytest_mcpflow.__all__}
+        if module.room in ("fakes", "fixtures", "scenarios"):
+            public |= {*module.tree.body}
+        vague += [(module.name, each) for each in _vague_signatures([*public])]
 
-    assert [*_vague_signatures([*public])] == []
+    assert vague == []
 
 
 def _vague_signatures(scope: Sequence[ast.stmt]) -> Iterator[str]:
