@@ -245,17 +245,16 @@ class Assembler:
 
     def add(self, frame: Frame, data: Mapping[str, Any]) -> Operation | None:
         """Take the next frame; the operation that it begins, if it does."""
-        begun = None
+        if frame.kind == "timing":
+            self._times[self._line] = data["ms"]
+            return None
+        self._line = frame.line
         if frame.kind == "message":
-            body = data["message"]
             if data["from"] == "client":
-                begun = self._from_client(frame, body)
-            else:
-                self._from_server(frame, body)
+                return self._from_client(frame, data["message"])
+            self._from_server(frame, data["message"])
         elif frame.kind == "http":
             self._end(data.get("request"), "http", frame)
-        elif frame.kind == "timing":
-            self._times[self._line] = data["ms"]
         elif frame.kind == "cut":
             # An answer may still come on another stream, if it was the client that left this one.
             self._lose(self._open.get(_hashable(data.get("request"))), data)
@@ -263,9 +262,7 @@ class Assembler:
             for operation in self._open.values():
                 self._lose(operation, data)
             self._open.clear()
-        if frame.kind != "timing":
-            self._line = frame.line
-        return begun
+        return None
 
     def _lose(self, operation: Operation | None, data: Mapping[str, Any]) -> None:
         if operation is not None and operation._lost is None:  # pyright: ignore[reportPrivateUsage]
@@ -290,9 +287,7 @@ class Assembler:
         begun = None
         if operation is None or operation.method != method:
             request: list[_Part] = [("request", frame)]
-            begun = operation = Operation(
-                frame.session, frame.line, method, _parts=request, _times=self._times
-            )
+            begun = operation = Operation(frame.session, frame.line, method, "", False, request, self._times)
             self.operations.append(operation)
         else:
             _add(operation, "request", frame)
