@@ -144,7 +144,7 @@ class Desktop(Fake):
                     )
                 return ""
             case ["commit", "-m", message]:
-                made = repository.commit(self.new_hex(40, kind="commit"), message)
+                made = repository.commit(self.new_hex(40, kind="commit"), message, at=self.clock.now())
                 return f"[{repository.branch} {made.id[:7]}] {message}\n"
             case ["log", *_]:
                 return "".join(f"{commit.id[:7]} {commit.message}\n" for commit in repository.log())

@@ -18,6 +18,8 @@ class Commit:
     files: dict[str, str]
     """The whole tree."""
     parent: str | None = None
+    at: float = 0.0
+    """When it was made, seconds on the fake's clock."""
 
 
 @dataclass
@@ -44,11 +46,11 @@ class Repository:
             at = self.commits[at].parent
         return found
 
-    def commit(self, commit_id: str, message: str) -> Commit:
-        """Commit what is staged."""
+    def commit(self, commit_id: str, message: str, *, at: float = 0.0) -> Commit:
+        """Commit what is staged, at an instant of the fake's clock (seconds)."""
         if not {path: text for path, text in self.staged.items() if self.tree().get(path) != text}:
             raise GitError("nothing to commit, working tree clean")
-        made = Commit(commit_id, message, {**self.tree(), **self.staged}, self.branches[self.branch])
+        made = Commit(commit_id, message, {**self.tree(), **self.staged}, self.branches[self.branch], at)
         self.commits[commit_id] = made
         self.branches[self.branch] = commit_id
         self.staged.clear()

@@ -39,6 +39,7 @@ __all__ = [
     "FakeError",
     "LogLevel",
     "Omittable",
+    "Readable",
     "Verbatim",
     "prompt",
     "resource",
@@ -112,6 +113,14 @@ class Verbatim:
     """What a method returns in place of a value, if it has the whole result already: `content`, `isError`, ..."""
 
     result: dict[str, Any]
+
+
+class Readable(ABC):
+    """A result whose text is not the JSON of its structured content."""
+
+    @abstractmethod
+    def as_text(self) -> str:
+        """The text that goes with the structured content."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from pytest_mcpflow.fake import (
     Fake,
     FakeError,
     PromptMark,
+    Readable,
     ResourceMark,
     ToolMark,
     Verbatim,
@@ -198,7 +199,10 @@ def _answer(fake: Fake, spec: ToolSpec, value: Any) -> RawResult:
         raise FakeDefinitionError(
             f"{type(fake).__qualname__}.{spec.name} returned {value!r}, which is not what its annotation says: {error}"
         ) from error
-    text = plain if isinstance(plain, str) else to_json(plain).decode()
+    if isinstance(value, Readable):
+        text = value.as_text()
+    else:
+        text = plain if isinstance(plain, str) else to_json(plain).decode()
     answer: RawResult = {"content": [{"type": "text", "text": text}], "isError": False}
     if spec.output_schema is not None:
         answer["structuredContent"] = {"result": plain} if spec.wraps else plain

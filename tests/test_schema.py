@@ -23,7 +23,7 @@ from pytest_mcpflow import (
     resource,
     tool,
 )
-from pytest_mcpflow.fake import Change
+from pytest_mcpflow.fake import Change, Readable, Verbatim
 from pytest_mcpflow.schema import RawResult, contract_of, invoke
 
 
@@ -334,3 +334,42 @@ class Letters(Fake):
 def test_prompts_take_their_parameters_as_arguments() -> None:
     spec = contract_of(Letters).prompts["letter"]
     assert (spec.parameters.names, spec.parameters.json_schema["required"]) == (("to", "tone"), ["to"])
+
+
+@dataclass
+class Page(Readable):
+    """A page that reads as its text."""
+
+    body: str
+
+    def as_text(self) -> str:
+        return self.body
+
+
+@dataclass
+class Book(Fake):
+    """Has pages."""
+
+    @tool(reads=True)
+    def page(self) -> Page:
+        """Read the page."""
+        return Page("Once")
+
+    @tool(reads=True)
+    def picture(self) -> Verbatim:
+        """See the picture."""
+        return Verbatim(
+            {"content": [{"type": "image", "data": "", "mimeType": "image/png"}], "isError": False}
+        )
+
+
+def test_a_result_may_read_differently_from_its_json() -> None:
+    assert call(Book(), "page", {}) == {
+        "content": [{"type": "text", "text": "Once"}],
+        "structuredContent": {"body": "Once"},
+        "isError": False,
+    }
+
+
+def test_a_result_may_be_given_whole() -> None:
+    assert call(Book(), "picture", {})["content"][0]["type"] == "image"

@@ -20,7 +20,9 @@ from pytest_mcpflow.fakes.real.desktop_commander_mcp import DesktopCommanderMCP
 from pytest_mcpflow.fakes.real.github_mcp_server import GitHubMCPServer
 from pytest_mcpflow.fakes.real.kubernetes_mcp_server import KubernetesMCPServer
 from pytest_mcpflow.fakes.real.mcp_server_docker import MCPServerDocker
+from pytest_mcpflow.fakes.real.mcp_server_git import MCPServerGit
 from pytest_mcpflow.fakes.real.prometheus_mcp_server import PrometheusMCPServer
+from pytest_mcpflow.fakes.real.server_filesystem import ServerFilesystem
 from pytest_mcpflow.fakes.real.server_slack import ServerSlack
 from pytest_mcpflow.shelf import fake_named, fake_names
 
@@ -74,6 +76,17 @@ def engine() -> MCPServerDocker:
         registry={"redis:latest": "sha256:b"},
     )
     server.run_container("app:1", name="web")
+    return server
+
+
+def files() -> ServerFilesystem:
+    return ServerFilesystem(files={"a.txt": "one\ntwo\n", "d/b.txt": "x"})
+
+
+def git() -> MCPServerGit:
+    server = MCPServerGit(files={"a.txt": "one\n"})
+    server.run("git add . && git commit -m First && git push")
+    server.files["a.txt"] = "two\n"
     return server
 
 
@@ -135,6 +148,21 @@ WORLDS: Mapping[str, tuple[Callable[[], Fake], Known]] = {
             "path": ["src"],
             "repository": ["redis", "app"],
             "tag": ["1", "latest"],
+        },
+    ),
+    "server-filesystem": (
+        files,
+        {"path": ["a.txt", "d", ".", "n.txt"], "source": ["a.txt"], "oldText": ["one"], "pattern": ["*.txt"]},
+    ),
+    "mcp-server-git": (
+        git,
+        {
+            "repo_path": ["/workspace"],
+            "files": [["."], ["a.txt"]],
+            "branch_name": ["fix", "main"],
+            "target": ["main"],
+            "revision": ["main"],
+            "branch_type": ["local", "all"],
         },
     ),
     "prometheus-mcp-server": (
