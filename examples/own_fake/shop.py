@@ -29,6 +29,8 @@ class Shop(Fake):
     @tool(idempotent=False)
     def order(self, item: str, quantity: int = 1) -> Order:
         """Order an item; it is taken from the stock."""
+        if quantity < 1:
+            raise FakeError(f"a quantity is at least 1, got {quantity}")
         if self.stock.get(item, 0) < quantity:
             raise FakeError(f"only {self.stock.get(item, 0)} of {item} in stock")
         self.stock[item] -= quantity

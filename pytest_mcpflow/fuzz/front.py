@@ -62,6 +62,7 @@ def mcpflow_fuzz(
         ImportError: hypothesis is not installed.
         FuzzError: `replay` is no text of steps, the server has no tools, or this runs inside of an event loop.
     """
+    __tracebackhide__ = True  # where the test called it is what its reader wants to see
     try:
         asyncio.get_running_loop()
     except RuntimeError:

@@ -55,7 +55,7 @@ class ProbedLook(Look):
                 continue
             now = self._ask(probe.step)
             if repr(now) != probe.answer and repr(self._ask(probe.step)) == repr(now):
-                found.append(f"{probe.step}: {probe.outcome} -> {now}")
+                found.append(f"    {probe.step}: {probe.outcome} -> {now}")
         return found
 
 
@@ -74,7 +74,7 @@ class _Probe:
 def difference(before: bytes, after: bytes) -> list[str]:
     """What differs between two states, a line each, the first few."""
     changes = [str(each) for each in changes_between(from_json(before), from_json(after))]
-    shown = [f"  {each}" for each in changes[:SHOWN]]
+    shown = [f"    {each}" for each in changes[:SHOWN]]
     if not changes:
-        return ["  the order of its entries"]
-    return shown + ([f"  ... {len(changes) - SHOWN} more"] if len(changes) > SHOWN else [])
+        return ["    the order of its entries"]
+    return shown + ([f"    ... {len(changes) - SHOWN} more"] if len(changes) > SHOWN else [])

@@ -44,6 +44,7 @@ class Machine:
         patience: float,
     ) -> FuzzReport:
         """See `mcpflow_fuzz`."""
+        __tracebackhide__ = True
         targets, first = targets_of(server, patience=patience)
         chosen = _chosen(first.offer, tools, without)
         if replay is not None:
@@ -138,6 +139,7 @@ def _causes(error: BaseException) -> Sequence[BaseException | None]:
 
 
 def _tell(found: Drawn, laws: Collection[Law]) -> NoReturn:
+    __tracebackhide__ = True
     assert found.broken is not None
     shortest = shorten(found.target, found.broken, laws)
     if shortest is None:
@@ -152,6 +154,7 @@ def _tell(found: Drawn, laws: Collection[Law]) -> NoReturn:
 
 
 def _replay(target: Target, chosen: Sequence[str], laws: Collection[Law], text: str) -> FuzzReport:
+    __tracebackhide__ = True
     steps = steps_from_text(text)
     for step in steps:
         if isinstance(step, CallTool) and step.tool not in target.offer.tools:
@@ -163,5 +166,6 @@ def _replay(target: Target, chosen: Sequence[str], laws: Collection[Law], text: 
 
 
 def _raise(target: Target, broken: Broken, steps: Sequence[Step], note: str = "") -> NoReturn:
+    __tracebackhide__ = True
     message = failure_text(target.offer.name, target.shows, broken, steps, note)
     raise LawBrokenError(message, law=broken.law, replay=text_of(steps)) from broken.cause
