@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Hub, Interaction, Run, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
 from pytest_mcpflow.fakes.docker import Container, Docker
-from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Manifest, Revision
-from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring, Sample, WatchedService
+from pytest_mcpflow.fakes.kubernetes import Kubernetes
+from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring
 from pytest_mcpflow.fakes.s3_storage import S3Storage
+from pytest_mcpflow.scenarios._automated_disaster_recovery_world import cluster, desktop, monitoring
 from pytest_mcpflow.scenarios._automated_recovery import (
     BACKUP_DATABASE,
     KINDS,
@@ -22,45 +23,18 @@ from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
 __all__ = ["AutomatedDisasterRecovery", "Recoveries", "Recovery"]
 
 
-def _cluster() -> Kubernetes:
-    app = Revision(1, "app:1.4", {"DATABASE_URL": "postgres-primary"}, -3600.0, "apply")
-    return Kubernetes(
-        manifests={
-            "k8s/production/app.yaml": Manifest("app", "app:1.4", 3, {"DATABASE_URL": "postgres-primary"}),
-            "k8s/backup-region/app.yaml": Manifest("app-backup-region", "app:1.4", 3),
-        },
-        deployments={"production/app": Deployment("app", "production", 3, [app], crashing=True)},
-    )
-
-
-def _monitoring() -> PrometheusMonitoring:
-    series = {"error_rate": [Sample(-600.0, 0.9)], "response_seconds": [Sample(-600.0, 0.2)]}
-    return PrometheusMonitoring(services={"app": WatchedService("production", series)})
-
-
-def _desktop() -> DesktopCommander:
-    return DesktopCommander(
-        environment={"DATABASE_URL": "postgres-primary"},
-        scripts=[
-            Script("systemctl status critical-services", stdout="app.service: failed", exit_code=3),
-            Script("pg_dump *", stdout="-- dump of production\n"),
-            Script("curl -f *", stdout="ok"),
-        ],
-    )
-
-
 @dataclass
 class AutomatedDisasterRecovery(CrossServer):
     """Production fails. For each kind of failure: assess, alert, act, back up, verify, and report what is true."""
 
     tags = ("incident", "emergency")
 
-    monitoring: PrometheusMonitoring = field(default_factory=_monitoring)
-    cluster: Kubernetes = field(default_factory=_cluster)
+    monitoring: PrometheusMonitoring = field(default_factory=monitoring)
+    cluster: Kubernetes = field(default_factory=cluster)
     docker: Docker = field(
         default_factory=lambda: Docker(containers=[Container("c0ffee", "app:1.4", "", "running")])
     )
-    desktop: DesktopCommander = field(default_factory=_desktop)
+    desktop: DesktopCommander = field(default_factory=desktop)
     storage: S3Storage = field(default_factory=lambda: S3Storage(sources={"production-data": "rows"}))
 
     async def workflow(self, hub: Hub) -> Recoveries:

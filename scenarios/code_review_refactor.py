@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Answer, Hub, Interaction, Question, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
 from pytest_mcpflow.fakes.github import GitHub
+from pytest_mcpflow.scenarios._code_review_refactor_world import (
+    HEALTH,
+    MAIN,
+    ORDERS,
+    PRODUCTS,
+    USERS,
+    desktop,
+)
 from pytest_mcpflow.scenarios._refactoring_workflow import (
     BRANCH,
     PLAN,
@@ -16,40 +24,9 @@ from pytest_mcpflow.scenarios._refactoring_workflow import (
     Refactoring,
     RefactoringReport,
 )
-from pytest_mcpflow.scenarios._worlds import (
-    Guarded,
-    checkout,
-    connect_remote,
-    hosting,
-    ran_in_order,
-    succeeded,
-)
+from pytest_mcpflow.scenarios._worlds import Guarded, connect_remote, hosting, ran_in_order, succeeded
 
 __all__ = ["CodeReviewRefactor", "Finding", "RefactoringReport"]
-
-USERS, PRODUCTS, ORDERS, HEALTH = (
-    f"src/controllers/{name}.controller.ts" for name in ("user", "product", "order", "health")
-)
-_EMAIL = "    if (!body.email.includes('@')) throw new BadRequest('email');\n"
-_MAIN = {
-    USERS: (
-        f"export class UserController {{\n  create(body: User) {{\n{_EMAIL}    return this.users.insert(body);\n  }}\n"
-        f"  update(id: string, body: User) {{\n{_EMAIL}    return this.users.update(id, body);\n  }}\n}}\n"
-    ),
-    PRODUCTS: "export class ProductController {\n  list() {\n    return this.products.findAll();\n  }\n}\n",
-    ORDERS: (
-        "export class OrderController {\n  async list(user: User) {\n"
-        "    const orders = await this.orders.findBy(user.id);\n    for (const order of orders) {\n"
-        "      order.items = await this.items.findBy(order.id);\n    }\n    return orders;\n  }\n}\n"
-    ),
-    HEALTH: "export class HealthController {\n  get() {\n    return { status: 'ok' };\n  }\n}\n",
-}
-
-
-def _desktop() -> DesktopCommander:
-    return checkout(
-        _MAIN, Script(TESTS, stdout="Tests: 61 passed", requires=dict.fromkeys(_MAIN, "export class"))
-    )
 
 
 @dataclass
@@ -61,9 +38,9 @@ class CodeReviewRefactor(Guarded, Scenario):
 
     tags = ("development", "review")
 
-    desktop: DesktopCommander = field(default_factory=_desktop)
-    hosting: GitHub = field(default_factory=lambda: hosting("shop/api", _MAIN))
-    passing: list[dict[str, str]] = field(default_factory=lambda: [_MAIN], init=False, repr=False)
+    desktop: DesktopCommander = field(default_factory=desktop)
+    hosting: GitHub = field(default_factory=lambda: hosting("shop/api", MAIN))
+    passing: list[dict[str, str]] = field(default_factory=lambda: [MAIN], init=False, repr=False)
 
     def connect(self, hub: Hub) -> None:
         def remember(ran: Interaction) -> None:
@@ -104,8 +81,8 @@ class CodeReviewRefactor(Guarded, Scenario):
         assert "cached('products', 60" in branch.files[PRODUCTS]
         assert "for (" not in branch.files[ORDERS]
         assert "await this.items.attachTo(orders);" in branch.files[ORDERS]
-        assert branch.files[HEALTH] == _MAIN[HEALTH]
-        assert hosted.branches["main"].files == _MAIN
+        assert branch.files[HEALTH] == MAIN[HEALTH]
+        assert hosted.branches["main"].files == MAIN
         assert ran_in_order(self.desktop, *[(TESTS, 0)] * 4)
         assert [sent.message for sent in self.people.notifications] == [f"{BRANCH}: 3 of 3 findings applied"]
         assert run.transcript.before("create_branch", "request_approval")
@@ -138,7 +115,7 @@ class CodeReviewRefactor(Guarded, Scenario):
     @invariant
     def nothing_is_changed_unasked(self, run: Run) -> None:
         """No source is changed unless the developer agreed to the plan."""
-        untouched = self._sources(self.desktop.files) == _MAIN and len(self.desktop.repository.commits) == 1
+        untouched = self._sources(self.desktop.files) == MAIN and len(self.desktop.repository.commits) == 1
         assert untouched or any(each.approved for each in self.people.approvals)
 
     @invariant

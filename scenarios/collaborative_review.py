@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import Commit as LocalCommit
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
-from pytest_mcpflow.fakes.github import Branch, Commit, GitHub, Protection, PullRequest
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
+from pytest_mcpflow.fakes.github import GitHub
+from pytest_mcpflow.scenarios._collaborative_review_world import (
+    PROPOSED,
+    desktop,
+    hosting_before,
+    open_blockers,
+)
 from pytest_mcpflow.scenarios._review_workflow import (
     AGENTS,
     BRANCH,
-    CALL,
     DOCS,
     HISTORY,
-    LOOP,
     NUMBER,
     PAYMENTS,
     REPOSITORY,
@@ -25,67 +28,9 @@ from pytest_mcpflow.scenarios._review_workflow import (
     ReviewReport,
     Team,
 )
-from pytest_mcpflow.scenarios._worlds import (
-    Guarded,
-    checkout,
-    connect_remote,
-    hosting,
-    ran_in_order,
-    succeeded,
-)
+from pytest_mcpflow.scenarios._worlds import Guarded, connect_remote, ran_in_order, succeeded
 
 __all__ = ["CollaborativeReview", "Remark", "ReviewReport"]
-
-_MAIN = {"src/app.ts": "export const app = express();\n"}
-_PROPOSED = {
-    **_MAIN,
-    PAYMENTS: (
-        "const provider = connect(process.env.PAYMENT_KEY);\nrouter.post('/payments', charge);\n"
-        "async function charge({ body, user }) {\n  validate(body);\n"
-        f"  const method = await methods.of(user);\n{CALL}  return {{ paid, method }};\n}}\n"
-    ),
-    HISTORY: (
-        f"export async function history(user) {{\n  const orders = await find(user);\n{LOOP}"
-        "  return orders;\n}\n"
-    ),
-}
-_PROPOSAL = "4" * 40
-
-
-def _hosting() -> GitHub:
-    hosted = hosting(REPOSITORY, _MAIN)
-    repo = hosted.repositories[REPOSITORY]
-    history = [*repo.branches["main"].commits, Commit(_PROPOSAL, "Take payments", 0.0)]
-    repo.branches[BRANCH] = Branch(history, {**_PROPOSED})
-    repo.pull_requests.append(PullRequest(NUMBER, "Take payments", "", BRANCH, "main"))
-    repo.protection["main"] = Protection(required_approvals=len(AGENTS))
-    # Things take their time, so that the agents really work beside each other.
-    hosted.takes = {
-        "get_pull_request_files": 2.0,
-        "create_pull_request_review": 1.0,
-        "get_pull_request_reviews": 0.5,
-    }
-    return hosted
-
-
-def _desktop() -> DesktopCommander:
-    tests = Script("npm test", stdout="Tests: 77 passed", requires={PAYMENTS: "charge", HISTORY: "history"})
-    covered = Script("npm test -- --coverage", stdout="Tests: 77 passed\n95% test coverage")
-    desktop = checkout(_MAIN, covered, tests)
-    local = desktop.repository
-    local.commits[_PROPOSAL] = LocalCommit(_PROPOSAL, "Take payments", {**_PROPOSED}, local.branches["main"])
-    local.branches[BRANCH] = local.pushed[BRANCH] = _PROPOSAL
-    return desktop
-
-
-def open_blockers(files: Mapping[str, str]) -> list[str]:
-    """What keeps these sources from production, whoever has or has not seen it."""
-    wrong = {
-        "no rate limit": "rateLimit(" not in files[PAYMENTS],
-        "network failures are not handled": "catch (" not in files[PAYMENTS],
-        "N+1 query": "findBy(order.id)" in files[HISTORY],
-    }
-    return [name for name, is_open in wrong.items() if is_open]
 
 
 @dataclass
@@ -97,10 +42,10 @@ class CollaborativeReview(Guarded, Scenario):
 
     tags = ("agents", "review")
 
-    desktop: DesktopCommander = field(default_factory=_desktop)
-    hosting: GitHub = field(default_factory=_hosting)
+    desktop: DesktopCommander = field(default_factory=desktop)
+    hosting: GitHub = field(default_factory=hosting_before)
     approved_while_open: list[str] = field(default_factory=list[str], init=False, repr=False)
-    tested: list[Mapping[str, str]] = field(default_factory=lambda: [_PROPOSED], init=False, repr=False)
+    tested: list[Mapping[str, str]] = field(default_factory=lambda: [PROPOSED], init=False, repr=False)
 
     def connect(self, hub: Hub) -> None:
         repo = self.hosting.repositories[REPOSITORY]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Answer, Elicitation, Hub, Question, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
-from pytest_mcpflow.fakes.droplet_executor import Deployment, DropletExecutor, Host, LogLine, Release, Service
-from pytest_mcpflow.fakes.github import GitHub, Protection
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
+from pytest_mcpflow.fakes.droplet_executor import Deployment, DropletExecutor
+from pytest_mcpflow.fakes.github import GitHub
+from pytest_mcpflow.scenarios._emergency_hotfix_world import desktop, hosting_before, production
 from pytest_mcpflow.scenarios._hotfix_workflow import (
     BRANCH,
-    BUG,
     CODE,
     FIXED,
     HEALTHY,
@@ -26,50 +26,13 @@ from pytest_mcpflow.scenarios._hotfix_workflow import (
 )
 from pytest_mcpflow.scenarios._worlds import (
     Guarded,
-    checkout,
     connect_remote,
-    hosting,
     ran_in_order,
     succeeded,
     tests_passed_before,
 )
 
 __all__ = ["EmergencyHotfix", "HotfixReport"]
-
-BROKEN = "2.1.0"
-_MAIN = {CODE: f"{BUG}verify(payload, secret);\n"}
-
-
-def _production() -> DropletExecutor:
-    lines = [
-        LogLine("2025-12-31T23:58:00Z", "ERROR", f"{VARIABLE} is not set"),
-        LogLine("2025-12-31T23:59:00Z", "ERROR", "webhook signature cannot be verified, payment rejected"),
-    ]
-    # Both versions need the variable; the new one says so when it starts and not at the first payment.
-    return DropletExecutor(
-        hosts={
-            HOST: Host(services={SERVICE: Service(BROKEN, logs=lines)}),
-            "staging-1": Host("staging", services={SERVICE: Service(BROKEN)}),
-        },
-        releases={
-            SERVICE: {
-                BROKEN: Release(requires=(VARIABLE,), error_rate_when_unset=0.4),
-                FIXED: Release(requires=(VARIABLE,), error_rate_when_unset=0.4),
-            }
-        },
-    )
-
-
-def _desktop() -> DesktopCommander:
-    passes = {CODE: f'required("{VARIABLE}")', TEST: "toThrow"}
-    return checkout(_MAIN, Script("npm test*", stdout="Tests: 48 passed", requires=passes))
-
-
-def _hosting() -> GitHub:
-    hosted = hosting(REPOSITORY, _MAIN)
-    hosted.repositories[REPOSITORY].protection["main"] = Protection(required_checks=["test"])
-    hosted.repositories[REPOSITORY].new_checks = {"test": "success"}
-    return hosted
 
 
 @dataclass
@@ -82,9 +45,9 @@ class EmergencyHotfix(Guarded, Scenario):
 
     tags = ("deployment", "incident")
 
-    production: DropletExecutor = field(default_factory=_production)
-    desktop: DesktopCommander = field(default_factory=_desktop)
-    hosting: GitHub = field(default_factory=_hosting)
+    production: DropletExecutor = field(default_factory=production)
+    desktop: DesktopCommander = field(default_factory=desktop)
+    hosting: GitHub = field(default_factory=hosting_before)
     rates_when_resolved: list[float] = field(default_factory=list[float], init=False, repr=False)
 
     def connect(self, hub: Hub) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Answer, Hub, Interaction, Question, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
 from pytest_mcpflow.fakes.github import GitHub
+from pytest_mcpflow.scenarios._feature_development_world import MAIN, RESULTS, desktop, hosting_before
 from pytest_mcpflow.scenarios._feature_workflow import (
     BRANCH,
     CONTROLLER,
@@ -22,34 +23,13 @@ from pytest_mcpflow.scenarios._feature_workflow import (
 )
 from pytest_mcpflow.scenarios._worlds import (
     Guarded,
-    checkout,
     connect_remote,
-    hosting,
     ran_in_order,
     succeeded,
     tests_passed_before,
 )
 
 __all__ = ["FeatureDevelopment", "FeatureReport"]
-
-_MAIN = {"src/app.ts": "export const app = express();\n"}
-_RESULTS = "Tests: 18 passed\nCoverage: 100%"
-
-
-def _desktop() -> DesktopCommander:
-    service = {SERVICE: "verify(password", SERVICE_TEST: "a wrong password is refused"}
-    tokens = {JWT: "jwt.verify(", JWT_TEST: "an expired token is refused", CONTROLLER: "login("}
-    return checkout(
-        _MAIN,
-        Script("npm test auth.service.spec.ts", stdout="Tests: 9 passed", requires=service),
-        Script("npm test -- --coverage", stdout=_RESULTS, requires={**service, **tokens}),
-    )
-
-
-def _hosting() -> GitHub:
-    hosted = hosting("shop/api", _MAIN)
-    hosted.create_branch("shop", "api", "develop")
-    return hosted
 
 
 @dataclass
@@ -61,8 +41,8 @@ class FeatureDevelopment(Guarded, Scenario):
 
     tags = ("development",)
 
-    desktop: DesktopCommander = field(default_factory=_desktop)
-    hosting: GitHub = field(default_factory=_hosting)
+    desktop: DesktopCommander = field(default_factory=desktop)
+    hosting: GitHub = field(default_factory=hosting_before)
     tested: dict[str, str] = field(default_factory=dict[str, str], init=False, repr=False)
 
     def connect(self, hub: Hub) -> None:
@@ -85,9 +65,9 @@ class FeatureDevelopment(Guarded, Scenario):
         assert FOLDER in self.desktop.folders
         assert self.desktop.repository.branch == BRANCH
         files = hosted.branches[BRANCH].files
-        assert {SERVICE, CONTROLLER, JWT, SERVICE_TEST, JWT_TEST} == {*files} - {*_MAIN}
+        assert {SERVICE, CONTROLLER, JWT, SERVICE_TEST, JWT_TEST} == {*files} - {*MAIN}
         skeleton = self.desktop.repository.log()[1].files
-        assert {SERVICE, CONTROLLER} == {*skeleton} - {*_MAIN}
+        assert {SERVICE, CONTROLLER} == {*skeleton} - {*MAIN}
         assert [commit.message for commit in hosted.branches[BRANCH].commits] == [
             "Initial commit",
             "Set up the folder for authentication",
@@ -104,7 +84,7 @@ class FeatureDevelopment(Guarded, Scenario):
         [pull] = hosted.pull_requests
         assert (pull.head, pull.base, pull.state, pull.reviewers) == (BRANCH, "main", "open", [*REVIEWERS])
         assert "JSON web token" in pull.body
-        assert _RESULTS in pull.body
+        assert RESULTS in pull.body
         assert [(each.question, each.approved) for each in self.people.approvals] == [(QUESTION, True)]
         assert [sent.message for sent in self.people.notifications] == ["Please review pull request #1"]
         assert run.transcript.before("create_directory", "write_file")

@@ -7,13 +7,24 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
-from pytest_mcpflow.fakes.droplet_executor import Database, DropletExecutor, Host, LogLine, Release, Service
-from pytest_mcpflow.fakes.github import GitHub, Protection
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
+from pytest_mcpflow.fakes.droplet_executor import DropletExecutor, Release
+from pytest_mcpflow.fakes.github import GitHub
+from pytest_mcpflow.scenarios._incident_response_world import (
+    CALM,
+    DATABASE,
+    FIXED,
+    HOST,
+    LEAKS,
+    REPOSITORY,
+    STAGING,
+    desktop,
+    hosting_before,
+    production,
+)
 from pytest_mcpflow.scenarios._incident_workflow import (
     BRANCH,
     CODE,
-    LEAK,
     MONITORING,
     POST_MORTEM,
     RUNBOOK,
@@ -21,51 +32,9 @@ from pytest_mcpflow.scenarios._incident_workflow import (
     IncidentReport,
     Response,
 )
-from pytest_mcpflow.scenarios._worlds import Guarded, checkout, hosting, staged_before, tests_passed_before
+from pytest_mcpflow.scenarios._worlds import Guarded, staged_before, tests_passed_before
 
 __all__ = ["IncidentReport", "IncidentResponse"]
-
-REPOSITORY = "shop/api"
-HOST, STAGING, DATABASE, LEAKING, FIXED = "prod-1", "staging-1", "shop", "2.4.0", "2.4.1"
-CALM = 0.8
-_LEAKS = Release(leaks_per_second=0.002)
-_MAIN = {
-    CODE: f"export async function healthCheck() {{\n  const client = await pool.connect();\n{LEAK}}}\n",
-    RUNBOOK: "# Database\n",
-}
-
-
-def _production() -> DropletExecutor:
-    # Normal work takes 2 * 20 + 29 + 20 = 89 connections; health checks took 70 + 36 and never gave them back.
-    services = {
-        "api": Service(LEAKING, database=DATABASE, connections=20, replicas=2, leaked=70, start_seconds=5),
-        "admin": Service("1.0.0", database=DATABASE, connections=29, leaked=36, start_seconds=5),
-        "reports": Service("3.1.0", database=DATABASE, connections=20, start_seconds=5),
-    }
-    services["api"].logs += [
-        LogLine("2025-12-31T23:58:00Z", "INFO", "GET /orders 200"),
-        LogLine("2025-12-31T23:59:30Z", "WARN", "healthCheck: connection checked out and never released"),
-        LogLine("2025-12-31T23:59:50Z", "WARN", "pool: 195 of 200 connections in use"),
-    ]
-    return DropletExecutor(
-        hosts={
-            HOST: Host(services=services, databases={DATABASE: Database(max_connections=200, rows=850)}),
-            STAGING: Host("staging", services={"api": Service(LEAKING)}),
-        },
-        releases={"api": {LEAKING: _LEAKS}},
-    )
-
-
-def _desktop() -> DesktopCommander:
-    passes = {CODE: "client.release()", TEST: "healthCheck()"}
-    return checkout(_MAIN, Script("npm test*", stdout="Tests: 112 passed", requires=passes))
-
-
-def _hosting() -> GitHub:
-    github = hosting(REPOSITORY, _MAIN)
-    github.repositories[REPOSITORY].protection["main"] = Protection(required_checks=["test"])
-    github.repositories[REPOSITORY].new_checks = {"test": "success"}
-    return github
 
 
 @dataclass
@@ -78,16 +47,16 @@ class IncidentResponse(Guarded, Scenario):
 
     tags = ("incident", "emergency")
 
-    production: DropletExecutor = field(default_factory=_production)
-    desktop: DesktopCommander = field(default_factory=_desktop)
-    hosting: GitHub = field(default_factory=_hosting)
+    production: DropletExecutor = field(default_factory=production)
+    desktop: DesktopCommander = field(default_factory=desktop)
+    hosting: GitHub = field(default_factory=hosting_before)
     calm_when_closed: list[bool] = field(default_factory=list[bool], init=False, repr=False)
 
     def connect(self, hub: Hub) -> None:
         def publish(opened: Interaction) -> None:
             """What a version does in production depends on the code it was built from."""
             code = self.hosting.repositories[REPOSITORY].branches[opened.arguments["head"]].files[CODE]
-            self.production.releases["api"][FIXED] = Release() if "client.release()" in code else _LEAKS
+            self.production.releases["api"][FIXED] = Release() if "client.release()" in code else LEAKS
 
         hub.on_effect("github.create_pull_request", publish)
         hub.on_effect(

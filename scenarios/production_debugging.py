@@ -5,17 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
-from pytest_mcpflow.fakes.droplet_executor import (
-    Database,
-    DropletExecutor,
-    Host,
-    LogLine,
-    Query,
-    Release,
-    Service,
-)
-from pytest_mcpflow.fakes.github import GitHub, Protection
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
+from pytest_mcpflow.fakes.droplet_executor import DropletExecutor
+from pytest_mcpflow.fakes.github import GitHub
 from pytest_mcpflow.scenarios._debugging_workflow import (
     BRANCH,
     DATABASE,
@@ -34,11 +26,17 @@ from pytest_mcpflow.scenarios._debugging_workflow import (
     Debugging,
     DebuggingReport,
 )
+from pytest_mcpflow.scenarios._production_debugging_world import (
+    COPY,
+    INDEXED,
+    SCAN,
+    desktop,
+    droplets,
+    hosting_before,
+)
 from pytest_mcpflow.scenarios._worlds import (
     Guarded,
-    checkout,
     connect_remote,
-    hosting,
     ran_in_order,
     staged_before,
     succeeded,
@@ -46,48 +44,6 @@ from pytest_mcpflow.scenarios._worlds import (
 )
 
 __all__ = ["DebuggingReport", "ProductionDebugging"]
-
-SLOW, COPY = "1.8.0", "shop-staging"
-_MAIN = {
-    "src/orders.ts": "export const orders = (user) => sql`SELECT * FROM orders WHERE user_id = ${user}`;\n"
-}
-_SCAN = Script(EXPLAIN, stdout="Seq Scan on orders  (cost=0.00..41210.00 rows=2000000)")
-_INDEXED = Script(EXPLAIN, stdout="Index Scan using orders_user_id_idx on orders  (cost=0.43..8.45 rows=12)")
-
-
-def _database() -> Database:
-    query = Query("SELECT * FROM orders WHERE user_id = $1", "orders.user_id", 2.3, 0.02)
-    return Database(rows=2_000_000, queries=[query])
-
-
-def _droplets() -> DropletExecutor:
-    lines = [
-        LogLine("2025-12-31T23:57:00Z", "INFO", "GET /health 200 in 0.02 s"),
-        LogLine("2025-12-31T23:58:00Z", "WARN", "GET /orders 200 in 2.32 s, the database took 2.30 s"),
-        LogLine("2025-12-31T23:59:00Z", "WARN", "GET /orders 200 in 2.32 s, the database took 2.30 s"),
-    ]
-    live, staged = Service(SLOW, database=DATABASE, logs=lines, start_seconds=5), Service(SLOW, database=COPY)
-    return DropletExecutor(
-        hosts={
-            PRODUCTION: Host(services={SERVICE: live}, databases={DATABASE: _database()}),
-            STAGING: Host("staging", services={SERVICE: staged}, databases={COPY: _database()}),
-        },
-        releases={SERVICE: {SLOW: Release(), FIXED: Release()}},
-    )
-
-
-def _desktop() -> DesktopCommander:
-    tests = Script("npm test*", stdout="Tests: 88 passed", requires={MIGRATION: "CREATE INDEX", TEST: "50"})
-    migrate = Script(MIGRATE, stdout="1 migration applied", requires={MIGRATION: "CREATE INDEX"})
-    set_up = [Script("docker compose up -d db"), Script("npm run db:seed -- --like-production")]
-    return checkout(_MAIN, *set_up, _SCAN, migrate, tests)
-
-
-def _hosting() -> GitHub:
-    hosted = hosting(REPOSITORY, _MAIN)
-    hosted.repositories[REPOSITORY].protection["main"] = Protection(required_checks=["test"])
-    hosted.repositories[REPOSITORY].new_checks = {"test": "success"}
-    return hosted
 
 
 @dataclass
@@ -101,16 +57,16 @@ class ProductionDebugging(Guarded, Scenario):
 
     tags = ("debugging",)
 
-    desktop: DesktopCommander = field(default_factory=_desktop)
-    hosting: GitHub = field(default_factory=_hosting)
-    droplets: DropletExecutor = field(default_factory=_droplets)
+    desktop: DesktopCommander = field(default_factory=desktop)
+    hosting: GitHub = field(default_factory=hosting_before)
+    droplets: DropletExecutor = field(default_factory=droplets)
     seconds_when_resolved: list[float] = field(default_factory=list[float], init=False, repr=False)
     outages: list[str] = field(default_factory=list[str], init=False, repr=False)
 
     def connect(self, hub: Hub) -> None:
         def migrate_here(ran: Interaction) -> None:
             if MIGRATE in ran.arguments["command"] and self.desktop.history[-1].exit_code == 0:
-                self.desktop.scripts = [_INDEXED if each == _SCAN else each for each in self.desktop.scripts]
+                self.desktop.scripts = [INDEXED if each == SCAN else each for each in self.desktop.scripts]
 
         def migrate_there(deployed: Interaction) -> None:
             database = {PRODUCTION: DATABASE, STAGING: COPY}[str(deployed.arguments["host"])]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Answer, Hub, Interaction, Question, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
-from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor, Host, Release, Service
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
+from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor
+from pytest_mcpflow.scenarios._staged_deployment_world import OLD, desktop, droplets
 from pytest_mcpflow.scenarios._staged_workflow import (
     APPROVER,
     CHECKLIST,
@@ -19,30 +20,9 @@ from pytest_mcpflow.scenarios._staged_workflow import (
     StagedReport,
     StagedRollout,
 )
-from pytest_mcpflow.scenarios._worlds import Heard, checkout, ran_in_order, succeeded, told
+from pytest_mcpflow.scenarios._worlds import Heard, ran_in_order, succeeded, told
 
 __all__ = ["StagedDeployment", "StagedReport"]
-
-OLD, BROKEN = "2.0.0", "2.1.0-rc1"
-
-
-def _desktop() -> DesktopCommander:
-    return checkout(
-        {"src/app.ts": "export const app = express();\n"},
-        Script(
-            "npm run build", stdout="built dist/app.js", writes={"dist/app.js": "const app = express();\n"}
-        ),
-        Script("npm test", stdout="Tests: 214 passed"),
-    )
-
-
-def _droplets() -> DropletExecutor:
-    pull = {"git pull --ff-only": CommandResult("Updating 4d1c9a2..8f0e6b7\nFast-forward")}
-    staging = Host("staging", services={SERVICE: Service(OLD)}, commands=pull)
-    production = {host: Host(services={SERVICE: Service(OLD)}) for host in PRODUCTION}
-    releases = {OLD: Release(), NEW: Release(), BROKEN: Release(answers_health_checks=False)}
-    hosts = {STAGING: staging, **production}
-    return DropletExecutor(hosts=hosts, releases={SERVICE: releases}, takes={"deploy": 5.0})
 
 
 @dataclass
@@ -55,8 +35,8 @@ class StagedDeployment(Heard, Scenario):
 
     tags = ("deployment",)
 
-    desktop: DesktopCommander = field(default_factory=_desktop)
-    droplets: DropletExecutor = field(default_factory=_droplets)
+    desktop: DesktopCommander = field(default_factory=desktop)
+    droplets: DropletExecutor = field(default_factory=droplets)
     smoke: CommandResult = field(default=CommandResult("12 smoke tests passed"), repr=False)
     """What the smoke tests say of the new version."""
     outages: list[str] = field(default_factory=list[str], init=False, repr=False)

@@ -8,8 +8,9 @@ from common_mistakes import commit_everything, pretend, unheard
 from tampering import Send, answer, tampered
 
 from pytest_mcpflow import CallResult, Hub, Workflow
+from pytest_mcpflow.scenarios._code_review_refactor_world import ORDERS
 from pytest_mcpflow.scenarios._refactoring_workflow import TESTS, RefactoringReport
-from pytest_mcpflow.scenarios.code_review_refactor import ORDERS, CodeReviewRefactor
+from pytest_mcpflow.scenarios.code_review_refactor import CodeReviewRefactor
 
 __all__ = ["MUTANTS"]
 

@@ -8,8 +8,9 @@ from common_mistakes import pretend, unheard
 from tampering import Send, answer, tampered
 
 from pytest_mcpflow import CallResult, Hub, ToolError, Workflow
+from pytest_mcpflow.scenarios._staged_deployment_world import BROKEN
 from pytest_mcpflow.scenarios._staged_workflow import NEW, SMOKE_TESTS, STAGING, StagedReport
-from pytest_mcpflow.scenarios.staged_deployment import BROKEN, StagedDeployment
+from pytest_mcpflow.scenarios.staged_deployment import StagedDeployment
 
 __all__ = ["MUTANTS"]
 

@@ -10,8 +10,9 @@ from single_faults import faulted
 
 from pytest_mcpflow import Answer, Question
 from pytest_mcpflow.scenario import invariants_of
+from pytest_mcpflow.scenarios._code_review_refactor_world import ORDERS, PRODUCTS, USERS
 from pytest_mcpflow.scenarios._refactoring_workflow import BRANCH
-from pytest_mcpflow.scenarios.code_review_refactor import ORDERS, PRODUCTS, USERS, CodeReviewRefactor
+from pytest_mcpflow.scenarios.code_review_refactor import CodeReviewRefactor
 
 
 @pytest.mark.parametrize("fault", Fault)

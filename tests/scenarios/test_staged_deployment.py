@@ -11,8 +11,9 @@ from single_faults import faulted
 from pytest_mcpflow import Answer, Question
 from pytest_mcpflow.fakes.droplet_executor import CommandResult, Release
 from pytest_mcpflow.scenario import invariants_of
+from pytest_mcpflow.scenarios._staged_deployment_world import OLD
 from pytest_mcpflow.scenarios._staged_workflow import NEW, PRODUCTION, SERVICE
-from pytest_mcpflow.scenarios.staged_deployment import OLD, StagedDeployment
+from pytest_mcpflow.scenarios.staged_deployment import StagedDeployment
 
 
 @pytest.mark.parametrize("fault", Fault)
