@@ -203,14 +203,15 @@ def _as_theirs(tape: Path, target: Path) -> Path:
 
 
 async def _in_process(tape: Path) -> float:
+    """Calls a second of processor time: nobody is waited for, so that this is what an idle machine takes."""
     best = 0.0
-    for _ in range(3):
+    for _ in range(5):
         async with Client(ReplayTransport(Player(Tape.load(tape), "e")), mode="legacy", cache=None) as client:
             await client.list_tools()
-            began = time.perf_counter()
+            began = time.process_time()
             for number in range(1, CALLS + 1):
                 await client.call_tool("get-sum", {"a": number, "b": 7})
-            best = max(best, CALLS / (time.perf_counter() - began))
+            best = max(best, CALLS / (time.process_time() - began))
     return best
 
 
@@ -290,9 +291,9 @@ def resident():
     return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() / 1e6
 Tape.load(Path(sys.argv[2]))
 before = resident()
-began = time.perf_counter()
+began = time.process_time()
 tape = Tape.load(Path(sys.argv[1]))
-loaded = time.perf_counter() - began
+loaded = time.process_time() - began
 grown = resident() - before
 speaker = Speaker(Player(tape, "e"))
 taken = []
