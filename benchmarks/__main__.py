@@ -8,6 +8,7 @@ import platform
 import calls
 import cassettes
 import fuzz_tapes
+import laws
 import leaks
 import processes
 import steps
@@ -20,6 +21,6 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 print(f"Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
 print("| what | measured | baseline | bar | reached |")
 print("|---|---|---|---|---|")
-for module in (processes, calls, virtual_time, cassettes, leaks, fuzz_tapes, steps, workflows):
+for module in (processes, calls, virtual_time, cassettes, leaks, fuzz_tapes, steps, workflows, laws):
     for measurement in module.measure():
         print(measurement, flush=True)
