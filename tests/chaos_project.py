@@ -44,8 +44,8 @@ def example_in(pytester: pytest.Pytester) -> pytest.Pytester:
 def ran(project: pytest.Pytester, *options: str) -> pytest.RunResult:
     """Run pytest in this process, which has imported what takes long already."""
     plugins = ["-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
-    if not any("asyncio" in option for option in options):
-        plugins += ["-p", "no:asyncio"]
+    with_asyncio = any("asyncio" in option for option in options)
+    plugins += ["-o", "asyncio_default_fixture_loop_scope=function"] if with_asyncio else ["-p", "no:asyncio"]
     return project.runpytest_inprocess(*plugins, *options)
 
 

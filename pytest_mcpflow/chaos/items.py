@@ -85,7 +85,7 @@ def note_exploration(item: pytest.Item, resilience: Resilience, chaos: Chaos) ->
         resilience = chaos.known().without_the_gone(resilience)
     item.stash[RESILIENCE] = resilience
     item.user_properties += [
-        ("mcp_verdict", "failed silently" if resilience.new else "explored"),
+        ("mcp_verdict", resilience.new[0].verdict if resilience.new else "explored"),
         ("mcp_depth", resilience.depth),
         ("mcp_runs", resilience.runs),
         ("mcp_claim", resilience.claim),

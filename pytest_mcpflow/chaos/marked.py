@@ -67,7 +67,8 @@ def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
     chaos, marked = chaos_asked(item.config), marked_search(item)
     try:
         exploration = judged(body, marked.plans) if marked.plans else explore_with(body, marked.search)
-        named = f"{len(marked.plans)} named plans run, and no others" if marked.plans else None
+        plans = len(marked.plans)
+        named = f"{plans} named {'plan' if plans == 1 else 'plans'} run, and no others" if plans else None
         resilience = explored(
             exploration,
             claim=named,

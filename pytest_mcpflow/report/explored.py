@@ -18,7 +18,7 @@ from pytest_mcpflow.report.pinned import pin_scenario
 from pytest_mcpflow.report.resilience import KNOWN, Cell, Check, Finding, Pinned, Resilience
 from pytest_mcpflow.scenario import Scenario, Workflow
 from pytest_mcpflow.transcript import matches
-from pytest_mcpflow.verdict import Judgement, Verdict
+from pytest_mcpflow.verdict import Broken, Judgement, Verdict
 from pytest_mcpflow.ways import Era, Way
 
 __all__ = [
@@ -231,7 +231,7 @@ def explored(
             explanation=finding.explanation,
             reproduce=again,
             block=finding_block(finding, again),
-            pinned=pin(finding.plan, [str(each) for each in judgement.broken]),
+            pinned=pin(finding.plan, [_said(each) for each in judgement.broken]),
             excuse=excuse(finding.plan, judgement.verdict),
         )
 
@@ -271,6 +271,12 @@ def explored(
         findings=tuple(findings),
         unmet=tuple(f"{each} (accepted)" for each in accepted if not any(each.covers(plan) for plan in met)),
     )
+
+
+def _said(broken: Broken) -> str:
+    """A check by its claim, or where it makes none by why it does not hold."""
+    why = broken.why.partition("\n")[0]
+    return str(broken) if broken.claim or not why else f"{broken}: {why}"
 
 
 def _claim(exploration: result.Exploration, findings: Sequence[Finding]) -> str:

@@ -75,11 +75,13 @@ def matrix(explored: Resilience) -> list[str]:
 def overview(explored: Sequence[Resilience]) -> list[str]:
     """One line for each of several workflows: how many single faults ended in which verdict."""
     columns = [verdict for verdict in MARKS if any(each.verdicts[verdict] for each in explored)]
-    width = min(max(len(each.name) for each in explored), 46)
+    is_twice = len({each.name for each in explored}) < len(explored)
+    names = [f"{each.name} [{each.way}, {each.era}]" if is_twice else each.name for each in explored]
+    width = min(max(map(len, names)), 46)
     lines = [" " * width + "  depth   runs " + " ".join(f"{MARKS[verdict]:>4}" for verdict in columns)]
-    for each in explored:
+    for name, each in zip(names, explored, strict=True):
         counts = " ".join(f"{each.verdicts[verdict] or '':>4}" for verdict in columns)
-        lines.append(f"{_cut(each.name, width):<{width}}  {each.depth:>5} {each.runs:>6} {counts}".rstrip())
+        lines.append(f"{_cut(name, width):<{width}}  {each.depth:>5} {each.runs:>6} {counts}".rstrip())
     legend = [f"{MARKS[verdict]} {MEANINGS.get(verdict, verdict)}" for verdict in columns]
     return [*lines, "", *_wrapped(legend)]
 

@@ -158,3 +158,12 @@ def test_a_reader_skips_what_a_later_version_adds() -> None:
     data = to_json(EXPLORED) | {"new": 1}
 
     assert from_json(data) == EXPLORED
+
+
+def test_one_workflow_on_two_transports_is_told_apart() -> None:
+    lines = overview([EXPLORED, replace(EXPLORED, way="memory")])
+
+    assert [line.partition("  ")[0] for line in lines[1:3]] == [
+        "trip [direct, 2026-07-28]",
+        "trip [memory, 2026-07-28]",
+    ]
