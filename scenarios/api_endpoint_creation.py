@@ -6,9 +6,16 @@ import json
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Answered, Hub, Interaction, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
-from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor, Host, Release, Service
-from pytest_mcpflow.fakes.github import GitHub, Protection
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
+from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor
+from pytest_mcpflow.fakes.github import GitHub
+from pytest_mcpflow.scenarios._api_endpoint_creation_world import (
+    LISTED,
+    MAIN,
+    desktop,
+    droplets,
+    hosting_before,
+)
 from pytest_mcpflow.scenarios._endpoint_workflow import (
     BRANCH,
     COLLECTION,
@@ -35,48 +42,13 @@ from pytest_mcpflow.scenarios._endpoint_workflow import (
 )
 from pytest_mcpflow.scenarios._worlds import (
     Guarded,
-    checkout,
     connect_remote,
-    hosting,
     ran_in_order,
     succeeded,
     tests_passed_before,
 )
 
 __all__ = ["ApiEndpointCreation", "EndpointReport"]
-
-OLD, PRODUCTION = "1.4.0", "prod-1"
-_LISTED = {"name": "List users", "request": {"method": "GET", "url": "{{host}}/api/users"}}
-_MAIN = {
-    "src/app.ts": "export const app = express();\n",
-    COLLECTION: json.dumps({"info": {"name": "API"}, "item": [_LISTED]}, indent=2) + "\n",
-}
-
-
-def _desktop() -> DesktopCommander:
-    tested = {CONTROLLER: "router.get(", EXPORT: "csv(", VALIDATION: "z.object", TEST: "test("}
-    return checkout(
-        _MAIN,
-        Script(MIGRATE, stdout="1 migration applied", requires={MIGRATION: "CREATE TABLE"}),
-        Script(UNDO, stdout="1 migration rolled back"),
-        Script(TESTS, stdout="Tests: 37 passed\nCoverage: 100%", requires=tested),
-    )
-
-
-def _hosting() -> GitHub:
-    hosted = hosting(REPOSITORY, _MAIN)
-    hosted.repositories[REPOSITORY].protection["main"] = Protection(required_checks=["test"])
-    hosted.repositories[REPOSITORY].new_checks = {"test": "success"}
-    return hosted
-
-
-def _droplets() -> DropletExecutor:
-    staging, production = (
-        Host("staging", services={SERVICE: Service(OLD)}),
-        Host(services={SERVICE: Service(OLD)}),
-    )
-    releases = {SERVICE: {OLD: Release(), VERSION: Release()}}
-    return DropletExecutor(hosts={STAGING: staging, PRODUCTION: production}, releases=releases)
 
 
 @dataclass
@@ -89,9 +61,9 @@ class ApiEndpointCreation(Guarded, Scenario):
 
     tags = ("full-stack",)
 
-    desktop: DesktopCommander = field(default_factory=_desktop)
-    hosting: GitHub = field(default_factory=_hosting)
-    droplets: DropletExecutor = field(default_factory=_droplets)
+    desktop: DesktopCommander = field(default_factory=desktop)
+    hosting: GitHub = field(default_factory=hosting_before)
+    droplets: DropletExecutor = field(default_factory=droplets)
     schema: str = field(default="as before", init=False, repr=False)
     """The desktop's database: `as before`, `migrated`, or `half migrated`."""
     published_too_early: list[str] = field(default_factory=list[str], init=False, repr=False)
@@ -129,7 +101,7 @@ class ApiEndpointCreation(Guarded, Scenario):
     def expect(self, run: Run) -> None:
         assert self.schema == "migrated"
         main = self._files("main")
-        assert {MIGRATION, *LAYERS, DOCS, COLLECTION} - {*_MAIN} == {*main} - {*_MAIN}
+        assert {MIGRATION, *LAYERS, DOCS, COLLECTION} - {*MAIN} == {*main} - {*MAIN}
         assert main[MIGRATION] == SCHEMA
         assert all(
             need in main[CONTROLLER] for need in ("authenticate", "rateLimit({ max: 10, perHours: 1 })")
@@ -141,7 +113,7 @@ class ApiEndpointCreation(Guarded, Scenario):
             fact in main[DOCS] for fact in (ENDPOINT, "Authentication", "streamed", "10 requests an hour")
         )
         items = json.loads(main[COLLECTION])["item"]
-        assert items[0] == _LISTED
+        assert items[0] == LISTED
         assert [(item["name"], item["request"]["url"]) for item in items[1:]] == [
             (TITLE, "{{host}}/api/users/export")
         ]

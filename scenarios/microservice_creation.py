@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Answer, Hub, Interaction, Question, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
-from pytest_mcpflow.fakes.droplet_executor import Droplet, DropletExecutor, Release
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
+from pytest_mcpflow.fakes.droplet_executor import Droplet, DropletExecutor
 from pytest_mcpflow.fakes.github import GitHub, Protection, repository
 from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring, WatchedService
+from pytest_mcpflow.scenarios._microservice_creation_world import desktop, droplets
 from pytest_mcpflow.scenarios._microservice_files import CHECKS, PIPELINE_PATH, SCAFFOLD
 from pytest_mcpflow.scenarios._microservice_workflow import (
     HEALTHY_ERRORS,
@@ -27,33 +28,9 @@ from pytest_mcpflow.scenarios._microservice_workflow import (
     Creation,
     ServiceReport,
 )
-from pytest_mcpflow.scenarios._worlds import (
-    SECRET,
-    Guarded,
-    ran_in_order,
-    receive,
-    succeeded,
-    tests_passed_before,
-)
+from pytest_mcpflow.scenarios._worlds import Guarded, ran_in_order, receive, succeeded, tests_passed_before
 
 __all__ = ["MicroserviceCreation", "ServiceReport"]
-
-
-def _desktop() -> DesktopCommander:
-    needs = {"src/application/send.ts": "2 ** attempt", "test/send.test.ts": "test("}
-    compose = {"docker-compose.yml": "rabbitmq:", "Dockerfile": "FROM "}
-    return DesktopCommander(
-        files={".env": f"SECRET={SECRET}\n"},
-        scripts=[
-            Script("npm test", stdout="Tests: 26 passed", requires=needs),
-            Script("docker compose config --quiet", requires=compose),
-        ],
-    )
-
-
-def _droplets() -> DropletExecutor:
-    release = Release(requires=tuple(SECRETS), error_rate_when_unset=1.0)
-    return DropletExecutor(releases={SERVICE: {VERSION: release}})
 
 
 @dataclass
@@ -66,9 +43,9 @@ class MicroserviceCreation(Guarded, Scenario):
 
     tags = ("full-stack",)
 
-    desktop: DesktopCommander = field(default_factory=_desktop)
+    desktop: DesktopCommander = field(default_factory=desktop)
     hosting: GitHub = field(default_factory=lambda: GitHub(repositories={"shop/api": repository()}))
-    droplets: DropletExecutor = field(default_factory=_droplets)
+    droplets: DropletExecutor = field(default_factory=droplets)
     monitoring: PrometheusMonitoring = field(default_factory=PrometheusMonitoring)
 
     def connect(self, hub: Hub) -> None:

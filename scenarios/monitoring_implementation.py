@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
-from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor, Host, Release, Service
-from pytest_mcpflow.fakes.github import GitHub, Protection
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
+from pytest_mcpflow.fakes.droplet_executor import DropletExecutor, Service
+from pytest_mcpflow.fakes.github import GitHub
 from pytest_mcpflow.fakes.prometheus_monitoring import AlertRule, PrometheusMonitoring, Sample, WatchedService
-from pytest_mcpflow.scenarios._monitoring_files import CODE, TEST, files_of_the_change
+from pytest_mcpflow.scenarios._monitoring_files import CODE, files_of_the_change
+from pytest_mcpflow.scenarios._monitoring_implementation_world import (
+    EXPRESSION,
+    MAIN,
+    desktop,
+    droplets,
+    hosting_before,
+)
 from pytest_mcpflow.scenarios._monitoring_workflow import (
     BRANCH,
     INSTALL,
@@ -30,9 +37,7 @@ from pytest_mcpflow.scenarios._monitoring_workflow import (
 )
 from pytest_mcpflow.scenarios._worlds import (
     Guarded,
-    checkout,
     connect_remote,
-    hosting,
     ran_in_order,
     staged_before,
     succeeded,
@@ -40,34 +45,6 @@ from pytest_mcpflow.scenarios._worlds import (
 )
 
 __all__ = ["MonitoringImplementation", "MonitoringReport"]
-
-OLD = "1.0.0"
-_MAIN = {"src/app.ts": "export const app = express();\n"}
-_EXPRESSION = re.compile(r'(\w+)\{service="(\w+)"\} ([<>]) ([\d.]+)')
-
-
-def _desktop() -> DesktopCommander:
-    needs = {"src/middleware/metrics.ts": "response_seconds", "src/logging.ts": "pino", TEST: "test("}
-    return checkout(_MAIN, Script("npm test", stdout="Tests: 44 passed", requires=needs))
-
-
-def _hosting() -> GitHub:
-    hosted = hosting(REPOSITORY, _MAIN)
-    hosted.repositories[REPOSITORY].protection["main"] = Protection(required_checks=["test"])
-    hosted.repositories[REPOSITORY].new_checks = {"test": "success"}
-    return hosted
-
-
-def _droplets() -> DropletExecutor:
-    return DropletExecutor(
-        hosts={
-            STAGING: Host("staging", services={SERVICE: Service(OLD)}),
-            PRODUCTION: Host(services={SERVICE: Service(OLD)}),
-            MONITOR: Host(commands={INSTALL: CommandResult("Setting up prometheus, grafana, alertmanager")}),
-        },
-        releases={SERVICE: {OLD: Release(), VERSION: Release()}},
-        takes={"run_command": 20.0, "deploy": 10.0},
-    )
 
 
 @dataclass
@@ -80,9 +57,9 @@ class MonitoringImplementation(Guarded, Scenario):
 
     tags = ("monitoring",)
 
-    desktop: DesktopCommander = field(default_factory=_desktop)
-    hosting: GitHub = field(default_factory=_hosting)
-    droplets: DropletExecutor = field(default_factory=_droplets)
+    desktop: DesktopCommander = field(default_factory=desktop)
+    hosting: GitHub = field(default_factory=hosting_before)
+    droplets: DropletExecutor = field(default_factory=droplets)
     monitoring: PrometheusMonitoring = field(default_factory=lambda: PrometheusMonitoring(receivers=[]))
     unheard: list[str] = field(default_factory=list[str], init=False, repr=False)
 
@@ -109,7 +86,7 @@ class MonitoringImplementation(Guarded, Scenario):
 
     def expect(self, run: Run) -> None:
         main = self.hosting.repositories[REPOSITORY].branches["main"].files
-        assert {*main} == {*_MAIN, *files_of_the_change()}
+        assert {*main} == {*MAIN, *files_of_the_change()}
         assert "pino(" in main["src/logging.ts"]
         assert all(
             metric in main["src/middleware/metrics.ts"] for metric in ("response_seconds", "error_rate")
@@ -226,7 +203,7 @@ class MonitoringImplementation(Guarded, Scenario):
         self.monitoring.rules = [self._rule(rule) for rule in rules]
 
     def _rule(self, rule: dict[str, Any]) -> AlertRule:
-        parts = _EXPRESSION.fullmatch(rule["expr"])
+        parts = EXPRESSION.fullmatch(rule["expr"])
         assert parts is not None, rule["expr"]
         metric, service, comparison, threshold = parts.groups()
         alertmanager = self.droplets.hosts[MONITOR].files["/etc/alertmanager/alertmanager.yml"]

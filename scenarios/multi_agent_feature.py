@@ -7,18 +7,16 @@ import json
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
-from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor, Host, Release, Service
+from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
+from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor
 from pytest_mcpflow.fakes.github import GitHub
 from pytest_mcpflow.scenarios._chat_workflow import (
-    BACKEND,
     BRANCH,
     COMPONENTS,
     EDGE,
     EVENTS,
     INSTALL_REDIS,
     INTEGRATION_TESTS,
-    PIPELINE,
     REDIS_PATH,
     REPOSITORY,
     SERVICE,
@@ -28,46 +26,11 @@ from pytest_mcpflow.scenarios._chat_workflow import (
     VERSION,
     ChatReport,
     ChatTeam,
-    frontend_of,
 )
-from pytest_mcpflow.scenarios._worlds import (
-    Guarded,
-    checkout,
-    connect_remote,
-    hosting,
-    ran_in_order,
-    succeeded,
-    told,
-)
+from pytest_mcpflow.scenarios._multi_agent_feature_world import MAIN, SHARES, desktop, droplets
+from pytest_mcpflow.scenarios._worlds import Guarded, connect_remote, hosting, ran_in_order, succeeded, told
 
 __all__ = ["ChatReport", "MultiAgentFeature"]
-
-OLD = "0.0.1"
-_MAIN = {"src/app.ts": "export const http = createServer();\n"}
-_FRONTEND = frontend_of({"events": EVENTS})
-SHARES = {"backend": {SPEC, *BACKEND}, "frontend": {*_FRONTEND}, "devops": {*PIPELINE}}
-"""The files that belong together, by agent."""
-
-
-def _desktop() -> DesktopCommander:
-    # Things take their time, so that the agents really get in each other's way.
-    desktop = checkout(
-        _MAIN,
-        Script("npm test -- src/chat", stdout="Tests: 14 passed", requires=dict.fromkeys(BACKEND, ";")),
-        Script("npm test -- web/chat", stdout="Tests: 9 passed", requires=dict.fromkeys(_FRONTEND, "(")),
-    )
-    desktop.takes = {"write_file": 2.0, "execute_command": 3.5}
-    return desktop
-
-
-def _droplets() -> DropletExecutor:
-    redis = {INSTALL_REDIS: CommandResult("Setting up redis-server")}
-    staging = {host: Host("staging", services={SERVICE: Service(OLD)}) for host in STAGING}
-    return DropletExecutor(
-        hosts={**staging, EDGE: Host("staging", commands=redis)},
-        releases={SERVICE: {OLD: Release(), VERSION: Release()}},
-        takes={"run_command": 9.0, "upload_file": 1.7, "deploy": 5.0},
-    )
 
 
 @dataclass
@@ -80,9 +43,9 @@ class MultiAgentFeature(Guarded, Scenario):
 
     tags = ("agents",)
 
-    desktop: DesktopCommander = field(default_factory=_desktop)
-    hosting: GitHub = field(default_factory=lambda: hosting(REPOSITORY, _MAIN))
-    droplets: DropletExecutor = field(default_factory=_droplets)
+    desktop: DesktopCommander = field(default_factory=desktop)
+    hosting: GitHub = field(default_factory=lambda: hosting(REPOSITORY, MAIN))
+    droplets: DropletExecutor = field(default_factory=droplets)
     out_of_order: list[str] = field(default_factory=list[str], init=False, repr=False)
 
     def connect(self, hub: Hub) -> None:
@@ -116,7 +79,7 @@ class MultiAgentFeature(Guarded, Scenario):
 
     def expect(self, run: Run) -> None:
         files = self._pushed()
-        assert {*files} == {*_MAIN}.union(*SHARES.values())
+        assert {*files} == {*MAIN}.union(*SHARES.values())
         assert json.loads(files[SPEC]) == {"transport": "socket.io", "events": EVENTS}
         assert "createAdapter(redis)" in files["src/chat/server.ts"]
         assert "mongo.collection" in files["src/chat/history.ts"]

@@ -13,7 +13,8 @@ from tampering import tampered
 
 from pytest_mcpflow.scenario import invariants_of
 from pytest_mcpflow.scenarios._chat_workflow import BRANCH, STAGING
-from pytest_mcpflow.scenarios.multi_agent_feature import SHARES, MultiAgentFeature
+from pytest_mcpflow.scenarios._multi_agent_feature_world import SHARES
+from pytest_mcpflow.scenarios.multi_agent_feature import MultiAgentFeature
 
 
 @pytest.mark.parametrize("fault", Fault)
