@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -11,7 +12,7 @@ from typing import Any
 
 from measure import Measurement
 
-from pytest_mcpflow import Fake, Way
+from pytest_mcpflow import Fake, Transcript, Way
 from pytest_mcpflow.catalogue import builtin_scenarios
 from pytest_mcpflow.fuzz import FuzzReport, mcpflow_fuzz
 from pytest_mcpflow.scenario import world_of
@@ -26,40 +27,49 @@ ALSO_KNOWN = {"prometheus-monitoring": {"duration": ["5m", "2h"]}}
 
 @dataclass
 class Lived:
-    """A fake's richest worlds among the scenarios: those of which most tools answer, and what is asked there."""
+    """A fake in some worlds, and what workflows call it with there."""
 
     worlds: list[Fake] = field(default_factory=list[Fake])
     known: dict[str, list[Any]] = field(default_factory=dict[str, list[Any]])
 
 
+@dataclass
+class Story:
+    """One scenario for a fake: its world before and after the workflow, and its calls."""
+
+    before: Fake
+    after: Fake
+    calls: Transcript
+
+    @property
+    def richness(self) -> float:
+        """How many tools were answered; less where much was refused, as in a world that begins with an outage."""
+        answered = [call.name for call in self.calls if call.ok]
+        return len({*answered}) * (len(answered) / max(1, len(self.calls))) ** 2
+
+
 @cache
 def lived_worlds() -> Mapping[str, Lived]:
-    """By service, in alphabetical order."""
-    found: dict[str, list[tuple[float, Fake, dict[str, list[Any]]]]] = {}
-    for scenario in builtin_scenarios():
-        transcript = judge(scenario(), way=Way.DIRECT).transcript
-        for name, fake in world_of(scenario()).items():
-            known: dict[str, list[Any]] = {}
-            for call in transcript:
-                for parameter, value in call.arguments.items() if call.server == name else ():
-                    if value not in known.setdefault(parameter, []):
-                        known[parameter].append(value)
-            calls = transcript.by_server(name)
-            answered = [call.name for call in calls if call.ok]
-            rank = (
-                len({*answered}) * (len(answered) / max(1, len(calls))) ** 2
-            )  # few worlds begin with an outage
-            found.setdefault(fake.service, []).append((rank, fake, known))
-    return {service: _richest(worlds) for service, worlds in sorted(found.items())}
+    """By service, in alphabetical order: before and after the richest scenario, and before the second richest."""
+    stories: dict[str, list[Story]] = {}
+    for scenario_type in builtin_scenarios():
+        scenario = scenario_type()
+        before = copy.deepcopy(world_of(scenario))
+        transcript = judge(scenario, way=Way.DIRECT).transcript
+        for name, fake in world_of(scenario).items():
+            story = Story(before[name], fake, transcript.by_server(name))
+            stories.setdefault(fake.service, []).append(story)
+    return {service: _lived(found) for service, found in sorted(stories.items())}
 
 
-def _richest(worlds: list[tuple[float, Fake, dict[str, list[Any]]]]) -> Lived:
-    lived = Lived()
-    for _, fake, known in sorted(worlds, key=lambda world: -world[0])[:WORLDS]:
-        lived.worlds.append(fake)
-        for parameter, values in known.items():
-            of_all = lived.known.setdefault(parameter, [])
-            of_all += [value for value in values if value not in of_all]
+def _lived(stories: list[Story]) -> Lived:
+    richest = sorted(stories, key=lambda story: -story.richness)[:2]
+    lived = Lived([richest[0].before, richest[0].after, richest[-1].before])
+    for story in richest:
+        for call in story.calls:
+            for parameter, value in call.arguments.items():
+                if value not in (values := lived.known.setdefault(parameter, [])):
+                    values.append(value)
     return lived
 
 

@@ -120,7 +120,7 @@ def with_section(document: str, name: str, text: str) -> str:
 def _bugs(effort: Effort) -> str:
     cases = buggy(*DEVELOPMENT, *FROZEN)
     tries = [*_looked(cases, effort)]
-    searchers = [name for name in SEARCHERS if any(each.searcher == name for each in tries)]
+    searchers = [name for name in SEARCHERS if _has_looked_for_all(name, cases, tries)]
     parts = [
         f"Up to {effort.budget:,} runs for each bug. {' and '.join(sorted(WITHOUT_CHANCE))} have no chance in them and "
         "need one seed. A run that fails silently, hangs or leaks is a find; what is not found counts "
@@ -137,6 +137,11 @@ def _bugs(effort: Effort) -> str:
     if OURS in searchers and len(searchers) > 1:
         parts += ["### Where others are faster", lost(tries, cases, searchers)]
     return "\n\n".join(parts)
+
+
+def _has_looked_for_all(searcher: str, cases: Sequence[type[Case]], tries: Sequence[Try]) -> bool:
+    looked_for = {each.case for each in tries if each.searcher == searcher}
+    return looked_for >= {case.__name__ for case in cases}
 
 
 def _looked(cases: Sequence[type[Case]], effort: Effort) -> Iterator[Try]:

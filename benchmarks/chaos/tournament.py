@@ -122,7 +122,8 @@ def kept(tries: Iterable[Try], path: Path) -> Iterator[Try]:
 
 
 def read_tries(path: Path) -> list[Try]:
-    """Tries that were kept; none if there is no such file."""
+    """Tries that were kept, each once; none if there is no such file."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     found = [json.loads(line) for line in lines]
-    return [Try(each["searcher"], each["case"], each["seed"], Hunt(**each["hunt"])) for each in found]
+    tries = (Try(each["searcher"], each["case"], each["seed"], Hunt(**each["hunt"])) for each in found)
+    return [*dict.fromkeys(tries)]
