@@ -126,10 +126,11 @@ import pytest_mcpflow.fakes, pytest_mcpflow.fixtures, pytest_mcpflow.scenarios
 here = pathlib.Path(pytest_mcpflow.__file__).resolve()
 assert pathlib.Path(sys.prefix).resolve().parent in here.parents, here
 for package in (pytest_mcpflow.fakes, pytest_mcpflow.fixtures, pytest_mcpflow.scenarios):
-    for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
-        importlib.import_module(module.name)
+    names = pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+    for name in sorted(module.name for module in names if not module.ispkg):
+        importlib.import_module(name)
         if package is pytest_mcpflow.fakes:
-            print(module.name)
+            print(name)
 """
 
 
