@@ -1,4 +1,4 @@
-"""What the tools of real servers take, as the servers list it: names, required arguments, types. No prose of theirs.
+"""What tools of real servers take, as the servers list it: names, required arguments, types. No prose of theirs.
 
 The files in fixtures/real_tools were made of `tools/list` answers by
 
@@ -24,11 +24,16 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class RealServer:
-    """A server: where it is published, and the arguments of its tools, by name, as reduced JSON Schema."""
+    """A server: where it is published, and the arguments of its tools, by name, as reduced JSON Schema.
+
+    `reads` and `writes` are the tools of which it says whether they only read (`readOnlyHint`).
+    """
 
     package: str
     version: str
     licence: str
+    reads: frozenset[str]
+    writes: frozenset[str]
     tools: Mapping[str, Schema]
 
 
@@ -39,7 +44,8 @@ def servers() -> list[str]:
 
 def server_named(name: str) -> RealServer:
     content = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
-    return RealServer(content["package"], content["version"], content["licence"], content["tools"])
+    hints = frozenset(content["reads"]), frozenset(content["writes"])
+    return RealServer(content["package"], content["version"], content["licence"], *hints, content["tools"])
 
 
 def reduced(schema: Schema, definitions: Schema | None = None) -> dict[str, Any]:
@@ -74,12 +80,26 @@ def main() -> None:
     options = parser.parse_args()
     answer = json.load(sys.stdin)
     listed = cast("list[Schema]", answer["tools"] if isinstance(answer, dict) else answer)
-    head = {"package": options.package, "version": options.version, "licence": options.licence}
+    hints = {each["name"]: _read_only(each) for each in listed}
+    head = {
+        "package": options.package,
+        "version": options.version,
+        "licence": options.licence,
+        "reads": sorted(name for name, hint in hints.items() if hint is True),
+        "writes": sorted(name for name, hint in hints.items() if hint is False),
+    }
     tools = {
         each["name"]: reduced(each["inputSchema"]) for each in sorted(listed, key=lambda each: each["name"])
     }
     lines = ",\n".join(f"    {json.dumps(name)}: {json.dumps(schema)}" for name, schema in tools.items())
-    sys.stdout.write(json.dumps(head, indent=2)[:-2] + ',\n  "tools": {\n' + lines + "\n  }\n}\n")
+    facts = "".join(f"  {json.dumps(name)}: {json.dumps(value)},\n" for name, value in head.items())
+    sys.stdout.write(f'{{\n{facts}  "tools": {{\n{lines}\n  }}\n}}\n')
+
+
+def _read_only(tool: Schema) -> bool | None:
+    """What a server says of whether a tool only reads, or `None` where it says nothing."""
+    annotations = cast("Mapping[str, bool | None] | None", tool.get("annotations"))
+    return None if annotations is None else annotations.get("readOnlyHint")
 
 
 if __name__ == "__main__":

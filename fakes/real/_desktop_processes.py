@@ -38,7 +38,7 @@ class ProcessTools(DesktopCommander):
     read_lines: dict[int, int] = field(default_factory=dict[int, int], repr=False, compare=False)
     """How much of the output of each was read; no state of the machine."""
 
-    @tool(name="start_process")
+    @tool(destroys=True, name="start_process")
     async def tool_start_process(
         self,
         command: str,

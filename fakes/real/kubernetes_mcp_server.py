@@ -148,7 +148,7 @@ class KubernetesMCPServer(ClusterView, in_place_of=Kubernetes):
                 return write_yaml({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}})
             return write_yaml(deployment_object(self, self.deployment_named(namespace, name)))
 
-    @tool(idempotent=True)
+    @tool(destroys=True, idempotent=True)
     def resources_create_or_update(self, resource: str) -> str:
         """Apply YAML or JSON manifests of deployments. All are checked before the first one is applied."""
         with self.doing("create or update resources", "Deployment"):

@@ -154,7 +154,7 @@ class MCPServerGit(DesktopCommander, in_place_of=DesktopCommander):
         repository.branches[branch_name] = repository.branches[base]
         return f"Created branch '{branch_name}' from '{base}'"
 
-    @tool(destroys=True, idempotent=True)
+    @tool()
     def git_checkout(self, repo_path: str, branch_name: str) -> str:
         """Go to a branch, with its files."""
         repository = self._at(repo_path)

@@ -26,6 +26,14 @@ def test_a_tool_takes_what_the_real_one_takes(server: str, tool: str) -> None:
     assert reduced(ours) == real[tool]
 
 
+@pytest.mark.parametrize(("server", "tool"), EACH_TOOL)
+def test_a_tool_only_reads_where_the_real_one_says_so(server: str, tool: str) -> None:
+    real, ours = server_named(server), contract_of(type(fake_named(server))).tools[tool]
+
+    assert not (tool in real.writes and ours.mark.reads)
+    assert ours.mark.reads or tool not in real.reads
+
+
 def test_an_argument_more_less_or_of_another_type_would_be_seen() -> None:
     real = server_named("kubernetes-mcp-server").tools["pods_get"]
     properties = {"name": {"type": "string"}, "namespace": {"type": "string"}}
