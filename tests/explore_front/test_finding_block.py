@@ -1,0 +1,73 @@
+"""A finding as a block: at most 25 lines of 80 columns, however much there is to say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_mcpflow import FaultPlan, Way
+from pytest_mcpflow.explore.result import Finding
+from pytest_mcpflow.report.finding import finding_block, with_others
+from pytest_mcpflow.scenarios.deployment_chain import DeploymentChain
+from pytest_mcpflow.verdict import Broken, Judgement, judge
+
+SITES = ("security-scanner.comprehensive_scan", "docker.docker_build", "kubernetes.kubectl_apply")
+COMMAND = "pytest --mcp-scenario deployment-chain"
+
+
+@pytest.fixture(scope="module")
+def judgement() -> Judgement:
+    """A run in which much goes wrong."""
+    plan = ", ".join(f"{site}#{number}=lose_request" for site in SITES for number in (1, 2, 3))
+    return judge(DeploymentChain(), way=Way.DIRECT, plan=plan)
+
+
+def finding(
+    judgement: Judgement, checks: int, *, explained: int = 0, found_as: FaultPlan | None = None
+) -> Finding:
+    why = "assert 2 == 1\n" + "\n".join(f" +  where {number} = " + "x" * 200 for number in range(9))
+    broken = tuple(Broken(f"check_{number}", "A claim. " * 30, why) for number in range(checks))
+    explanation = ("it takes all of this, " * 20,) * explained
+    return Finding(judgement.plan, found_as or judgement.plan, replace(judgement, broken=broken), explanation)
+
+
+def test_a_block_is_at_most_25_lines_of_80_columns(judgement: Judgement) -> None:
+    block = with_others(
+        finding_block(finding(judgement, 9, explained=9), COMMAND), ["hung under " + "y" * 200] * 9
+    )
+
+    *lines, reproduce = block.splitlines()
+    assert len(lines) < 25
+    assert max(map(len, lines)) <= 80
+    assert reproduce == f"reproduce: {COMMAND}"
+
+
+def test_what_is_left_out_is_counted(judgement: Judgement) -> None:
+    block = with_others(finding_block(finding(judgement, 9, explained=9), COMMAND), ["hung"] * 9)
+
+    lines = block.splitlines()
+    assert "... 7 more faults" in lines
+    assert any(line.endswith("more lines") for line in lines)
+    assert "... 8 more findings" in lines
+
+
+def test_rules_stand_before_expectations(judgement: Judgement) -> None:
+    broken = (
+        Broken("expect", "", "no"),
+        Broken("workflow", "", "no"),
+        Broken("once", "Do it once.", "twice"),
+    )
+
+    block = finding_block(Finding(judgement.plan, judgement.plan, replace(judgement, broken=broken)), COMMAND)
+
+    named = [line for line in block.splitlines() if line.startswith("broken: ")]
+    assert named == ['broken: once - "Do it once."', "broken: expect", "broken: workflow"]
+
+
+def test_a_plan_that_was_made_smaller_says_so(judgement: Judgement) -> None:
+    larger = replace(judgement.plan, faults=judgement.plan.faults * 2)
+
+    block = finding_block(finding(judgement, 1, found_as=larger), COMMAND)
+
+    assert block.count("made smaller from 18 faults") == 1
