@@ -82,7 +82,10 @@ class FakeSubject(Subject):
         self._contract = contract_of(type(fake))
         self._not_compared = {each.name for each in fields(fake) if not each.compare}
         self.fake = fake
+        began = fake.clock.now()
         fake.clock = self._clock
+        if began > 0:  # it was used already, and its state knows of instants up to now
+            self._run(asyncio.sleep(began))
 
     def now(self) -> float:
         return self._clock.now()

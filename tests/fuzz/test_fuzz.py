@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from pytest_mcpflow import (
     FuzzError,
     Law,
     LawBrokenError,
+    ManualClock,
     UnknownNameError,
     VacuousTestError,
     load_state,
@@ -90,6 +92,15 @@ def test_a_fake_that_is_given_stays_as_it_is() -> None:
     mcpflow_fuzz(shelf, examples=5)
 
     assert shelf == Shelf({"Emma": 2})
+
+
+def test_time_goes_on_where_the_given_fake_is() -> None:
+    clock = ManualClock()
+    clock.advance(50.0)
+    used = copy.deepcopy(CRASHING)
+    used.clock = clock
+
+    assert "  t=   50.0  put(" in str(broken_by(used))
 
 
 def test_a_class_and_a_function_make_a_fake_for_each_session() -> None:
