@@ -41,16 +41,15 @@ class Classes:
     """What was learned, by call site and by the arguments and the world of the call."""
 
     def __init__(self) -> None:
-        self._plans = Counter[tuple[str, FaultKind]]()
+        self._plans = Counter[tuple[tuple[str, int, bytes], FaultKind]]()
         self._learned: dict[tuple[str, int, bytes], Partition] = {}
+        self._places: dict[tuple[str, int, bytes], str] = {}
         self._latest: dict[tuple[str, bool], Partition] = {}
         self._latest_anywhere: dict[frozenset[FaultKind], Partition] = {}
 
-    def known(
-        self, site: str, number: int, call: Seen | None, kinds: Iterable[FaultKind]
-    ) -> Partition | None:
+    def known(self, site: str, call: Seen | None, kinds: Iterable[FaultKind]) -> Partition | None:
         """What was learned of these kinds at such a call; at no call, of a tool that never works."""
-        found = self._learned.get((site, number, b"" if call is None else call.context))
+        found = self._learned.get((site, *_context(call)))
         return found if found is not None and found.covers(kinds) else None
 
     def learn(
@@ -64,7 +63,8 @@ class Classes:
             {kinds[0]: tuple(kinds) for kinds in alike.values()},
             frozenset(alike[usual][:1]) if usual in alike else frozenset(),
         )
-        self._learned[site, number, b"" if call is None else call.context] = partition
+        self._learned[site, *_context(call)] = partition
+        self._places.setdefault((site, *_context(call)), f"{site}#{number if call is not None else '*'}")
         self._latest[site, call is None] = self._latest_anywhere[frozenset(ends)] = partition
 
     def promising(self, site: str, kinds: Sequence[FaultKind], *, lasting: bool) -> frozenset[FaultKind]:
@@ -82,21 +82,24 @@ class Classes:
             if not found.is_harmless(kind)
         )
 
-    def note(self, site: str, number: int, kind: FaultKind, plans: int) -> None:
+    def note(self, site: str, call: Seen | None, kind: FaultKind, plans: int) -> None:
         """So many plans were not run because this kind made no difference there."""
-        self._plans[f"{site}#{number}", kind] += plans
+        self._plans[(site, *_context(call)), kind] += plans
 
     def told(self) -> tuple[Collapsed, ...]:
         """The classes of more than one kind, and those that make no difference, with the plans not run for them."""
         found: dict[tuple[str, str, tuple[str, ...]], int] = {}
-        for (site, number, context), partition in self._learned.items():
+        for where, partition in self._learned.items():
             for kind, alike in partition.stands_for.items():
                 harmless = partition.is_harmless(kind)
                 if len(alike) == 1 and not harmless:
                     continue
-                where = f"{site}#{number}" if context else f"{site}#*"
                 like = tuple(str(each) for each in (alike if harmless else alike[1:]))
-                plans = sum(self._plans.pop((f"{site}#{number}", each), 0) for each in alike)
-                key = (where, "" if harmless else str(kind), like)
-                found[key] = found.get(key, 0) + plans
+                key = (self._places[where], "" if harmless else str(kind), like)
+                found[key] = found.get(key, 0) + sum(self._plans[where, each] for each in alike)
         return tuple(Collapsed(*key, plans) for key, plans in found.items())
+
+
+def _context(call: Seen | None) -> tuple[int, bytes]:
+    """What must be alike for the same classes to hold: which attempt it is, its arguments, and the world."""
+    return (0, b"") if call is None else (call.attempt, call.context)

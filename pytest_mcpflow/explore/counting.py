@@ -9,7 +9,7 @@ __all__ = ["Count", "Counting"]
 
 @dataclass(eq=False)
 class Count:
-    """How many plans one plan stands for.
+    """How many plans one plan stands for; changed as classes become known.
 
     Args:
         parent: The same of the plan with one fault less.
@@ -40,9 +40,9 @@ class Counting:
         self._run: list[Count] = []
         self._collapsed: list[tuple[Count, int]] = []
 
-    def under(self, parent: Count, size: int) -> Count:
-        """The count of a plan with one fault more, of a class of `size` kinds."""
-        return Count(parent, size, size)
+    def under(self, parent: Count) -> Count:
+        """The count of a plan with one fault more."""
+        return Count(parent)
 
     def run(self, count: Count) -> None:
         """A plan was run."""

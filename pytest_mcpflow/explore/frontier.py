@@ -117,14 +117,33 @@ class Frontier:
     def __bool__(self) -> bool:
         return bool(self._heap)
 
-    def pop(self) -> Step:
-        """The next plan to run."""
-        while True:
+    def pop(self) -> Step | None:
+        """The next plan to run; `None` if all that were left need not be run."""
+        while self._heap:
             place, _, step = heapq.heappop(self._heap)
+            if not self._is_needed(step):
+                continue
             later = self._later(step)
             if not later:
                 return step
             heapq.heappush(self._heap, (place + later, next(self._order), replace(step, is_late=True)))
+        return None
+
+    def _is_needed(self, step: Step) -> bool:
+        """Whether no other kind stands for this one, as far as is known by now."""
+        group = step.group
+        if group is None or not self._tactics.classes or not group.parent.faults:
+            return True
+        if group.partition is None and not group.ends:
+            group.partition = self.classes.known(group.site, group.call, group.kinds)
+        if group.partition is None:
+            return True
+        kind = step.faults[-1].kind
+        step.count.itself = step.count.alike = size = group.partition.size(kind)
+        if size and group.partition.is_harmless(kind):
+            self._collapse(group.parent.count, group, kind, size)
+            return False
+        return size > 0
 
     def _later(self, step: Step) -> float:
         """What is to be added to the place of a plan whose kind has made no difference at such calls."""
@@ -198,13 +217,13 @@ class Frontier:
         if known is node.count:
             return True
         known.alike += 1
-        self.classes.note(group.site, group.first, kind, self._width(node, node.last + 1, 1))
+        self.classes.note(group.site, group.call, kind, self._width(node, node.last + 1, 1))
         return False
 
     def _collapse(self, count: Count, group: Group, kind: FaultKind, plans: int) -> None:
         """Count plans that need not be run."""
         self.counting.collapse(count, plans)
-        self.classes.note(group.site, group.first, kind, plans)
+        self.classes.note(group.site, group.call, kind, plans)
 
     def _width(self, node: Node, index: int, more: int) -> int:
         """How many faults there are at calls from `index` on, unless a plan with so many more is too deep."""
@@ -257,22 +276,15 @@ class Frontier:
         is_deferred: bool = False,
         is_pilot: bool = False,
     ) -> None:
-        """Plans with each kind at one call, or with one for each class, if the classes are known.
+        """Plans with each kind at one call.
 
         The kinds of a pilot come together, so that something is known of them when others are chosen from.
         """
         node = group.parent
-        sizes = dict.fromkeys(group.kinds, 1)
-        if self._tactics.classes and node.faults:
-            group.partition = self.classes.known(group.site, group.first, group.call, group.kinds)
-        if group.partition is not None:
-            sizes = {kind: size for kind in group.kinds if (size := group.partition.size(kind))}
-            for kind in [kind for kind in sizes if group.partition.is_harmless(kind)]:
-                self._collapse(node.count, group, kind, sizes.pop(kind))
-        group.pending = len(sizes)
-        for kind, size in sizes.items():
+        group.pending = len(group.kinds)
+        for kind in group.kinds:
             faults = (*node.faults, Fault(group.site, kind, group.first, last))
-            count = self.counting.under(node.count, size)
+            count = self.counting.under(node.count)
             self._push(
                 Step(faults, node, count, group, is_deferred),
                 place
@@ -298,7 +310,7 @@ class Frontier:
             faults = (*group.parent.faults, Fault(added.site, added.kind, added.first, None))
             is_recovery = len(faults) > 1 and self._tactics.recovery_first
             place = (RECOVERY + _mixture(faults) if is_recovery else len(faults)) + UNLIKELY
-            self._push(Step(faults, group.parent, self.counting.under(group.parent.count, 1)), place)
+            self._push(Step(faults, group.parent, self.counting.under(group.parent.count)), place)
 
     def _push(self, step: Step, place: float) -> None:
         heapq.heappush(self._heap, (place, next(self._order), step))

@@ -40,6 +40,7 @@ class Seen:
     Args:
         site: `server.tool`.
         number: It was the n-th call of that tool in the run.
+        attempt: It was the n-th call of that tool with these arguments.
         at, until: When it began and when its outcome was there, in seconds since the run began.
         effect: Whether it changed the world, `None` if nobody knows.
         faulted: Whether it was made to go wrong.
@@ -50,6 +51,7 @@ class Seen:
 
     site: str
     number: int
+    attempt: int
     at: float
     until: float | None
     effect: bool | None
@@ -159,21 +161,27 @@ class Watch:
         told = b"\0".join(
             [performance.verdict.encode(), *(each.check.encode() for each in performance.broken)]
         )
+        attempts = Counter[tuple[str, str, bytes]]()
         return Observation(
             plan=performance.plan,
             verdict=performance.verdict,
             checks=tuple(each.check for each in performance.broken),
-            calls=tuple(self._seen(*call) for call in self._calls),
+            calls=tuple(self._seen(attempts, *call) for call in self._calls),
             end=digest(self._timeless(outcome), world, told),
             exact=digest(outcome, *self._texts, told),
             seconds=run.seconds,
             trespass=self.trespass,
         )
 
-    def _seen(self, entry: Entry, number: int, task: int, world: bytes) -> Seen:
+    def _seen(
+        self, attempts: Counter[tuple[str, str, bytes]], entry: Entry, number: int, task: int, world: bytes
+    ) -> Seen:
+        request = (entry.server, entry.name, entry.arguments)
+        attempts[request] += 1
         return Seen(
             f"{entry.server}.{entry.name}",
             number,
+            attempts[request],
             entry.at,
             entry.until,
             entry.effect,
@@ -209,15 +217,28 @@ class Watch:
 def observation_of(judgement: Judgement) -> Observation:
     """The same of a run that nobody watched: what changed the world before a call stands for the world."""
     seen, calls, world = Counter[str](), list[Seen](), b""
+    attempts = Counter[tuple[str, bytes]]()
     for call in judgement.transcript:
         if call.method != "tools/call":
             continue
         seen[call.site] += 1
         arguments = to_json(call.arguments)
         context, exact = digest(arguments, world), arguments
-        faulted = call.fault is not None
+        faulted, attempt = call.fault is not None, (call.site, arguments)
+        attempts[attempt] += 1
         calls.append(
-            Seen(call.site, seen[call.site], call.at, call.until, call.effect, faulted, 0, context, exact)
+            Seen(
+                call.site,
+                seen[call.site],
+                attempts[attempt],
+                call.at,
+                call.until,
+                call.effect,
+                faulted,
+                0,
+                context,
+                exact,
+            )
         )
         if call.effect is not False:
             world = digest(world, call.site.encode(), arguments)

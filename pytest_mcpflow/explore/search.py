@@ -132,6 +132,8 @@ class Search:
 
     def _step(self) -> None:
         step = self._frontier.pop()
+        if step is None:
+            return
         seen = self._observe(step.faults)
         self._shrinker.note(step.faults, seen)
         self._frontier.done(step, seen)
