@@ -17,7 +17,10 @@ UNUSABLE = 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
     parser.add_argument(
-        "path", type=Path, metavar="CASSETTE|FAKE", help="a file to answer from, or a fake such as kubernetes"
+        "path",
+        type=Path,
+        metavar="CASSETTE|FAKE",
+        help="a file to answer from, a fake such as kubernetes, or one of your own as module:Class",
     )
     parser.add_argument(
         "--http",
@@ -62,14 +65,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _serve_fake(name: str, port: int | None, error_style: str | None) -> int:
-    from pytest_mcpflow.errors import UnknownNameError
+    from pytest_mcpflow.errors import FakeDefinitionError, UnknownNameError
     from pytest_mcpflow.fake import ErrorStyle
-    from pytest_mcpflow.shelf import fake_named
+    from pytest_mcpflow.shelf import fake_at, fake_named
 
     try:
-        fake = fake_named(name)
+        fake = fake_at(name) if ":" in name else fake_named(name)
+    except FakeDefinitionError as error:
+        print(f"mcpflow serve: {error}", file=sys.stderr)
+        return UNUSABLE
     except UnknownNameError as error:
-        print(f"mcpflow serve: {error}; or name a cassette that exists", file=sys.stderr)
+        cure = "or name a cassette that exists, or a fake of your own as module:Class"
+        print(f"mcpflow serve: {error}; {cure}", file=sys.stderr)
         return UNUSABLE
     from pytest_mcpflow.server import serve_fake
 

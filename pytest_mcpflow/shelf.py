@@ -1,16 +1,18 @@
-"""The fakes that ship, by the names of their services: those of the documents, and those of real servers."""
+"""Fakes by name: those that ship by their services, a user's own as `module:name`."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
+from pathlib import Path
 
 import pytest_mcpflow.fakes
 import pytest_mcpflow.fakes.real
-from pytest_mcpflow.errors import UnknownNameError
+from pytest_mcpflow.errors import FakeDefinitionError, UnknownNameError
 from pytest_mcpflow.fake import Fake
 
-__all__ = ["fake_named", "fake_names"]
+__all__ = ["fake_at", "fake_named", "fake_names"]
 
 
 def fake_names() -> list[str]:
@@ -34,6 +36,29 @@ def fake_named(service: str) -> Fake:
         if isinstance(each, type) and issubclass(each, Fake) and each is not Fake and each.service == service
     ]
     return found[0]()
+
+
+def fake_at(reference: str) -> Fake:
+    """A new fake of a user's own, from a module in this folder or on the import path.
+
+    Args:
+        reference: `module:name`, where the name is a class of fakes, or a function that returns a fake.
+
+    Raises:
+        FakeDefinitionError: There is none; says what was found in its place.
+    """
+    module_name, _, name = reference.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` does; for good, since the fake may import more later
+    try:
+        make = getattr(importlib.import_module(module_name), name)
+        fake: object = make()
+    except Exception as error:
+        raise FakeDefinitionError(f"no fake at {reference!r}: {type(error).__name__}: {error}") from error
+    if not isinstance(fake, Fake):
+        raise FakeDefinitionError(f"{reference!r} makes a {type(fake).__qualname__}, which is no Fake")
+    return fake
 
 
 def _modules() -> dict[str, str]:

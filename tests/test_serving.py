@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from tapes import called, opened, write
@@ -25,6 +26,22 @@ def test_a_fake_speaks_stdio() -> None:
     command = StdioServerParameters(command=SERVE[0], args=[*SERVE[1:], "utility"])
 
     assert asyncio.run(tools(Client(stdio_client(command)))) == {"echo", "get_weather"}
+
+
+@pytest.mark.parametrize("name", ["Shop", "full"])
+def test_a_fake_of_ones_own_is_served_by_its_place(name: str, tmp_path: Path) -> None:
+    """A class with nothing in it, or whatever a function has put into it."""
+    shop = (ROOT / "examples" / "own_fake" / "shop.py").read_text(encoding="utf-8")
+    full = '\n\ndef full() -> Shop:\n    return Shop(stock={"tea": 3})\n'
+    (tmp_path / "shop.py").write_text(shop + full, encoding="utf-8")
+    command = StdioServerParameters(command=SERVE[0], args=[*SERVE[1:], f"shop:{name}"], cwd=tmp_path)
+
+    async def look() -> str:
+        async with Client(stdio_client(command)) as client:
+            (said,) = (await client.call_tool("look", {"item": "tea"})).content
+            return str(said.model_dump()["text"])
+
+    assert asyncio.run(look()) == {"Shop": "0", "full": "3"}[name]
 
 
 def test_a_fake_speaks_http_and_ends_on_ctrl_c() -> None:
@@ -55,6 +72,12 @@ def test_a_fake_says_no_as_it_is_told_to() -> None:
     ("what", "said"),
     [
         ("kubernetis", "unknown fake 'kubernetis'; nearest: kubernetes"),
+        ("nowhere:Shop", "no fake at 'nowhere:Shop': ModuleNotFoundError: No module named 'nowhere'"),
+        (
+            "pathlib:Shop",
+            "no fake at 'pathlib:Shop': AttributeError: module 'pathlib' has no attribute 'Shop'",
+        ),
+        ("pathlib:Path", "'pathlib:Path' makes a PosixPath, which is no Fake"),
         ("nothing.jsonl", "cassette nothing.jsonl cannot be read: No such file or directory"),
         ("empty.jsonl", "cassette empty.jsonl is empty; record it again"),
     ],
