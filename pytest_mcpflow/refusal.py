@@ -44,7 +44,7 @@ def as_said(fake: Fake, result: dict[str, Any], *, marked: bool = False) -> dict
     style = fake.error_style or own or fake.service_error_style
     if not result.get("isError") or style is ErrorStyle.IS_ERROR:
         return result
-    message = "\n".join(block["text"] for block in result["content"])
+    message = "\n".join(block["text"] for block in result["content"] if block["type"] == "text")
     if style is ErrorStyle.PROTOCOL:
         from mcp import MCPError  # only when needed: a run on the direct way never loads the SDK
 

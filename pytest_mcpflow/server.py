@@ -319,7 +319,8 @@ _ANNOUNCEMENTS: Mapping[str, _Announcement] = {
 
 def _describe_tool(fake: Fake, spec: ToolSpec) -> Tool:
     if spec.listed is not None:
-        return Tool.model_validate(spec.listed, by_name=False)
+        adapted = output_schema(fake, spec.listed.get("outputSchema"))
+        return Tool.model_validate({**spec.listed, "outputSchema": adapted}, by_name=False)
     mark = spec.mark
     return Tool(
         name=spec.name,

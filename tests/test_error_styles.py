@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from checkout import ROOT
 from mcp import MCPError
 
 from pytest_mcpflow import (
@@ -21,6 +22,7 @@ from pytest_mcpflow import (
     Hub,
     Outcome,
     Refused,
+    TapedFake,
     ToolError,
     Transcript,
     refused,
@@ -316,6 +318,33 @@ def test_errors_of_the_hub_stay_what_they_are() -> None:
                 await (await hub.client("library")).call_tool("burn", {})
 
     run(asked())
+
+
+@dataclass
+class FullMemory(TapedFake):
+    """What a recorded server offers, and no room."""
+
+    @tool()
+    def create_entities(self, entities: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+        """Keep them."""
+        raise FakeError("no space left on device")
+
+
+@pytest.mark.parametrize("way", [Way.DIRECT, Way.MEMORY])
+@every_style
+def test_a_fake_made_of_a_tape_says_no_in_every_style(style: ErrorStyle, way: Way) -> None:
+    async def asked() -> Outcome:
+        async with Hub(way=way) as hub:
+            memory = FullMemory.from_tape(ROOT / "fixtures" / "tapes" / "memory.jsonl")
+            memory.error_style = style
+            hub.serve(memory, name="memory")
+            with suppress(ToolError, MCPError):
+                await hub.call_tool("memory.create_entities", {"entities": []})
+            return hub.transcript[0].outcome
+
+    outcome = run(asked())
+    assert "no space left on device" in str(outcome)
+    assert isinstance(outcome, Failed | Refused) or (isinstance(outcome, Answered) and outcome.says_no)
 
 
 @dataclass
