@@ -27,4 +27,5 @@ class GitHubMCPServer(
     """An account as GitHub's own MCP server shows it."""
 
     service = "github-mcp-server"
+    service_error = "failed to get a response: 500 Server Error []"
     structured = False

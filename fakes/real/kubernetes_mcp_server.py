@@ -33,6 +33,7 @@ class KubernetesMCPServer(ClusterView, in_place_of=Kubernetes):
     """A cluster as `kubernetes-mcp-server` shows it."""
 
     service = "kubernetes-mcp-server"
+    service_error = 'an error on the server ("unknown") has prevented the request from succeeding'
     structured = False
 
     logs: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
