@@ -6,7 +6,7 @@ import inspect
 import shlex
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
@@ -54,16 +54,19 @@ def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
         pytest.fail.Exception: There is a plan under which an assertion of it fails, or under which it hangs.
     """
     _refuse(item)
-    unused = item.stash[HUB]
-    body = _Body(world=dict, item=item, test=test, seed=item.stash[HUB].seed, way=item.stash[HUB].way)
-    body = replace(body, era=item.stash[HUB].era)
+    shown = item.stash[HUB]
+    body = _Body(world=dict, item=item, test=test, seed=shown.seed, way=shown.way, era=shown.era)
     asked = plan_asked(item.config)
     try:
-        body.once(asked)  # without faults this is the test as it stands, and fails as any test does
+        body.once(
+            is_faulted=bool(asked)
+        )  # without faults this is the test as it stands, and fails as any test does
     except (CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError) as error:
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
     if asked:
         return
+    if shown.is_faulted:
+        shown = item.stash[HUB]  # which knows whether the faults of the other marker happened
     chaos, marked = chaos_asked(item.config), marked_search(item)
     try:
         exploration = judged(body, marked.plans) if marked.plans else explore_with(body, marked.search)
@@ -83,7 +86,7 @@ def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
     except MCPFlowError as error:
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
     finally:
-        item.stash[HUB] = unused  # so that the report shows no transcript of whichever run was the last
+        item.stash[HUB] = shown  # and not whichever run was the last
 
 
 def _refuse(item: pytest.Function) -> None:
@@ -109,7 +112,6 @@ class _Body(Subject):
 
     item: pytest.Function
     test: Callable[..., Any]
-    specs: dict[str, ToolSpec | None] = field(default_factory=dict[str, "ToolSpec | None"])
 
     @property
     def name(self) -> str:
@@ -119,19 +121,19 @@ class _Body(Subject):
         hub = self.item.stash[HUB]
         return hub.faults.spec(server, tool)
 
-    def once(self, plan: FaultPlan) -> None:
-        """Run it under a plan; what it raises gets out, unless the plan explains it and it is loud enough.
+    def once(self, *, is_faulted: bool) -> None:
+        """Run it as it is, or under the plan of the command line; then what is raised is loud enough, but for failures.
 
         Raises:
             Exception: An assertion failed, or nothing went wrong and it raised.
         """
-        hub = self._fresh_hub(plan)
+        hub = self._fresh_hub()
         try:
             self._call(hub)
         except (AssertionError, DeadlockError, DeadlinePassedError):
             raise
         except Exception as error:
-            if not plan or _is_broken(error):
+            if not is_faulted or _is_broken(error):
                 raise
         hub.verify(calls_expected=marker_options(self.item).calls_expected)
         if not hub.transcript:
@@ -166,7 +168,7 @@ class _Body(Subject):
             seconds=hub.clock.now(),
             cause=raised,
             plan=plan,
-            never_happened=tuple(map(str, hub.faults.never_happened())) if plan else (),
+            never_happened=tuple(str(each) for each in hub.faults.never_happened() if each in plan.faults),
             admitted=True,
             hung=isinstance(raised, DeadlockError | DeadlinePassedError),
         )
@@ -213,7 +215,8 @@ class _Body(Subject):
             if isinstance(value, str | int | float | bool | None)
         }
 
-    def _fresh_hub(self, plan: FaultPlan) -> Hub:
+    def _fresh_hub(self, plan: FaultPlan | None = None) -> Hub:
+        """A hub that follows the plans of the command line and of the marker `mcpflow`, and this one."""
         hub = self.item.stash[NEW_HUB]()
         if plan:
             hub.fail(plan)

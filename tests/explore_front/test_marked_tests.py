@@ -81,6 +81,7 @@ def test_a_failure_says_where_fits_a_terminal_and_can_be_repeated(project: pytes
     assert any(re.search(r"test_it.py:\d+: assert 2 <= 1", line) for line in block)
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(["E * assert 2 <= 1", "test_it.py:*: AssertionError"])
+    again.stdout.no_fnmatch_line("*concerned no call*")
 
 
 def test_a_careful_test_passes_at_depth_two(project: pytest.Pytester) -> None:
@@ -302,3 +303,19 @@ def test_a_pinned_test_fails_for_the_same_reason_and_passes_when_that_is_gone(
         ["test_it*_survives_* failed silently under*", "*test_it.py:*: assert 2 <= 1"]
     )
     corrected.assert_outcomes(passed=1)
+
+
+def test_faults_of_the_other_marker_happen_in_each_run(project: pytest.Pytester) -> None:
+    test = """
+@pytest.mark.mcpflow(faults="hotel.book#1=refuse")
+async def test_it(mcpflow):
+    hotel = mcpflow.serve(Hotel())
+    await book_hastily(mcpflow)
+    assert len(hotel.booked) <= 1
+"""
+    result = marked(project, test, marker="kinds=['lose_reply']")
+
+    refused, *rest = [line for line in block_of(result, "test_it") if "hotel.book(" in line]
+    assert "overloaded" in refused
+    assert any("reply lost" in line for line in rest)
+    result.stdout.no_fnmatch_line("*concerned no call*")
