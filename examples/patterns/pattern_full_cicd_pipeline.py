@@ -22,7 +22,8 @@ STEPS: dict[str, tuple[str, dict[str, Any]]] = {
     "backup": ("s3-storage.backup_deployment", {"environment": "production", "service": "app"}),
     "production": ("kubernetes.kubectl_apply", {"manifest_path": "k8s/"}),
 }
-NEEDS = {"build": {"code", "types"}, "backup": {"build"}, "production": {"build", "backup"}}
+# Not sets, whose order is another in each process: two runs are to be alike.
+NEEDS = {"build": ("code", "types"), "backup": ("build",), "production": ("build", "backup")}
 
 
 # region: pattern
