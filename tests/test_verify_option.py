@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import pytest
 from tapes import Said, ask, called, say, write
 
-import pytest_mcpflow.cassette.client_side
-import pytest_mcpflow.hub
-import pytest_mcpflow.served  # noqa: F401 - imported here once; pytester forgets what is imported in a run of its own
+# Imported here once: pytester forgets what a run of its own imports.
+for module in ("cassette.client_side", "hub", "served"):
+    importlib.import_module(f"pytest_mcpflow.{module}")
 
 SERVER = """
 import json, pathlib, sys
@@ -59,7 +62,7 @@ def test_without_a_server():
 def _session(*, reads: bool) -> list[Said]:
     """What `SERVER` says to the client of `TESTS`."""
     listed = {"name": "double", "inputSchema": {"type": "object"}, "annotations": {"readOnlyHint": reads}}
-    about = {"capabilities": {"tools": {}}, "serverInfo": {"name": "little", "version": "1"}}
+    about: dict[str, Any] = {"capabilities": {"tools": {}}, "serverInfo": {"name": "little", "version": "1"}}
     return [
         ask(1, "initialize", protocolVersion="2025-11-25", capabilities={}, clientInfo={}),
         say(1, result={**about, "protocolVersion": "2025-11-25"}),

@@ -349,7 +349,11 @@ class ReturnsOther(TapedFake):
 
 
 TWO: dict[str, Any] = {"type": "object", "properties": {"id": {}, "at": {}}, "required": ["id"]}
-COLOUR: dict[str, Any] = {"type": "object", "properties": {"colour": {"type": "string"}}, "required": ["colour"]}
+COLOUR: dict[str, Any] = {
+    "type": "object",
+    "properties": {"colour": {"type": "string"}},
+    "required": ["colour"],
+}
 
 
 @pytest.mark.parametrize(
