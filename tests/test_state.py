@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_mcpflow import Fake, FakeDefinitionError, StateError, load_state, save_state, tool
@@ -93,6 +93,7 @@ def test_withdrawn_tools_stay_withdrawn() -> None:
     assert load_state(Post, save_state(post)).withdrawn == {"send"}
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text(), st.builds(Parcel, st.text(), st.floats(allow_nan=False), st.datetimes() | st.none())

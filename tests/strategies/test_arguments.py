@@ -23,6 +23,7 @@ FEW = settings(
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
+LONG = settings(max_examples=2000, deadline=None, database=None, derandomize=True)
 MORE = settings(FEW, max_examples=25)
 REAL, TRICKY = real_schemas(), tricky_schemas()
 
@@ -148,7 +149,7 @@ def test_the_smallest_arguments_have_what_is_required_only() -> None:
         "required": ["b"],
     }
 
-    assert find(arguments(schema), lambda _: True) == {"b": ""}
+    assert find(arguments(schema), lambda _: True, settings=LONG) == {"b": ""}
 
 
 def test_integers_stay_within_what_every_parser_tells_apart() -> None:

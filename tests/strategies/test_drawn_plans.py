@@ -33,6 +33,7 @@ class Till(Fake):
         return sum(self.coins)
 
 
+LONG = settings(max_examples=2000, deadline=None, database=None, derandomize=True)
 QUICK = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 PATIENT = settings(QUICK, suppress_health_check=[HealthCheck.too_slow])
 
@@ -65,15 +66,15 @@ def test_a_hub_of_that_world_takes_every_drawn_plan(plan: FaultPlan) -> None:
 
 
 def test_the_smallest_plan_is_empty_and_the_next_one_has_the_plainest_fault() -> None:
-    assert find(plans(Till()), lambda _: True) == FaultPlan()
-    assert str(find(plans(Till(), kinds=[LoseReply]), bool)) == "till.put#1=lose_reply"
+    assert find(plans(Till()), lambda _: True, settings=LONG) == FaultPlan()
+    assert str(find(plans(Till(), kinds=[LoseReply]), bool, settings=LONG)) == "till.put#1=lose_reply"
 
 
 def test_a_plan_that_must_have_a_certain_fault_is_found_and_is_no_larger() -> None:
     def delays_the_count(plan: FaultPlan) -> bool:
         return any(fault.site == "till.count" and isinstance(fault.kind, Delay) for fault in plan.faults)
 
-    assert len(find(plans(Till(), max_faults=3), delays_the_count)) == 1
+    assert len(find(plans(Till(), max_faults=3), delays_the_count, settings=LONG)) == 1
 
 
 def kinds_of(strategy: st.SearchStrategy[FaultPlan]) -> set[str]:
@@ -96,7 +97,7 @@ def test_every_kind_that_can_happen_is_drawn_and_no_other() -> None:
 
 
 def test_a_change_is_drawn_where_one_is_named() -> None:
-    plan = find(plans(Till(), kinds=[Change], changes=["robbery"]), bool)
+    plan = find(plans(Till(), kinds=[Change], changes=["robbery"]), bool, settings=LONG)
 
     assert str(plan) == "till.put#1=change(robbery)"
 

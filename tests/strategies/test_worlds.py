@@ -34,6 +34,7 @@ class Depot(Fake):
         return len(self.parcels)
 
 
+LONG = settings(max_examples=2000, deadline=None, database=None, derandomize=True)
 QUICK = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 
 
@@ -58,8 +59,8 @@ def test_fields_that_do_not_vary_are_as_they_were(depot: Depot) -> None:
 
 
 def test_every_field_of_the_state_varies() -> None:
-    assert find(worlds(Depot), lambda depot: depot.room > 10).room == 11
-    assert [*find(worlds(Depot), lambda depot: len(depot.parcels) > 1).parcels.values()] == [
+    assert find(worlds(Depot), lambda depot: depot.room > 10, settings=LONG).room == 11
+    assert [*find(worlds(Depot), lambda depot: len(depot.parcels) > 1, settings=LONG).parcels.values()] == [
         Parcel("", 0.0),
         Parcel("", 0.0),
     ]
@@ -80,10 +81,10 @@ def test_what_is_no_part_of_the_compared_state_does_not_vary() -> None:
 def test_each_world_is_a_new_object() -> None:
     given_to = Depot()
     strategy = worlds(given_to, vary=["room"])
-    found = find(strategy, lambda _: True)
+    found = find(strategy, lambda _: True, settings=LONG)
     found.parcels["p"] = Parcel("Ada", 1.0)
 
-    assert find(strategy, lambda _: True).parcels == {}
+    assert find(strategy, lambda _: True, settings=LONG).parcels == {}
     assert given_to == Depot()
 
 
