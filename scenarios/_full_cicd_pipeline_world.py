@@ -8,11 +8,12 @@ from typing import Any
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.docker import Docker, Dockerfile, ScriptedCommand
 from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Manifest, Revision
+from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring, WatchedService
 from pytest_mcpflow.fakes.s3_storage import S3Storage, Version
 from pytest_mcpflow.fakes.security_scanner import SecurityScanner
 from pytest_mcpflow.scenarios._full_cicd_pipeline_workflow import BACKUP_KEY, COMMANDS, IMAGE
 
-__all__ = ["GATES", "builder", "cluster", "desktop", "scanner", "storage"]
+__all__ = ["GATES", "builder", "cluster", "desktop", "monitoring", "scanner", "storage"]
 
 YESTERDAY = -86_400.0
 
@@ -75,6 +76,10 @@ def builder() -> Docker:
     tests = ScriptedCommand("pytest tests/ --cov=src/", "112 passed, coverage 94%\n")
     takes = {"docker_build": 60.0, "docker_run": 90.0}
     return Docker({"Dockerfile": Dockerfile()}, commands=[tests], takes=takes)
+
+
+def monitoring() -> PrometheusMonitoring:
+    return PrometheusMonitoring({"app": WatchedService("production")})
 
 
 def storage() -> S3Storage:

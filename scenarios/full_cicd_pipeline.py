@@ -8,7 +8,7 @@ from pytest_mcpflow import Answered, Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.docker import Docker
 from pytest_mcpflow.fakes.kubernetes import Kubernetes
-from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring, WatchedService
+from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring
 from pytest_mcpflow.fakes.s3_storage import S3Storage
 from pytest_mcpflow.fakes.security_scanner import SecurityScanner
 from pytest_mcpflow.scenarios._cross_server import CrossServer
@@ -24,6 +24,7 @@ from pytest_mcpflow.scenarios._full_cicd_pipeline_world import (
     builder,
     cluster,
     desktop,
+    monitoring,
     scanner,
     storage,
 )
@@ -49,9 +50,7 @@ class FullCicdPipeline(CrossServer):
     docker: Docker = field(default_factory=builder)
     cluster: Kubernetes = field(default_factory=cluster)
     storage: S3Storage = field(default_factory=storage)
-    monitoring: PrometheusMonitoring = field(
-        default_factory=lambda: PrometheusMonitoring({"app": WatchedService("production")})
-    )
+    monitoring: PrometheusMonitoring = field(default_factory=monitoring)
     touched: list[tuple[bool, bool]] = field(default_factory=list[tuple[bool, bool]], init=False, repr=False)
     """Each time production was touched: whether staging ran the image, and whether there was a new backup."""
 

@@ -26,10 +26,14 @@ class NightlyBackup(Scenario):
     async def workflow(self, hub: Hub) -> str:
         """Say here how it is done, or call the workflow that you have."""
         await hub.call_tool(
-            "kubernetes.kubectl_apply", {"manifest_path": "k8s/"}, timeout=60
+            "kubernetes.kubectl_apply",
+            {"manifest_path": "k8s/"},
+            timeout=60,
         )
         rollout = await hub.call_tool(
-            "kubernetes.kubectl_rollout_status", {"name": "app"}, timeout=600
+            "kubernetes.kubectl_rollout_status",
+            {"name": "app"},
+            timeout=600,
         )
         if rollout.get("ready") != 2:
             raise RuntimeError(f"the application is not ready: {rollout}")
