@@ -19,7 +19,7 @@ from pytest_mcpflow.verdict import Verdict, judge
 
 __all__ = ["Backoff", "TenCalls", "measure"]
 
-RUNS, ROUNDS = 500, 5
+RUNS, ROUNDS = 300, 3
 RETRIES = 7
 
 
