@@ -12,7 +12,7 @@ from typing import Any
 import planted_bugs
 import pytest
 
-from pytest_mcpflow import Fake, Hub, Run, Workflow
+from pytest_mcpflow import Fake, Hub, Run, Workflow, run
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore import Tactics, explore
 from pytest_mcpflow.faults.refused import Refuse
@@ -151,7 +151,7 @@ def test_an_exploration_inside_a_running_loop_is_refused() -> None:
         explore(order, shops)
 
     with pytest.raises(ExplorationError, match="from a plain test"):
-        asyncio.run(inside())
+        run(inside())
 
 
 # What does not end
