@@ -35,8 +35,8 @@ twice), what a server may promise never to do (stale reads, partial batches), an
 ROUND = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 """Seconds that people use."""
 
-LONGEST = 60.0
-"""Seconds after which clients have stopped waiting; what comes later than that is what `late` is for."""
+LONGEST = 20.0
+"""Seconds. Most clients wait for 30 s; what comes after they have given up is what `late` is for."""
 
 
 def applicable(
