@@ -14,9 +14,7 @@ from chaos.development.records import ShoppingTakesTheLastPrice
 
 from pytest_mcpflow.explore import Exploration, explore
 
-distributed = pytest.importorskip(
-    "distributed", reason="there is no distributed; install the extra `test`"
-)
+distributed = pytest.importorskip("distributed", reason="there is no distributed; install the extra `test`")
 
 P = ParamSpec("P")
 T = TypeVar("T")
