@@ -45,7 +45,13 @@ class Budget:
 
     @property
     def is_open(self) -> bool:
+        """Whether the search goes on however long it takes."""
         return self.runs is None and self.seconds is None
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether the search goes on until everything was tried."""
+        return self.is_open and self.findings is None
 
     @property
     def spent(self) -> float:
@@ -78,7 +84,8 @@ class Search:
         self._schedules = 0
         self._subject, self._runner, self._kinds, self._depth = subject, runner, tuple(kinds), depth
         self._budget, self._tactics = budget, tactics
-        self._has_swarm = tactics.swarm and depth > 1 and subject.draws
+        # Chance finds early what comes late in the systematic order, and nothing more where all of it is tried.
+        self._has_swarm = tactics.swarm and depth > 1 and subject.draws and not budget.is_for_all
         self._drawn = self._searched = 0
         self._cells: list[Cell] = []
         self._findings: list[Finding] = []

@@ -16,7 +16,7 @@ class Tactics:
         recovery_first: Try calls first that exist only because of an earlier fault.
         classes: Let one kind stand for those that made no difference at a call.
         effects: Leave out kinds that cannot make a difference, such as the lost reply of a read.
-        swarm: Let every other run have faults drawn by chance.
+        swarm: Let every other run have faults drawn by chance, if the search may stop before everything was run.
     """
 
     outages: bool = True
