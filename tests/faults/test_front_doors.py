@@ -238,7 +238,7 @@ def test_a_silent_failure_fails_and_says_how_to_see_it_again(restock: pytest.Pyt
             "restock failed silently under shop.order#1=lose_reply",
             "[[]memory, 2026-07-28[]]  (seed 7)",
             "",
-            "  t=    0.0  shop.order(item='tea') -> effect applied, reply lost; failed: *",
+            "  t=    0.0  shop.order(item... -> effect applied, reply lost; failed: *",
             "  t=    5.0  shop.order(item='tea') -> 'ordered'",
             "",
             'broken: orders_once - "A lost answer must not order twice."',
