@@ -61,7 +61,12 @@ def test_our_names_are_free(kind: str, tmp_path: Path) -> None:
 
 
 def test_our_names_can_be_told_from_others(kind: str, tmp_path: Path) -> None:
-    wanted = {"options": r"--mcp-[a-z-]+", "ini": r"mcp_[a-z_]+", "markers": "mcpflow|mcp_chaos", "fixtures": "mcpflow"}
+    wanted = {
+        "options": r"--mcp-[a-z-]+",
+        "ini": r"mcp_[a-z_]+",
+        "markers": "mcpflow|mcp_chaos",
+        "fixtures": "mcpflow",
+    }
 
     assert [name for name in _ours(kind, tmp_path) if not re.fullmatch(wanted[kind], name)] == []
 
