@@ -140,6 +140,8 @@ class Bench:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                     break
                 time.sleep(0.1)
+            else:
+                sys.exit(f"{' '.join(map(str, command))} listens at no port {port} after 10 s")
             yield f"http://127.0.0.1:{port}/mcp"
 
     def listening(self, *command: str) -> contextlib.AbstractContextManager[str]:

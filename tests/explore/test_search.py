@@ -162,3 +162,8 @@ def test_an_explanation_of_several_faults_says_how_it_ends_without_each() -> Non
         "each of the 3 faults is needed: without shop.order#1=refuse it is passed; "
         "without backup.order#1=refuse it is recovered; without pager.page#1=refuse it is degraded"
     )
+
+
+def test_faults_are_drawn_by_chance_only_where_a_search_may_stop_early() -> None:
+    assert explore(None, planted_bugs.QuietChain, depth=2).accounting.swarm == 0
+    assert explore(None, planted_bugs.QuietChain, depth=2, runs=40).accounting.swarm > 0
