@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -72,25 +72,28 @@ async def check_fleet(hub: Hub, pool: Pool) -> FleetReport:
             raise
         staging = [name for environment, name in fleet if environment == "staging"]
         production = [name for environment, name in fleet if environment == "production"]
+        in_staging, in_production = iter(staging), iter(production)
         try:
             async with asyncio.timeout(12.0):
-                await asyncio.gather(*(_is_healthy(desk, name, "staging") for name in staging))
+                await asyncio.gather(*(_next_checked(desk, in_staging, "staging") for _ in staging))
         except TimeoutError:
             pass  # staging may still be starting; production is what counts
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(desk.notify(f"Checking {len(production)} services in production", "dashboard"))
-            checks = [tasks.create_task(_is_healthy(desk, name, "production")) for name in production]
-        health = dict(zip(production, [check.result() for check in checks], strict=True))
-        return await _told(desk, pool, health)
+            checks = [tasks.create_task(_next_checked(desk, in_production, "production")) for _ in production]
+        known = dict(check.result() for check in checks)
+        return await _told(desk, pool, {name: known[name] for name in production})
 
 
-async def _is_healthy(desk: Desk, service: str, environment: str) -> bool:
+async def _next_checked(desk: Desk, services: Iterator[str], environment: str) -> tuple[str, bool]:
+    """Whether the next service is healthy: whichever task goes first, connections are asked for in the list's order."""
+    service = next(services)
     question = {"service": service, "environment": environment, "timeout": 20.0}
     try:
         answer = await desk.repeat("prometheus-monitoring.verify_service_health", question)
     except Exception:
-        return False
-    return answer["healthy"] is True
+        return service, False
+    return service, answer["healthy"] is True
 
 
 async def _told(desk: Desk, pool: Pool, health: Mapping[str, bool]) -> FleetReport:

@@ -19,7 +19,8 @@ __all__ = ["REQUESTS", "CacheReport", "CacheStats", "ContextCache"]
 
 SIZE, HOUR = 200, 3600.0
 REQUESTS = [
-    *(f"0 session-{number:03}" for number in range(SIZE)),
+    # One after the other, since who came first is who was used longest ago.
+    *(f"{number / 100:g} session-{number:03}" for number in range(SIZE)),
     "10 session-000 git status",
     # One more than there is room for: session-001 is the one used longest ago.
     "20 session-200 git log",
