@@ -23,6 +23,7 @@ __all__ = [
     "record_mode_asked",
     "redaction_asked",
     "refuse_to_record",
+    "refuse_to_record_in_ci",
     "search_path",
     "seconds_above_zero",
     "seed_asked",
@@ -45,6 +46,8 @@ WAYS = ("direct", "memory", "stdio", "http")
 ERAS = ("2026-07-28", "2025-11-25")
 RECORD_MODES = ("none", "once", "new", "all", "rewrite")
 RECORD_VARIABLE = "MCPFLOW_RECORD"
+CI_VARIABLE = "CI"
+NOT_CI = ("", "0", "false", "no")
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -243,19 +246,21 @@ def seed_asked(config: pytest.Config) -> int:
 def record_mode_asked(config: pytest.Config, marked: RecordMode | None) -> RecordMode:
     """When servers with a cassette are recorded: the environment decides, else the command line, the marker, the ini.
 
-    Where `CI` is set, marker and ini do not count: what runs there must not record because somebody forgot to.
+    In CI it is `RecordMode.NONE`, whatever marker and ini file say: they are written for the machine of a developer,
+    and what they ask for is in the cassettes that were committed.
 
     Args:
         config: pytest's.
         marked: What the test's marker says.
 
     Raises:
-        pytest.UsageError: The environment or the ini file has something else than a mode.
+        pytest.UsageError: The environment or the ini file has something else than a mode; or CI is to record.
     """
     from pytest_mcpflow.cassette.modes import RecordMode
 
-    asked_by = os.environ.get(RECORD_VARIABLE) or config.getoption("--mcp-record")
-    if not asked_by and not os.environ.get("CI"):
+    refuse_to_record_in_ci(config)
+    asked_by = _explicit_record_mode(config)
+    if not asked_by and not _is_ci():
         asked_by = marked or config.getini("mcp_record")
     try:
         return RecordMode(asked_by or "none")
@@ -264,6 +269,32 @@ def record_mode_asked(config: pytest.Config, marked: RecordMode | None) -> Recor
             f"{asked_by!r} is no mode of recording ({RECORD_VARIABLE}, --mcp-record, mcp_record); "
             f"there is: {', '.join(RECORD_MODES)}"
         ) from None
+
+
+def refuse_to_record_in_ci(config: pytest.Config) -> None:
+    """What runs in CI only replays: a recording made there is reviewed by nobody, and hides what has changed.
+
+    Raises:
+        pytest.UsageError: The environment or the command line asks for something else.
+    """
+    mode = _explicit_record_mode(config)
+    if mode not in RECORD_MODES[1:] or not _is_ci():
+        return
+    asked_as = f"{RECORD_VARIABLE}={mode}" if os.environ.get(RECORD_VARIABLE) else f"--mcp-record={mode}"
+    raise pytest.UsageError(
+        f"{asked_as} asks to record, and {CI_VARIABLE}={os.environ[CI_VARIABLE]} says that this is CI, where "
+        f"cassettes are only replayed; record on your own machine and commit the cassettes, or, if this is one, "
+        f"unset {CI_VARIABLE}"
+    )
+
+
+def _explicit_record_mode(config: pytest.Config) -> str | None:
+    """What was asked of this very run."""
+    return os.environ.get(RECORD_VARIABLE) or cast("str | None", config.getoption("--mcp-record"))
+
+
+def _is_ci() -> bool:
+    return os.environ.get(CI_VARIABLE, "").lower() not in NOT_CI
 
 
 def refuse_to_record(config: pytest.Config) -> None:

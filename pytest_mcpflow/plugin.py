@@ -28,10 +28,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    from pytest_mcpflow.options import CHAOS_MARKER, MARKER
+    from pytest_mcpflow.options import CHAOS_MARKER, MARKER, refuse_to_record_in_ci
 
     config.addinivalue_line("markers", MARKER)
     config.addinivalue_line("markers", CHAOS_MARKER)
+    refuse_to_record_in_ci(config)
     if config.getoption("--mcp-verify"):
         from pytest_mcpflow.options import refuse_to_record
 

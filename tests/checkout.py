@@ -61,11 +61,11 @@ def run(
 
 
 def kept_environment() -> dict[str, str]:
-    """The environment without what this run of pytest has put there."""
+    """The environment of a developer: without what this run of pytest, or CI, has put there."""
     return {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PYTEST_", "COVERAGE_", "COV_")) and name != "PYTHONPATH"
+        if not name.startswith(("PYTEST_", "COVERAGE_", "COV_")) and name not in ("PYTHONPATH", "CI")
     }
 
 

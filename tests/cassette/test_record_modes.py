@@ -148,8 +148,10 @@ def test_all_adds_a_session_and_rewrite_begins_anew(project: Project) -> None:
         ({}, [], "all", "once", "all"),
         ({}, ["--mcp-record=new"], "all", "once", "new"),
         ({"MCPFLOW_RECORD": "none"}, ["--mcp-record=new"], "all", "once", "none"),
+        ({"CI": "false"}, [], "all", "once", "all"),
         ({"CI": "true"}, [], "all", "once", "none"),
-        ({"CI": "true"}, ["--mcp-record=new"], "all", "once", "new"),
+        ({"CI": "1"}, ["--mcp-record=none"], "all", "once", "none"),
+        ({"CI": "true", "MCPFLOW_RECORD": "none"}, ["--mcp-record=new"], "all", "once", "none"),
     ],
 )
 def test_the_environment_decides_before_the_option_the_marker_and_the_ini(
@@ -167,6 +169,44 @@ def test_the_environment_decides_before_the_option_the_marker_and_the_ini(
     config = project.pytester.parseconfig(*options)
 
     assert record_mode_asked(config, RecordMode(marked) if marked else None) is RecordMode(expected)
+
+
+@pytest.mark.parametrize("mode", ["once", "new", "all", "rewrite"])
+@pytest.mark.parametrize("asked_as", ["MCPFLOW_RECORD", "--mcp-record"])
+def test_nothing_records_in_ci(
+    project: Project, monkeypatch: pytest.MonkeyPatch, asked_as: str, mode: str
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    options = [f"--mcp-record={mode}"] if asked_as == "--mcp-record" else []
+    if not options:
+        monkeypatch.setenv(asked_as, mode)
+    config = project.pytester.parseconfig(*options)
+
+    with pytest.raises(
+        pytest.UsageError,
+        match=f"{asked_as}={mode} asks to record, and CI=true says .* record on your own machine and commit",
+    ):
+        record_mode_asked(config, None)
+
+
+def test_a_run_that_is_to_record_in_ci_ends_before_any_test(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    result = project.test("--mcp-record=once")
+
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --mcp-record=once asks to record, and CI=true says*"])
+    assert not project.tape.exists()
+    assert project.starts == 0
+
+
+def test_a_marker_that_records_replays_in_ci(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.test("--mcp-record=once").assert_outcomes(passed=1)
+    monkeypatch.setenv("CI", "true")
+    project.test(marked='record="all"').assert_outcomes(passed=1)
+
+    assert project.starts == 1
 
 
 def test_a_mode_that_does_not_exist_is_a_usage_error(
