@@ -40,13 +40,8 @@ from pytest_mcpflow.scenarios._endpoint_workflow import (
     Endpoint,
     EndpointReport,
 )
-from pytest_mcpflow.scenarios._worlds import (
-    Guarded,
-    connect_remote,
-    ran_in_order,
-    succeeded,
-    tests_passed_before,
-)
+from pytest_mcpflow.scenarios._rules import Guarded, ran_in_order, succeeded, tests_passed_before
+from pytest_mcpflow.scenarios._worlds import connect_remote
 
 __all__ = ["ApiEndpointCreation", "EndpointReport"]
 

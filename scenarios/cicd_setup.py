@@ -42,7 +42,8 @@ from pytest_mcpflow.scenarios._pipeline_workflow import (
     PipelineSetup,
     key_file,
 )
-from pytest_mcpflow.scenarios._worlds import Guarded, connect_remote, succeeded
+from pytest_mcpflow.scenarios._rules import Guarded, succeeded
+from pytest_mcpflow.scenarios._worlds import connect_remote
 
 __all__ = ["CicdSetup", "PipelineReport"]
 

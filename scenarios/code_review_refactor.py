@@ -24,7 +24,8 @@ from pytest_mcpflow.scenarios._refactoring_workflow import (
     Refactoring,
     RefactoringReport,
 )
-from pytest_mcpflow.scenarios._worlds import Guarded, connect_remote, hosting, ran_in_order, succeeded
+from pytest_mcpflow.scenarios._rules import Guarded, ran_in_order, succeeded
+from pytest_mcpflow.scenarios._worlds import connect_remote, hosting
 
 __all__ = ["CodeReviewRefactor", "Finding", "RefactoringReport"]
 

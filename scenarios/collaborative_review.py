@@ -28,7 +28,8 @@ from pytest_mcpflow.scenarios._review_workflow import (
     ReviewReport,
     Team,
 )
-from pytest_mcpflow.scenarios._worlds import Guarded, connect_remote, ran_in_order, succeeded
+from pytest_mcpflow.scenarios._rules import Guarded, ran_in_order, succeeded
+from pytest_mcpflow.scenarios._worlds import connect_remote
 
 __all__ = ["CollaborativeReview", "Remark", "ReviewReport"]
 

@@ -24,13 +24,8 @@ from pytest_mcpflow.scenarios._hotfix_workflow import (
     Hotfix,
     HotfixReport,
 )
-from pytest_mcpflow.scenarios._worlds import (
-    Guarded,
-    connect_remote,
-    ran_in_order,
-    succeeded,
-    tests_passed_before,
-)
+from pytest_mcpflow.scenarios._rules import Guarded, ran_in_order, succeeded, tests_passed_before
+from pytest_mcpflow.scenarios._worlds import connect_remote
 
 __all__ = ["EmergencyHotfix", "HotfixReport"]
 

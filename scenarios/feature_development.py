@@ -21,13 +21,8 @@ from pytest_mcpflow.scenarios._feature_workflow import (
     Feature,
     FeatureReport,
 )
-from pytest_mcpflow.scenarios._worlds import (
-    Guarded,
-    connect_remote,
-    ran_in_order,
-    succeeded,
-    tests_passed_before,
-)
+from pytest_mcpflow.scenarios._rules import Guarded, ran_in_order, succeeded, tests_passed_before
+from pytest_mcpflow.scenarios._worlds import connect_remote
 
 __all__ = ["FeatureDevelopment", "FeatureReport"]
 

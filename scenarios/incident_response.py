@@ -32,7 +32,7 @@ from pytest_mcpflow.scenarios._incident_workflow import (
     IncidentReport,
     Response,
 )
-from pytest_mcpflow.scenarios._worlds import Guarded, staged_before, tests_passed_before
+from pytest_mcpflow.scenarios._rules import Guarded, staged_before, tests_passed_before
 
 __all__ = ["IncidentReport", "IncidentResponse"]
 

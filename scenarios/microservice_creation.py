@@ -28,7 +28,8 @@ from pytest_mcpflow.scenarios._microservice_workflow import (
     Creation,
     ServiceReport,
 )
-from pytest_mcpflow.scenarios._worlds import Guarded, ran_in_order, receive, succeeded, tests_passed_before
+from pytest_mcpflow.scenarios._rules import Guarded, ran_in_order, succeeded, tests_passed_before
+from pytest_mcpflow.scenarios._worlds import receive
 
 __all__ = ["MicroserviceCreation", "ServiceReport"]
 

@@ -35,14 +35,14 @@ from pytest_mcpflow.scenarios._monitoring_workflow import (
     MonitoringReport,
     receiver_of,
 )
-from pytest_mcpflow.scenarios._worlds import (
+from pytest_mcpflow.scenarios._rules import (
     Guarded,
-    connect_remote,
     ran_in_order,
     staged_before,
     succeeded,
     tests_passed_before,
 )
+from pytest_mcpflow.scenarios._worlds import connect_remote
 
 __all__ = ["MonitoringImplementation", "MonitoringReport"]
 

@@ -28,7 +28,8 @@ from pytest_mcpflow.scenarios._chat_workflow import (
     ChatTeam,
 )
 from pytest_mcpflow.scenarios._multi_agent_feature_world import MAIN, SHARES, desktop, droplets
-from pytest_mcpflow.scenarios._worlds import Guarded, connect_remote, hosting, ran_in_order, succeeded, told
+from pytest_mcpflow.scenarios._rules import Guarded, ran_in_order, succeeded, told
+from pytest_mcpflow.scenarios._worlds import connect_remote, hosting
 
 __all__ = ["ChatReport", "MultiAgentFeature"]
 

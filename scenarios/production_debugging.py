@@ -34,14 +34,14 @@ from pytest_mcpflow.scenarios._production_debugging_world import (
     droplets,
     hosting_before,
 )
-from pytest_mcpflow.scenarios._worlds import (
+from pytest_mcpflow.scenarios._rules import (
     Guarded,
-    connect_remote,
     ran_in_order,
     staged_before,
     succeeded,
     tests_passed_before,
 )
+from pytest_mcpflow.scenarios._worlds import connect_remote
 
 __all__ = ["DebuggingReport", "ProductionDebugging"]
 

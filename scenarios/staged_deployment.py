@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pytest_mcpflow import Answer, Hub, Interaction, Question, Run, Scenario, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
 from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor
+from pytest_mcpflow.scenarios._rules import Heard, ran_in_order, succeeded, told
 from pytest_mcpflow.scenarios._staged_deployment_world import OLD, desktop, droplets
 from pytest_mcpflow.scenarios._staged_workflow import (
     APPROVER,
@@ -20,7 +21,6 @@ from pytest_mcpflow.scenarios._staged_workflow import (
     StagedReport,
     StagedRollout,
 )
-from pytest_mcpflow.scenarios._worlds import Heard, ran_in_order, succeeded, told
 
 __all__ = ["StagedDeployment", "StagedReport"]
 
