@@ -1,14 +1,12 @@
-"""What whole processes cost: collecting, importing, running the scenarios.
-
-Plugins of others that happen to be installed are left out, since loading them takes longer than what is measured.
-"""
+"""What whole processes cost: collecting, importing, running the scenarios."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import tempfile
+import venv
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from measure import Measurement, best_of_processes
@@ -22,6 +20,11 @@ SCENARIOS = (
     "conditional-pipeline",
 )
 
+PROJECT = str(Path(__file__).resolve().parent.parent)
+PEER = "mcp-agent-test"
+"""The plugin of others that has something to do with MCP and takes the least."""
+
+# Plugins of others that happen to be installed are left out, since loading them takes longer than what is measured.
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--disable-plugin-autoload")
 PLUGIN = ("-p", "pytest_mcpflow.plugin")
 
@@ -33,26 +36,32 @@ def measure() -> Iterator[Measurement]:
 
 
 def _collecting() -> Iterator[Measurement]:
-    """With the package comes time-machine, which brings a plugin of its own: measured without it, and with both.
-
-    All are loaded the way pytest loads what is installed, and left out by name, as if they were not.
-    """
-    names = [plugin.name for plugin in entry_points(group="pytest11")]
-
-    def collect(*loaded: str) -> list[str]:
-        others = [f"no:{name}" for name in names if name not in loaded]
-        options = [option for other in others for option in ("-p", other)]
-        return [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", *options]
-
+    """What somebody's test run takes longer who has installed the package, and all that comes with it."""
+    options = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only")
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "test_one.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
-        commands = (collect(), collect("mcpflow"), collect("mcpflow", "time_machine"))
-        none, ours, installed = best_of_processes(*commands, cwd=Path(folder), runs=20)
-    for what, taken in (("the plugin", ours), ("the plugin and time-machine's", installed)):
-        extra = (taken - none) * 1000
-        note = f"{taken * 1000:.0f} against {none * 1000:.0f} ms"
-        title = f"pytest --collect-only of one empty test, {what} against none"
-        yield Measurement(title, extra, "ms", "at most +5 ms", extra <= 5, note)
+        tests = Path(folder, "tests")
+        tests.mkdir()
+        (tests / "test_one.py").write_text("def test_nothing():\n    pass\n", encoding="utf-8")
+        pythons = [_environment(Path(folder, str(n)), more) for n, more in enumerate(("", PROJECT, PEER))]
+        taken = best_of_processes(*([str(python), *options] for python in pythons), cwd=tests, runs=20)
+    none, ours, peer = (seconds * 1000 for seconds in taken)
+    yield Measurement(
+        "pytest --collect-only of one empty test, with the package and what it brings against without",
+        ours - none,
+        "ms",
+        "at most +5 ms",
+        ours - none <= 5,
+        f"{PEER}: {peer - none:+.1f} ms; without any: {none:.0f} ms",
+    )
+
+
+def _environment(folder: Path, requirement: str) -> Path:
+    """An interpreter that has pytest, pytest-asyncio, mcp and what is required."""
+    venv.create(folder, with_pip=True)
+    python = folder / "bin" / "python"
+    wanted = ["pytest", "pytest-asyncio", "mcp", *([requirement] if requirement else [])]
+    subprocess.run([python, "-m", "pip", "install", "-q", *wanted], check=True, capture_output=True)
+    return python
 
 
 def _importing() -> Iterator[Measurement]:
