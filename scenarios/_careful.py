@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal, TypeVar
 
 from pytest_mcpflow import CallResult, Hub, ToolError
+from pytest_mcpflow.scenarios._plain_answers import UnclearAnswerError, plain_answer
 
 __all__ = ["Careful", "Desk", "together"]
 
@@ -50,8 +51,8 @@ class Careful:
         self._hub, self._timeout, self._pauses, self._context_id = hub, timeout, pauses, context_id
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> CallResult:
-        """Call once, for what must not be repeated."""
-        return await self._hub.call_tool(tool, arguments, self._context_id, timeout=self._timeout)
+        """Call once, for what must not be repeated; a refusal is a `ToolError` however the server puts it."""
+        return await plain_answer(self._hub, tool, arguments, self._context_id, timeout=self._timeout)
 
     async def repeat(self, tool: str, arguments: Mapping[str, Any]) -> CallResult:
         """Call until there is an answer: for what reads, or has the same effect however often it is done."""
@@ -65,11 +66,13 @@ class Careful:
     async def insist(self, tool: str, arguments: Mapping[str, Any]) -> CallResult:
         """Call until it is not refused: for what must not be done twice, and leaves no trace to look for.
 
-        A refusal has done nothing. A call without an answer may have, so it is not repeated and raises its error.
+        A refusal has done nothing. A call without a clear answer may have, so it is not repeated and raises its error.
         """
         for pause in self._pauses[:-1]:
             try:
                 return await self.call(tool, arguments)
+            except UnclearAnswerError:
+                raise
             except ToolError:
                 await asyncio.sleep(pause)
         return await self.call(tool, arguments)

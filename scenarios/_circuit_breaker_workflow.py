@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pytest_mcpflow import Hub, UnknownNameError
 from pytest_mcpflow.scenarios._breaker import Breaker, CircuitOpenError, Rules, State
 from pytest_mcpflow.scenarios._careful import Desk
+from pytest_mcpflow.scenarios._plain_answers import plain_answer
 
 __all__ = ["LOOKS", "Board", "Sight", "watch"]
 
@@ -88,7 +89,7 @@ class _Watch:
         if tool not in self.breakers:
             self.breakers[tool] = Breaker(f"mcp_{tool.replace('.', '_')}", self.rules, self._changed)
         return await self.breakers[tool].call(
-            lambda: self.hub.call_tool(tool, arguments, self.context_id, timeout=ANSWER_SECONDS)
+            lambda: plain_answer(self.hub, tool, arguments, self.context_id, timeout=ANSWER_SECONDS)
         )
 
     def _changed(self, name: str, state: State) -> None:

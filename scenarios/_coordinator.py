@@ -8,16 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_mcpflow import (
-    Answered,
-    CallResult,
-    Hub,
-    MCPFlowError,
-    Outcome,
-    Refused,
-    ServerStartError,
-    ToolError,
-)
+from pytest_mcpflow import CallResult, Hub, Interaction, MCPFlowError, ServerStartError, ToolError
+from pytest_mcpflow.scenarios._plain_answers import UnclearAnswerError, plain_answer, refusal_of
 
 __all__ = [
     "Coordinator",
@@ -135,8 +127,8 @@ class Coordinator:
         began = clock.time()
         self._in_flight[server] += 1
         try:
-            answer = await self._hub.call_tool(
-                f"{server}.{tool}", arguments, self.context_id, timeout=self._timeout
+            answer = await plain_answer(
+                self._hub, f"{server}.{tool}", arguments, self.context_id, timeout=self._timeout
             )
         except Exception as error:
             if not is_servers_fault(error):
@@ -200,16 +192,16 @@ class Coordinator:
 
 
 def is_servers_fault(error: Exception) -> bool:
-    """Whether another server might do better: no answer, or a status that says so."""
+    """Whether another server might do better: no answer, one that is none, or a status that says so."""
     if isinstance(error, ToolError):
-        return error.message.startswith(PASSED_ON)
+        has_status = error.message[:3].isdecimal()
+        return error.message.startswith(PASSED_ON) or (
+            isinstance(error, UnclearAnswerError) and not has_status
+        )
     return isinstance(error, ServerStartError) or not isinstance(error, MCPFlowError)
 
 
-def is_servers_failure(outcome: Outcome) -> bool:
+def is_servers_failure(call: Interaction) -> bool:
     """The same of what a transcript says."""
-    return (
-        outcome.message.startswith(PASSED_ON)
-        if isinstance(outcome, Refused)
-        else not isinstance(outcome, Answered)
-    )
+    refusal = refusal_of(call)
+    return not call.ok if refusal is None else refusal.startswith(PASSED_ON)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pytest_mcpflow import CallResult, Hub, ToolError
+from pytest_mcpflow.scenarios._plain_answers import plain_answer
 from pytest_mcpflow.scenarios._retry_manager import Metrics, RetryManager
 
 __all__ = ["DATABASE", "HELLO", "LONG", "VERSION", "Health", "Session", "SessionReport"]
@@ -127,7 +128,7 @@ class Session:
 
     async def _call(self, tool: str, arguments: Mapping[str, Any]) -> CallResult:
         with self._metrics.measure(tool.partition(".")[2]):
-            return await self._hub.call_tool(tool, arguments, self._context_id, timeout=TIMEOUT_SECONDS)
+            return await plain_answer(self._hub, tool, arguments, self._context_id, timeout=TIMEOUT_SECONDS)
 
 
 async def _outcome(step: Awaitable[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pytest_mcpflow import ToolError
 from pytest_mcpflow.scenarios._careful import Desk
+from pytest_mcpflow.scenarios._plain_answers import UnclearAnswerError
 
 __all__ = ["Backoff", "Ended", "Step", "carry_out"]
 
@@ -75,7 +76,8 @@ async def _attempt(desk: Desk, step: Step, pause: Callable[[int], Awaitable[None
         try:
             await desk.call(step.tool, step.arguments)
         except ToolError as refusal:
-            error, is_lost = str(refusal), False  # what a server refuses it has not done
+            # What a server refuses it has not done.
+            error, is_lost = str(refusal), isinstance(refusal, UnclearAnswerError)
         except Exception as failure:
             error, is_lost = str(failure), True
         else:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Run, invariant
+from pytest_mcpflow import Hub, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
 from pytest_mcpflow.fakes.docker import Docker, Dockerfile
 from pytest_mcpflow.fakes.kubernetes import Kubernetes, Manifest
 from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring, WatchedService
 from pytest_mcpflow.fakes.security_scanner import Finding, SecurityScanner
 from pytest_mcpflow.scenarios._careful import Desk
-from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
 from pytest_mcpflow.scenarios._deployment_workflow import Release, release
 
 __all__ = ["DeploymentChain", "Release"]
@@ -79,7 +79,7 @@ class DeploymentChain(CrossServer):
         if run.effects("kubernetes.kubectl_apply"):
             assert run.transcript.before("security-scanner.comprehensive_scan", "kubernetes.kubectl_apply")
             assert run.transcript.before("docker.docker_build", "kubernetes.kubectl_apply")
-            assert all(_says(run, tool, key) for tool, key in _GATES)
+            assert all(said(run.calls(tool)[-1]).get(key) is True for tool, key in _GATES)
 
     @invariant
     def one_broadcast_per_outcome(self, run: Run) -> None:
@@ -102,9 +102,3 @@ _STEPS = [
     "communication-hub.broadcast_deployment",
 ]
 _GATES = [("security-scanner.comprehensive_scan", "passed"), ("docker.docker_build", "success")]
-
-
-def _says(run: Run, tool: str, key: str) -> bool:
-    """Whether the last answer of a tool has a true value under a key; a missing answer has not."""
-    outcome = run.calls(tool)[-1].outcome
-    return isinstance(outcome, Answered) and outcome.value.get(key) is True

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Interaction, Run, invariant
+from pytest_mcpflow import Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.docker import Docker
 from pytest_mcpflow.fakes.kubernetes import Kubernetes
 from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring
 from pytest_mcpflow.fakes.s3_storage import S3Storage
 from pytest_mcpflow.fakes.security_scanner import SecurityScanner
-from pytest_mcpflow.scenarios._cross_server import CrossServer
+from pytest_mcpflow.scenarios._cross_server import CrossServer, said
 from pytest_mcpflow.scenarios._full_cicd_pipeline_workflow import (
     BACKUP_KEY,
     COMMANDS,
@@ -106,8 +106,8 @@ class FullCicdPipeline(CrossServer):
                         if each.site == site and arguments.items() <= each.arguments.items()
                     ]
                     assert asked, f"{site} {arguments} was never asked"
-                    outcome = asked[-1].outcome
-                    assert isinstance(outcome, Answered) and is_good(outcome.value), asked[-1]  # noqa: PT018 - narrows
+                    assert asked[-1].ok, asked[-1]
+                    assert is_good(said(asked[-1])), asked[-1]
 
     @invariant
     def production_needs_staging(self, run: Run) -> None:

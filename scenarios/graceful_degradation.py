@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Interaction, Run, invariant
+from pytest_mcpflow import Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.security_scanner import Finding, SecurityScanner, Vulnerability
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
 from pytest_mcpflow.scenarios._degradation import BANDIT, NPM, SEMGREP, Review, review
+from pytest_mcpflow.scenarios._plain_answers import refusal_of
 
 __all__ = ["GracefulDegradation", "Review"]
 
@@ -143,6 +144,6 @@ def _lost(run: Run) -> dict[str, tuple[str, str]]:
 
 def _error(call: Interaction) -> str:
     """The words of a failure, which every error message about it has; none where the answer was malformed."""
-    if isinstance(call.outcome, Answered):
-        return str(said(call).get("stderr", ""))
-    return str(getattr(call.outcome, "message", ""))
+    if (refusal := refusal_of(call)) is not None:
+        return refusal
+    return str(said(call).get("stderr", getattr(call.outcome, "message", "")))

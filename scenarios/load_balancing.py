@@ -121,7 +121,7 @@ def _fatal_calls(run: Run) -> dict[str, Interaction]:
         fails = 0
         ended = [each for each in run.calls(f"{server}.*") if each.until is not None]
         for each in sorted(ended, key=_end):
-            fails = 0 if each.ok else fails + is_servers_failure(each.outcome)
+            fails = 0 if each.ok else fails + is_servers_failure(each)
             if fails == MAX_FAILS:
                 fatal.setdefault(server, each)
     return fatal

@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Interaction, Refused, Run, invariant
+from pytest_mcpflow import Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.context7 import Context7
 from pytest_mcpflow.fakes.droplet_executor import Database, DropletExecutor, Host
 from pytest_mcpflow.fakes.utility import Climate, Utility
-from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
 from pytest_mcpflow.scenarios._documentation import documentation_server
 from pytest_mcpflow.scenarios._error_handling_workflow import (
     DATABASE,
@@ -21,6 +21,7 @@ from pytest_mcpflow.scenarios._error_handling_workflow import (
     Session,
     SessionReport,
 )
+from pytest_mcpflow.scenarios._plain_answers import refusal_of
 from pytest_mcpflow.scenarios._retry_manager import RETRY_AFTER, RetryManager
 
 __all__ = ["Health", "McpErrorHandling", "SessionReport"]
@@ -80,7 +81,7 @@ class McpErrorHandling(CrossServer):
         assert [each.call for each in run.calls("context7.*") if each.ok and _end(each) < 50] == []
         [weather] = [each for each in run.calls("get_weather") if each.ok]
         assert _end(weather) >= 2
-        echoed = [each.outcome.value for each in run.calls("echo") if isinstance(each.outcome, Answered)]
+        echoed = [said(each) for each in run.calls("echo") if each.ok]
         assert {(each["message"], each["length"]) for each in echoed} == {(HELLO, 11), (LONG[:1000], 1000)}
         assert self.people.messages == []
 
@@ -126,9 +127,8 @@ class McpErrorHandling(CrossServer):
         """A request that the server calls wrong is not sent again as it is."""
         for attempts in _sessions_requests(run):
             for each in attempts[:-1]:
-                message = each.outcome.message if isinstance(each.outcome, Refused) else ""
                 assert not each.ok, each.call
-                assert not message.startswith(("400", "404")), each.call
+                assert not (refusal_of(each) or "").startswith(("400", "404")), each.call
 
 
 def _sessions_requests(run: Run) -> Iterator[list[Interaction]]:
@@ -142,8 +142,7 @@ def _sessions_requests(run: Run) -> Iterator[list[Interaction]]:
 
 def _retry_after(interaction: Interaction) -> float:
     """Seconds to wait as the server said, or 0."""
-    outcome = interaction.outcome
-    asked = RETRY_AFTER.match(outcome.message) if isinstance(outcome, Refused) else None
+    asked = RETRY_AFTER.match(refusal_of(interaction) or "")
     return float(asked[1]) if asked is not None else 0.0
 
 
@@ -152,9 +151,7 @@ def _end(interaction: Interaction) -> float:
 
 
 def _status_of(interaction: Interaction) -> str:
-    if isinstance(interaction.outcome, Refused):
-        return "error"
-    return "success" if interaction.ok else "timeout"
+    return "success" if interaction.ok else "timeout" if refusal_of(interaction) is None else "error"
 
 
 def _status(health: Health) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Hub, Interaction, Refused, Run, Transcript, invariant
+from pytest_mcpflow import Hub, Interaction, Run, Transcript, invariant
 from pytest_mcpflow.fakes.context7 import Context7
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
 from pytest_mcpflow.scenarios._cross_server import CrossServer
@@ -24,6 +24,7 @@ from pytest_mcpflow.scenarios._environment_trial import (
     Quota,
     drill,
 )
+from pytest_mcpflow.scenarios._plain_answers import refusal_of
 
 __all__ = ["EnvironmentReport", "MultiEnvironmentTesting", "Percentiles"]
 
@@ -94,8 +95,8 @@ class MultiEnvironmentTesting(CrossServer):
         """In no minute are more than 100 requests sent, and no server has to say so."""
         sent = sorted(each.at for each in run.calls("context7*.*"))
         assert [at for at, later in zip(sent, sent[PER_MINUTE:], strict=False) if later - at < 60] == []
-        said = [each.outcome for each in run.calls("context7*.*") if isinstance(each.outcome, Refused)]
-        assert [refusal for refusal in said if f"{PER_MINUTE} requests per minute" in refusal.message] == []
+        refusals = [refusal_of(each) or "" for each in run.calls("context7*.*")]
+        assert [refusal for refusal in refusals if f"{PER_MINUTE} requests per minute" in refusal] == []
 
     @invariant
     def the_report_is_true(self, run: Run) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Run, invariant
+from pytest_mcpflow import Hub, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
 from pytest_mcpflow.fakes.security_scanner import Finding, SecurityScanner, Vulnerability
 from pytest_mcpflow.scenarios._careful import Desk
-from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
 from pytest_mcpflow.scenarios._security_audit import REPORT, SCAN_SECONDS, SCANS, Audit, audit
 
 __all__ = ["Audit", "SecurityAuditChain"]
@@ -57,9 +57,8 @@ class SecurityAuditChain(CrossServer):
         for name, (tool, file, arguments) in SCANS.items():
             call = run.calls(f"security-scanner.{tool}")[-1]
             assert call.arguments == arguments
-            assert isinstance(call.outcome, Answered)
-            assert json.loads(self.desktop.files[file]) == call.outcome.value
-            assert call.outcome.value["scanner"] == name
+            assert json.loads(self.desktop.files[file]) == said(call)
+            assert said(call)["scanner"] == name
             assert run.transcript.before(call.site, "security-scanner.consolidate_reports")
         assert [(sent.message, sent.channels) for sent in self.people.notifications] == [
             ("Security audit: 1 critical, 2 high, 3 medium, 1 low", ["dashboard"])
@@ -92,5 +91,5 @@ class SecurityAuditChain(CrossServer):
 
 
 def _found(run: Run, tool: str) -> int:
-    answers = [each.outcome.value for each in run.calls(tool) if isinstance(each.outcome, Answered)]
+    answers = [said(each) for each in run.calls(tool) if each.ok]
     return sum(answers[-1]["counts"].values())

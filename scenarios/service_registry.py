@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Answered, Hub, Run, invariant
+from pytest_mcpflow import Hub, Run, invariant
 from pytest_mcpflow.fakes.docker import Docker, Dockerfile
 from pytest_mcpflow.fakes.kubernetes import Kubernetes, Manifest, Outage
 from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring, WatchedService
-from pytest_mcpflow.scenarios._cross_server import CrossServer
+from pytest_mcpflow.scenarios._cross_server import CrossServer, said
 from pytest_mcpflow.scenarios._service_registry_workflow import ReleaseReport, release
 
 __all__ = ["ReleaseReport", "ServiceRegistry"]
@@ -77,8 +77,7 @@ class ServiceRegistry(CrossServer):
                 checks = [each for each in run.transcript[:number] if each.site == CHECKS[service]]
                 assert checks, f"{call.call}: {service} was never looked at"
                 seen = checks[-1]
-                assert isinstance(seen.outcome, Answered), f"{call.call}: {seen}"
-                assert seen.outcome.value["success"] is True, f"{call.call}: {seen}"
+                assert said(seen).get("success") is True, f"{call.call}: {seen}"
                 assert seen.until is not None
                 assert call.at - seen.until <= FRESH_SECONDS, f"{call.call}: {seen}"
 
