@@ -7,11 +7,11 @@ from typing import cast
 
 from pytest_mcpflow import Hub
 from pytest_mcpflow.fakes.desktop_commander import Commit, DesktopCommander, Repository, Script
-from pytest_mcpflow.fakes.github import Branch, GitHub, repository
+from pytest_mcpflow.fakes.github import Branch, GitHub, Protection, repository
 from pytest_mcpflow.fakes.github import Commit as HostedCommit
 from pytest_mcpflow.fakes.github import Repository as HostedRepository
 
-__all__ = ["SECRET", "checkout", "connect_remote", "hosting", "receive"]
+__all__ = ["SECRET", "checkout", "connect_remote", "guarded_hosting", "hosting", "receive"]
 
 SECRET = "placeholder-for-a-secret-of-the-desktop"  # noqa: S105 - what must not leave the desktop, not a password
 
@@ -27,6 +27,14 @@ def checkout(files: Mapping[str, str], *scripts: Script) -> DesktopCommander:
 def hosting(name: str, files: Mapping[str, str]) -> GitHub:
     """A GitHub with one repository, `owner/name`, in one commit."""
     return GitHub(repositories={name: repository(dict(files))})
+
+
+def guarded_hosting(name: str, files: Mapping[str, str]) -> GitHub:
+    """The same, with a main branch that asks for the check `test`, which passes."""
+    hosted = hosting(name, files)
+    hosted.repositories[name].protection["main"] = Protection(required_checks=["test"])
+    hosted.repositories[name].new_checks = {"test": "success"}
+    return hosted
 
 
 def connect_remote(hub: Hub, desktop: DesktopCommander, hosted: HostedRepository) -> None:
