@@ -36,8 +36,7 @@ CODE_SAYS = {
     "src/middleware/metrics.ts": ("response_seconds", "error_rate"),
 }
 PRODUCTION_SAYS = {
-    "/etc/logrotate.d/api": ("rotate 30
-",),
+    "/etc/logrotate.d/api": ("rotate 30\n",),
     "/etc/vector/vector.yml": ('"type": "file"', "/var/log/api"),
 }
 TROUBLE = (
