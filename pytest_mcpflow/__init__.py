@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.modes import RecordMode
     from pytest_mcpflow.cassette.recording import Recording
-    from pytest_mcpflow.cassette.taped import TapedFake
     from pytest_mcpflow.clock import Clock, ManualClock
     from pytest_mcpflow.context import Context, HubTool
     from pytest_mcpflow.errors import (
@@ -66,7 +65,6 @@ if TYPE_CHECKING:
 _HOMES = {
     "cassette.modes": ("RecordMode",),
     "cassette.recording": ("Recording",),
-    "cassette.taped": ("TapedFake",),
     "clock": ("Clock", "ManualClock"),
     "errors": (
         "ArgumentError",
@@ -177,7 +175,6 @@ __all__ = [
     "SchemaError",
     "ServerStartError",
     "StateError",
-    "TapedFake",
     "ToolError",
     "ToolReport",
     "Transcript",

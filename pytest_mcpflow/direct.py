@@ -104,7 +104,7 @@ def _takes_time(fake: Fake, spec: ToolSpec) -> bool:
 
 
 def _offered(fake: Fake) -> set[str]:
-    return set(contract_of(type(fake)).tools) - fake.withdrawn
+    return set(contract_of(fake).tools) - fake.withdrawn
 
 
 def _protocol_error(code: int, message: str) -> Exception:

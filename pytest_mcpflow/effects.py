@@ -22,14 +22,14 @@ class Effects:
         """Call back after each effect of these tools."""
         self._told.append((pattern, callback))
 
-    def note(self, key: str | None, spec: ToolSpec, result: RawResult | BaseException) -> None:
-        """A served fake has answered, or crashed; `key` names the interaction."""
+    def note(self, key: str | None, spec: ToolSpec | None, result: RawResult | BaseException) -> None:
+        """A served fake has answered a tool call, or crashed at whatever was asked; `key` names the interaction."""
         entry = self._journal.find(key)
         if entry is None:
             return
         if isinstance(result, BaseException):
             entry.crash = result
-        else:
+        elif spec is not None:
             self.answered(entry, spec, result)
 
     def answered(self, entry: Entry, spec: ToolSpec, result: RawResult) -> None:

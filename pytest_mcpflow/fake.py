@@ -23,12 +23,17 @@ import copy
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, TypeVar, cast
 
 from pytest_mcpflow.clock import Clock, ManualClock
+
+if TYPE_CHECKING:
+    from pytest_mcpflow.cassette.recording import Recording
+    from pytest_mcpflow.cassette.redaction import Rule
 
 __all__ = [
     "Call",
@@ -167,6 +172,8 @@ def _marked(mark: Mark) -> Callable[[F], F]:
 
 
 MARK_ATTRIBUTE = "__mcpflow_mark__"
+TAPE_ATTRIBUTE = "_tape"
+"""Where a fake made of a tape has what it offers; see `schema.OfTape`."""
 
 
 class Call(ABC):
@@ -261,6 +268,37 @@ class Fake:
         front.__dict__ = fake.__dict__
         return front
 
+    @classmethod
+    def from_tape(
+        cls, tape: str | Path, *, steady: Collection[str] = (), redaction: Sequence[Rule] = ()
+    ) -> Self:
+        """Make a fake of the server on a tape.
+
+        Its tools are listed as they were recorded, whether there is a method for them or not. A tool without a method
+        is answered as recorded if the server says that it only reads (`readOnlyHint`), as long as the fake's state is
+        what it was in the beginning; so are resources and prompts. Where an answer would be a guess, the test fails.
+
+        Args:
+            tape: The cassette.
+            steady: Patterns of tools, URIs and prompts whose recorded answers are right whatever the state is.
+            redaction: What was taken out of the tape besides secrets.
+
+        Raises:
+            CassetteError: The tape is missing or broken, or does not list the server's tools.
+            FakeDefinitionError: A method is not like the recorded tool.
+        """
+        from pytest_mcpflow.cassette.taped import fake_from_tape  # the one import of a higher room, see there
+
+        return fake_from_tape(cls, tape, steady=steady, redaction=redaction)
+
+    def begin_with(self, recording: Recording) -> None:
+        """Fill the fields of a fake made of a tape with what was recorded. By default they stay as they are."""
+
+    @property
+    def is_as_recorded(self) -> bool:
+        """Whether the state of a fake made of a tape is what it was in the beginning; otherwise `False`."""
+        return TAPE_ATTRIBUTE in self.__dict__ and self.__dict__[TAPE_ATTRIBUTE].beginning == self
+
     @property
     def style_of_errors(self) -> ErrorStyle:
         """How it says no."""
@@ -329,4 +367,7 @@ class Fake:
             setattr(twin, each.name, copy.deepcopy(getattr(self, each.name), memo))
         twin.clock = self.clock
         twin.__dict__["_withdrawn"] = self.withdrawn
+        for name in (TAPE_ATTRIBUTE, "service"):
+            if name in self.__dict__:
+                twin.__dict__[name] = self.__dict__[name]
         return twin

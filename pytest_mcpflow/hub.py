@@ -102,7 +102,7 @@ class Hub:
             HubError: There is a server of that name already.
             FakeDefinitionError: The fake's class cannot be described to a client.
         """
-        contract = contract_of(type(fake))
+        contract = contract_of(fake)
 
         def source() -> Source:
             from pytest_mcpflow.served import FakeSource

@@ -19,6 +19,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from pytest_mcpflow.errors import ArgumentError, FakeDefinitionError
 from pytest_mcpflow.fake import (
     MARK_ATTRIBUTE,
+    TAPE_ATTRIBUTE,
     Call,
     Fake,
     FakeError,
@@ -42,6 +43,7 @@ from pytest_mcpflow.refusal import refusal
 __all__ = [
     "Besides",
     "Contract",
+    "OfTape",
     "Parameters",
     "PromptSpec",
     "RawResult",
@@ -121,20 +123,38 @@ class Besides(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All that a class of fakes offers, by name and in source order."""
+    """All that a class of fakes, or a fake made of a tape, offers, by name and in source order."""
 
     tools: Mapping[str, ToolSpec]
     resources: Mapping[str, ResourceSpec]
     prompts: Mapping[str, PromptSpec]
     besides: Besides | None = None
+    instructions: str | None = None
 
 
-def contract_of(fake_type: type[Fake]) -> Contract:
-    """Derive the contract of a class of fakes, once per class.
+class OfTape(Protocol):
+    """What a fake made of a tape has besides its fields."""
+
+    @property
+    def fake_type(self) -> type[Fake]:
+        """Whose contract it is: another server over the same state has one of its own."""
+        ...
+
+    @property
+    def contract(self) -> Contract: ...
+
+
+def contract_of(fake: Fake | type[Fake]) -> Contract:
+    """What a fake offers. It is derived once for each class, and once for each fake made of a tape.
 
     Raises:
         FakeDefinitionError: A method cannot be described, for example for want of an annotation.
     """
+    if isinstance(fake, Fake):
+        tape: OfTape | None = fake.__dict__.get(TAPE_ATTRIBUTE)
+        if tape is not None and tape.fake_type is type(fake):
+            return tape.contract
+    fake_type = type(fake) if isinstance(fake, Fake) else fake
     known = fake_type.__dict__.get("_contract")
     if isinstance(known, Contract):
         return known
@@ -149,6 +169,7 @@ def contract_of(fake_type: type[Fake]) -> Contract:
             )
             for name, method, _ in _marked(fake_type, PromptMark)
         },
+        instructions=fake_type.__doc__,
     )
     if not (contract.tools or contract.resources or contract.prompts):
         raise FakeDefinitionError(f"{fake_type.__qualname__} offers nothing; mark a method with @tool()")

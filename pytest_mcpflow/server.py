@@ -85,8 +85,11 @@ INTERACTION_KEY = "pytest-mcpflow/interaction"
 
 Context = ServerRequestContext[Any, Any]
 
-Ledger = Callable[[str | None, ToolSpec, "RawResult | BaseException"], None]
-"""Is told what became of each tool call at the fake: interaction key, tool, result or the fake's own crash."""
+Ledger = Callable[[str | None, ToolSpec | None, "RawResult | BaseException"], None]
+"""Is told what became of each tool call at the fake: interaction key, tool, result or the fake's own crash.
+
+Without a tool, of the crash of whatever else was asked.
+"""
 
 
 def serve_fake(fake: Fake, *, name: str | None = None, ledger: Ledger | None = None) -> Server[Any]:
@@ -98,14 +101,14 @@ def serve_fake(fake: Fake, *, name: str | None = None, ledger: Ledger | None = N
     return _FakeServer(fake, name or fake.service, ledger or _forget).server
 
 
-def _forget(key: str | None, spec: ToolSpec, result: RawResult | BaseException) -> None:
+def _forget(key: str | None, spec: ToolSpec | None, result: RawResult | BaseException) -> None:
     """The ledger of a server that no hub looks after."""
 
 
 class _FakeServer:
     def __init__(self, fake: Fake, name: str, ledger: Ledger) -> None:
         self.fake, self.ledger = fake, ledger
-        self.contract: Contract = contract_of(type(fake))
+        self.contract: Contract = contract_of(fake)
         self.sessions: list[ServerSession] = []
         self.subscribers: dict[str, list[ServerSession]] = {}
         self.bus = InMemorySubscriptionBus()
@@ -117,7 +120,7 @@ class _FakeServer:
         contract = self.contract
         server: Server[Any] = _ChangingServer(
             name,
-            instructions=type(self.fake).__doc__,
+            instructions=contract.instructions,
             on_list_tools=self.list_tools,
             on_call_tool=self.call_tool,
             on_list_resources=self.list_resources if contract.resources else None,
@@ -150,7 +153,7 @@ class _FakeServer:
             raise MCPError(
                 INVALID_PARAMS, f"Unknown tool: {params.name}; {nearest_phrase(params.name, offered)}"
             )
-        key = cast("Mapping[str, Any]", ctx.meta or {}).get(INTERACTION_KEY)
+        key = _interaction(ctx)
         call = (
             RoundsCall(ctx, params, key)
             if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
@@ -261,6 +264,7 @@ class _FakeServer:
         except MCPError:
             raise
         except Exception as crash:
+            self.ledger(_interaction(ctx), None, crash)
             raise MCPError(INTERNAL_ERROR, describe_crash(crash)) from crash
 
     async def set_level(self, ctx: Context, params: SetLevelRequestParams) -> EmptyResult:
@@ -315,6 +319,10 @@ _ANNOUNCEMENTS: Mapping[str, _Announcement] = {
         lambda session, change: session.send_resource_updated(change.uri),
     ),
 }
+
+
+def _interaction(ctx: Context) -> str | None:
+    return cast("Mapping[str, Any]", ctx.meta or {}).get(INTERACTION_KEY)
 
 
 def _describe_tool(fake: Fake, spec: ToolSpec) -> Tool:

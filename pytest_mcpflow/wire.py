@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Mapping
 from contextvars import ContextVar
+from functools import partial
 from importlib.metadata import version
 from typing import Any, Protocol, cast
 
@@ -20,6 +21,7 @@ from mcp_types import REQUEST_TIMEOUT
 
 from pytest_mcpflow.errors import HubError
 from pytest_mcpflow.journal import Entry, GoingWrong, Journal, Progress
+from pytest_mcpflow.serve.channel import Channel
 from pytest_mcpflow.serve.tamper import TAMPER_KEY
 from pytest_mcpflow.server import INTERACTION_KEY
 from pytest_mcpflow.transcript import NOISE
@@ -63,6 +65,7 @@ def tap(
     ours: bool,
     elsewhere: Elsewhere | None = None,
     tape: Tape | None = None,
+    channel: Channel | None = None,
 ) -> None:
     """Write every request of `session` into the journal.
 
@@ -73,13 +76,14 @@ def tap(
         ours: Whether the server is a fake of this process, which is then told the number of the interaction.
         elsewhere: Where to ask once more what failed here.
         tape: What answers, if it is a recording: an answer that a fault keeps from the caller does not use it up.
+        channel: What carries the requests, if it can do so without the session's dispatcher.
 
     Raises:
         HubError: The SDK has moved the seam.
     """
     # The SDK has no public hook on a client's requests; the attribute is checked.
     session._dispatcher = _Tap(  # pyright: ignore[reportPrivateUsage]
-        _dispatcher(session), server, journal, ours, elsewhere, tape
+        _dispatcher(session), server, journal, ours, elsewhere, tape, channel
     )
 
 
@@ -102,8 +106,10 @@ class _Tap:
         ours: bool,
         elsewhere: Elsewhere | None,
         tape: Tape | None,
+        channel: Channel | None,
     ) -> None:
         self._inner, self._server, self._journal, self._ours = inner, server, journal, ours
+        self._send = inner.send_raw_request if channel is None else partial(channel.carry, inner)
         self._elsewhere, self._tape = elsewhere, tape
         self._in_rounds: dict[str, Entry] = {}
 
@@ -122,7 +128,7 @@ class _Tap:
             entry = self._journal.open(self._server, method, asked)
         if method not in NOISE:  # the SDK lists the tools by itself, after the call that the caller is in
             current_entry.set(entry)
-        if self._ours and method == "tools/call":
+        if self._ours and method not in NOISE:
             params = {**asked, "_meta": {**asked.get("_meta", {}), INTERACTION_KEY: entry.key}}
         faults = self._journal.faults
         faulted = None if faults is None or by_itself else faults.about(entry)
@@ -161,7 +167,7 @@ class _Tap:
             if on_progress is not None:
                 without_limit["on_progress"] = on_progress
             limitless = cast("CallOptions", without_limit)
-            return await borrowed.send(sent, self._inner.send_raw_request(method, sent, limitless))
+            return await borrowed.send(sent, self._send(method, sent, limitless))
 
         borrowed = _Borrowed(self._tape, method)
         limit = asyncio.timeout(timeout)
@@ -183,7 +189,7 @@ class _Tap:
         self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None
     ) -> dict[str, Any]:
         try:
-            return await self._inner.send_raw_request(method, params, opts)
+            return await self._send(method, params, opts)
         except MCPError as error:
             other = None if self._elsewhere is None else await self._elsewhere.session_for(error)
             if other is None:

@@ -102,6 +102,15 @@ IMPORTS_MCP = {
 }
 """Who imports mcp when imported itself; everybody else waits until it is needed, since it takes most of a second."""
 
+UPWARD = {
+    (
+        "fake",
+        "cassette.taped",
+    ): "whoever declares a fake looks for Fake.from_tape there, and making one takes the "
+    "tapes, the schemas and the matching of rooms above; nothing is imported before it is called",
+}
+"""The only arrows that go up, each from a function, and why."""
+
 PATCHES = {
     "catalogue": "sys.path, while a user's file is imported",
     "clock.order": "the order of cancellation, while a virtual loop runs",
@@ -219,9 +228,21 @@ def test_a_room_imports_lower_rooms_only() -> None:
         if each.root == HOUSE and each.when != "typing" and each.house_name
         if each.house_name.partition(".")[0] != module.room
         if RANKS[each.house_name.partition(".")[0]] >= RANKS[module.room]
+        if each.when == "now" or (module.name, each.house_name) not in UPWARD
     ]
 
     assert upward == []
+
+
+def test_the_arrows_that_go_up_are_there() -> None:
+    deferred = {
+        (module.name, each.house_name)
+        for module in INSIDE
+        for each in module.imports
+        if each.when == "deferred"
+    }
+
+    assert UPWARD.keys() <= deferred
 
 
 def test_nothing_imports_the_plugin() -> None:

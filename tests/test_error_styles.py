@@ -22,7 +22,6 @@ from pytest_mcpflow import (
     Hub,
     Outcome,
     Refused,
-    TapedFake,
     ToolError,
     Transcript,
     refused,
@@ -321,7 +320,7 @@ def test_errors_of_the_hub_stay_what_they_are() -> None:
 
 
 @dataclass
-class FullMemory(TapedFake):
+class FullMemory(Fake):
     """What a recorded server offers, and no room."""
 
     @tool()

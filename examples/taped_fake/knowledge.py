@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pytest_mcpflow import Recording, TapedFake, tool
+from pytest_mcpflow import Fake, Recording, tool
 
 
 @dataclass
@@ -26,10 +26,10 @@ class Created:
 
 
 @dataclass
-class Memory(TapedFake):
+class Memory(Fake):
     graph: Graph = field(default_factory=Graph)
 
-    def begin(self, recording: Recording) -> None:
+    def begin_with(self, recording: Recording) -> None:
         self.graph = recording.answer("read_graph", Graph)
 
     @tool()

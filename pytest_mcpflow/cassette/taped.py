@@ -1,10 +1,10 @@
 """Fakes made of tapes: a recorded server that keeps what is written to it.
 
     @dataclass
-    class Memory(TapedFake):
+    class Memory(Fake):
         graph: Graph = field(default_factory=Graph)
 
-        def begin(self, recording: Recording) -> None:
+        def begin_with(self, recording: Recording) -> None:
             self.graph = recording.answer("read_graph", Graph)
 
         @tool()
@@ -22,8 +22,9 @@ import copy
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
 
@@ -36,78 +37,69 @@ from pytest_mcpflow.cassette.player import CALL
 from pytest_mcpflow.cassette.recording import RecordedTool, Recording, in_no_era
 from pytest_mcpflow.cassette.redaction import Rule
 from pytest_mcpflow.errors import CassetteError, FakeDefinitionError, nearest_phrase
-from pytest_mcpflow.fake import MARK_ATTRIBUTE, Call, Fake, LogLevel, ToolMark
+from pytest_mcpflow.fake import MARK_ATTRIBUTE, TAPE_ATTRIBUTE, Call, Fake, LogLevel, ToolMark
 from pytest_mcpflow.schema import Contract, Parameters, ToolSpec, Verbatim, contract_of
 
-__all__ = ["TapedFake"]
+__all__ = ["fake_from_tape"]
 
+F = TypeVar("F", bound=Fake)
 Json = Mapping[str, Any]
 CALL_KEY = "pytest-mcpflow/call"
-ASKED_BESIDES = ("resources/list", "resources/templates/list", "resources/read")
-ASKED_OF_PROMPTS = ("prompts/list", "prompts/get", "completion/complete")
+OF_RESOURCES = ("resources/list", "resources/templates/list", "resources/read")
+OF_PROMPTS = ("prompts/list", "prompts/get")
 
 
-@dataclass
-class TapedFake(Fake):
-    """A fake of a recorded server; see the module's docstring.
+@dataclass(frozen=True)
+class _Tape:
+    """What a fake made of a tape has besides its fields.
 
-    By itself, `TapedFake.from_tape(...)` offers what the server offers and answers what was read from it. A subclass
-    adds fields for the state and methods for the tools that change or show it.
+    It is saved by how it was made: what it offers is read from the tape again.
     """
 
-    @classmethod
-    def from_tape(
-        cls, tape: str | Path, *, steady: Collection[str] = (), redaction: Sequence[Rule] = ()
-    ) -> Self:
-        """Make a fake of the server on a tape.
+    fake_type: type[Fake]
+    path: Path
+    steady: tuple[str, ...]
+    redaction: tuple[Rule, ...]
+    beginning: Fake | None = None
 
-        Its tools are listed as they were recorded, whether there is a method for them or not. A tool without a method
-        is answered as recorded if the server says that it only reads (`readOnlyHint`), as long as the fake's state is
-        what it was in the beginning; so are resources and prompts. Where an answer would be a guess, the test fails.
+    @cached_property
+    def recording(self) -> Recording:
+        return Recording.read(self.path, self.redaction)
 
-        Args:
-            tape: The cassette.
-            steady: Patterns of tools, URIs and prompts whose recorded answers are right whatever the state is.
-            redaction: What was taken out of the tape besides secrets.
+    @cached_property
+    def contract(self) -> Contract:
+        return _contract(self.fake_type, self.recording, self.steady)
 
-        Raises:
-            CassetteError: The tape is missing or broken, or does not list the server's tools.
-            FakeDefinitionError: A method is not like the recorded tool.
-        """
-        recording = Recording.read(tape, redaction)
-        if not recording.tools:
-            raise CassetteError(
-                f"{tape} does not list the server's tools; record a session in which the client asks for them"
-            )
-        namespace = {
-            "__doc__": recording.opening.get("instructions"),
-            "__module__": cls.__module__,
-            "__qualname__": cls.__qualname__,
-            "_contract": _contract(cls, recording, tuple(steady)),
-            "service": recording.server if cls is TapedFake else cls.service,
-        }
-        made = cast("type[Self]", type(cls.__name__, (cls,), namespace))
-        fake = made()
-        fake.begin(recording)
-        fake.__dict__["_as_recorded"] = copy.deepcopy(fake)
-        return fake
-
-    def begin(self, recording: Recording) -> None:
-        """Fill the fields with what was recorded. By default they stay as they are."""
-
-    @property
-    def is_as_recorded(self) -> bool:
-        """Whether the state is what it was in the beginning."""
-        return "_as_recorded" not in self.__dict__ or self.__dict__["_as_recorded"] == self
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        twin = super().__deepcopy__(memo)
-        if "_as_recorded" in self.__dict__:
-            twin.__dict__["_as_recorded"] = self.__dict__["_as_recorded"]
-        return twin
+    def __reduce__(self) -> tuple[type[_Tape], tuple[object, ...]]:
+        return _Tape, (self.fake_type, self.path, self.steady, self.redaction, self.beginning)
 
 
-def _contract(fake_type: type[TapedFake], recording: Recording, steady: tuple[str, ...]) -> Contract:
+def fake_from_tape(
+    fake_type: type[F], path: str | Path, *, steady: Collection[str], redaction: Sequence[Rule]
+) -> F:
+    """Make a fake of a tape; see `Fake.from_tape`, which leaves this to the cassettes' room.
+
+    It is the one function that a lower room imports: whoever declares a fake looks for `from_tape` there, and making
+    one takes all that is known of tapes. Whatever else `fake` is used for, it does without.
+    """
+    tape = _Tape(fake_type, Path(path), tuple(steady), tuple(redaction))
+    recording = tape.recording
+    if not recording.tools:
+        raise CassetteError(
+            f"{path} does not list the server's tools; record a session in which the client asks for them"
+        )
+    contract = tape.contract  # so that a method that does not fit is found here
+    fake = fake_type()
+    if fake_type is Fake:
+        fake.__dict__["service"] = recording.server
+    fake.begin_with(recording)
+    tape = replace(tape, beginning=copy.deepcopy(fake))
+    tape.__dict__.update(recording=recording, contract=contract)
+    fake.__dict__[TAPE_ATTRIBUTE] = tape
+    return fake
+
+
+def _contract(fake_type: type[Fake], recording: Recording, steady: tuple[str, ...]) -> Contract:
     has_methods = any(
         hasattr(member, MARK_ATTRIBUTE) for base in fake_type.__mro__ for member in vars(base).values()
     )
@@ -126,7 +118,8 @@ def _contract(fake_type: type[TapedFake], recording: Recording, steady: tuple[st
         else answers.tool(tool)
         for name, tool in recording.tools.items()
     }
-    return Contract(tools, own.resources, own.prompts, answers)
+    instructions: str | None = recording.opening.get("instructions")
+    return Contract(tools, own.resources, own.prompts, answers, instructions)
 
 
 class _Answers:
@@ -143,23 +136,31 @@ class _Answers:
         self, recording: Recording, steady: tuple[str, ...], *, has_resources: bool, has_prompts: bool
     ) -> None:
         self._recording, self._steady = recording, steady
-        asked = [
-            *(() if has_resources else ASKED_BESIDES),
-            *(() if has_prompts else ASKED_OF_PROMPTS),
+        offered = as_object(recording.opening.get("capabilities"))
+        kinds = {
+            "resources": () if has_resources else OF_RESOURCES,
+            "prompts": () if has_prompts else OF_PROMPTS,
+            "completions": () if has_prompts else ("completion/complete",),
+        }
+        # What the server offers and nobody asked for while recording is a miss, and no method that it does not know.
+        self.methods = [
+            method
+            for kind, methods in kinds.items()
+            for method in methods
+            if kind in offered or recording.tape.of_method(method)
         ]
-        self.methods = [method for method in asked if recording.tape.of_method(method)]
 
     def answer(self, fake: Fake, method: str, params: Json) -> Json:
         if method in LISTINGS:
             listing = self._recording.listing(method)
             if listing is not None:
                 return enveloped(method, listing)
-        return enveloped(method, _result(method, self._operation(cast("TapedFake", fake), method, params)))
+        return enveloped(method, _result(method, self._operation(fake, method, params)))
 
     def tool(self, tool: RecordedTool) -> ToolSpec:
         """A tool without a method."""
 
-        async def answer(fake: TapedFake, **arguments: Any) -> Verbatim:
+        async def answer(fake: Fake, **arguments: Any) -> Verbatim:
             call: Call = arguments.pop(CALL_KEY)
             if not tool.reads and not self._is_steady(tool.name):
                 raise FakeDefinitionError(
@@ -182,7 +183,7 @@ class _Answers:
             listed=tool.listed,
         )
 
-    def _operation(self, fake: TapedFake, method: str, params: Json) -> Operation:
+    def _operation(self, fake: Fake, method: str, params: Json) -> Operation:
         """The recording that is true of the fake.
 
         Raises:
@@ -211,9 +212,7 @@ class _Answers:
         return any(fnmatchcase(name, pattern) for pattern in self._steady)
 
 
-def _as_listed(
-    fake_type: type[TapedFake], spec: ToolSpec, tool: RecordedTool, recording: Recording
-) -> ToolSpec:
+def _as_listed(fake_type: type[Fake], spec: ToolSpec, tool: RecordedTool, recording: Recording) -> ToolSpec:
     """A tool with a method, as the recorded server lists it."""
 
     def refuse(why: str) -> None:
@@ -246,7 +245,7 @@ def _as_listed(
     )
 
 
-def _misfit(fake_type: type[TapedFake], name: str, recording: Recording, why: str) -> FakeDefinitionError:
+def _misfit(fake_type: type[Fake], name: str, recording: Recording, why: str) -> FakeDefinitionError:
     return FakeDefinitionError(
         f"{fake_type.__qualname__}.{name} is not the tool on {recording.path.name}: {why}"
     )

@@ -118,7 +118,7 @@ class Watch:
         self.chosen: list[Fault] = []
         self.trespass = ""
         self._choose, self._thorough = choose, thorough
-        self._offered = {name: contract_of(type(fake)).tools for name, fake in world.items()}
+        self._offered = {name: contract_of(fake).tools for name, fake in world.items()}
         self._states = [(fake, state_adapter(type(fake)).serializer.to_json) for fake in world.values()]
         self._calls: list[tuple[Entry, int, int, bytes]] = []
         self._instants = {b"0.0"}

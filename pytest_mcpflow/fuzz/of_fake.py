@@ -79,7 +79,7 @@ class FakeSubject(Subject):
         self._loop, self._clock = loop, loop.clock
         self._surroundings = ExitStack()
         self._surroundings.enter_context(loop.surroundings())
-        self._contract = contract_of(type(fake))
+        self._contract = contract_of(fake)
         self._not_compared = {each.name for each in fields(fake) if not each.compare}
         self.fake = fake
         began = fake.clock.now()

@@ -50,7 +50,7 @@ def plans(
     possible = [
         (f"{name}.{tool}", kind, spec)
         for name, fake in _by_name(world).items()
-        for tool, spec in contract_of(type(fake)).tools.items()
+        for tool, spec in contract_of(fake).tools.items()
         for kind in (KINDS.values() if kinds is None else kinds)
         if _can_happen(kind, spec, way, changes)
     ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import pickle
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from checkout import ROOT
@@ -15,11 +17,11 @@ from tapes import ask, called, opened, say, tell, write
 from pytest_mcpflow import (
     CassetteError,
     Era,
+    Fake,
     FakeDefinitionError,
     Hub,
     HubError,
     Recording,
-    TapedFake,
     ToolError,
     Way,
     resource,
@@ -36,10 +38,10 @@ every_era = pytest.mark.parametrize("era", Era)
 
 
 @dataclass
-class Memory(TapedFake):
+class Memory(Fake):
     entities: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
 
-    def begin(self, recording: Recording) -> None:
+    def begin_with(self, recording: Recording) -> None:
         self.entities = recording.answer("read_graph", dict[str, list[dict[str, Any]]])["entities"]
 
     @tool()
@@ -55,7 +57,7 @@ class Memory(TapedFake):
 
 
 def _run(
-    fake: TapedFake, *calls: tuple[str, dict[str, Any]], way: Way = Way.MEMORY, era: Era = Era.STATELESS
+    fake: Fake, *calls: tuple[str, dict[str, Any]], way: Way = Way.MEMORY, era: Era = Era.STATELESS
 ) -> Any:
     """The answer to the last of the calls."""
 
@@ -67,6 +69,11 @@ def _run(
             return answers[-1]
 
     return Hub().run(ask_all())
+
+
+def _sent(fake: Memory) -> Memory:
+    """As another process gets it."""
+    return cast("Memory", pickle.loads(pickle.dumps(fake)))  # noqa: S301 - our own
 
 
 def _listed(*tools: dict[str, Any]) -> list[Any]:
@@ -140,6 +147,35 @@ def test_a_copy_of_a_fake_knows_what_was_recorded() -> None:
     assert not copy.deepcopy(memory).is_as_recorded
 
 
+def test_a_fake_made_of_a_tape_is_of_its_class() -> None:
+    assert type(Memory.from_tape(MEMORY)) is Memory
+    assert type(Fake.from_tape(MEMORY)) is Fake
+
+
+def test_a_fake_made_of_a_tape_can_be_sent_to_another_process() -> None:
+    memory = Memory.from_tape(MEMORY)
+    memory.entities.append(QUEUE)
+
+    sent = _sent(memory)
+
+    assert sent == memory
+    assert not sent.is_as_recorded
+    assert _run(sent, ("open_nodes", {"names": ["queue-1"]}))["entities"] == [QUEUE]
+    found = _run(_sent(Memory.from_tape(MEMORY)), ("search_nodes", {"query": "connections"}))
+    assert [each["name"] for each in found["entities"]] == ["db-1"]
+
+
+def test_a_fake_of_a_class_with_a_tape_is_what_its_class_says() -> None:
+    Memory.from_tape(MEMORY)
+
+    async def names() -> list[str]:
+        async with Hub() as hub:
+            hub.serve(Memory())
+            return [each.name for each in await hub.list_tools()]
+
+    assert sorted(Hub().run(names())) == ["create_entities", "open_nodes"]
+
+
 @every_way
 def test_a_write_without_a_method_fails_the_test_even_where_the_workflow_swallows_it(way: Way) -> None:
     async def swallow() -> None:
@@ -162,7 +198,7 @@ def test_arguments_that_were_not_recorded_fail_the_test_with_the_nearest() -> No
 
 def test_several_answers_to_one_request_depend_on_state_and_are_not_given() -> None:
     with pytest.raises(FakeDefinitionError, match="has 2 answers to the same request"):
-        _run(TapedFake.from_tape(TAPES / "git-2026-07-28.jsonl"), ("git_status", {"repo_path": "."}))
+        _run(Fake.from_tape(TAPES / "git-2026-07-28.jsonl"), ("git_status", {"repo_path": "."}))
 
 
 @every_era
@@ -187,7 +223,7 @@ def test_tools_are_listed_as_they_were_recorded(era: Era) -> None:
 def test_resources_and_prompts_are_those_of_the_recording(era: Era) -> None:
     async def ask_all() -> tuple[list[str], str]:
         async with Hub(era=era) as hub:
-            hub.serve(TapedFake.from_tape(EVERYTHING))
+            hub.serve(Fake.from_tape(EVERYTHING))
             client = await hub.client("mcp-servers/everything")
             resources = (await client.list_resources()).resources
             prompt = await client.get_prompt("simple-prompt")
@@ -202,14 +238,14 @@ def test_resources_and_prompts_are_those_of_the_recording(era: Era) -> None:
 def test_a_client_is_instructed_as_the_recorded_server_did() -> None:
     async def ask_all() -> str | None:
         async with Hub(era=Era.HANDSHAKE) as hub:
-            hub.serve(TapedFake.from_tape(EVERYTHING), name="all")
+            hub.serve(Fake.from_tape(EVERYTHING), name="all")
             return (await hub.client("all")).instructions
 
     assert (Hub().run(ask_all()) or "").startswith("# Everything Server")
 
 
 @dataclass
-class Shelf(TapedFake):
+class Shelf(Fake):
     books: list[str] = field(default_factory=list[str])
 
 
@@ -234,7 +270,7 @@ def shelf(tmp_path: Path) -> Path:
     )
 
 
-def _read(fake: TapedFake) -> str:
+def _read(fake: Fake) -> str:
     async def read() -> str:
         async with Hub() as hub:
             hub.serve(fake, name="shelf")
@@ -258,6 +294,29 @@ def test_a_resource_that_may_have_changed_is_an_error(shelf: Path) -> None:
         _read(fake)
 
 
+@every_way
+@every_era
+@pytest.mark.parametrize("method", ["resources/read", "prompts/get"])
+def test_what_has_no_answer_fails_the_test_even_where_the_workflow_swallows_it(
+    way: Way, era: Era, method: str
+) -> None:
+    async def swallow() -> None:
+        async with Hub(way=way, era=era) as hub:
+            hub.serve(Fake.from_tape(EVERYTHING), name="all")
+            client = await hub.client("all")
+            with suppress(MCPError):
+                if method == "resources/read":
+                    await client.read_resource("demo://nowhere")
+                else:
+                    await client.get_prompt("unheard-of")
+            hub.verify()
+
+    with pytest.raises(
+        HubError, match=r"the fake behind all\.(demo://nowhere|unheard-of) crashed \(NeverRec"
+    ):
+        Hub().run(swallow())
+
+
 def test_resources_of_the_fake_itself_are_in_place_of_the_recorded_ones(shelf: Path) -> None:
     fake = LabelledShelf.from_tape(shelf)
     fake.books.append("D")
@@ -267,7 +326,7 @@ def test_resources_of_the_fake_itself_are_in_place_of_the_recorded_ones(shelf: P
 
 def test_a_recorded_refusal_is_given_as_it_was() -> None:
     with pytest.raises(ToolError, match="expected number, received string"):
-        _run(TapedFake.from_tape(EVERYTHING), ("get-sum", {"a": "two"}))
+        _run(Fake.from_tape(EVERYTHING), ("get-sum", {"a": "two"}))
 
 
 @every_way
@@ -279,7 +338,7 @@ def test_progress_comes_as_it_was_recorded(way: Way) -> None:
 
     async def wait() -> None:
         async with Hub(way=way) as hub:
-            hub.serve(TapedFake.from_tape(EVERYTHING), name="all")
+            hub.serve(Fake.from_tape(EVERYTHING), name="all")
             arguments = {"duration": 0.4, "steps": 4}
             await hub.call_tool("all.trigger-long-running-operation", arguments, on_progress=note)
 
@@ -296,7 +355,7 @@ def test_an_error_of_the_protocol_is_given_as_it_was(way: Way, tmp_path: Path) -
         tell("notifications/message", level="warning", data="it is dark"),
         say(2, error={"code": -32050, "message": "too dark", "data": {"lux": 0}}),
     ]
-    fake = TapedFake.from_tape(write(tmp_path / "dark.jsonl", failing))
+    fake = Fake.from_tape(write(tmp_path / "dark.jsonl", failing))
 
     with pytest.raises(MCPError, match="too dark") as error:
         _run(fake, ("look", {"id": "1"}), way=way)
@@ -305,7 +364,7 @@ def test_an_error_of_the_protocol_is_given_as_it_was(way: Way, tmp_path: Path) -
 
 
 @dataclass
-class Unknown(TapedFake):
+class Unknown(Fake):
     @tool()
     def lock(self, id: str) -> str:  # noqa: A002 - the server's name for it
         """Not what the server has."""
@@ -313,7 +372,7 @@ class Unknown(TapedFake):
 
 
 @dataclass
-class OtherParameter(TapedFake):
+class OtherParameter(Fake):
     @tool()
     def look(self, key: str) -> str:
         """Not what the server takes."""
@@ -321,7 +380,7 @@ class OtherParameter(TapedFake):
 
 
 @dataclass
-class NeedsMore(TapedFake):
+class NeedsMore(Fake):
     @tool()
     def look(self, id: str, at: str) -> str:  # noqa: A002 - the server's name for it
         """More than the server requires."""
@@ -329,7 +388,7 @@ class NeedsMore(TapedFake):
 
 
 @dataclass
-class ReturnsNothing(TapedFake):
+class ReturnsNothing(Fake):
     @tool()
     def look(self, id: str) -> None:  # noqa: A002 - the server's name for it
         """Less than the server promises."""
@@ -341,7 +400,7 @@ class Seen:
 
 
 @dataclass
-class ReturnsOther(TapedFake):
+class ReturnsOther(Fake):
     @tool()
     def look(self, id: str) -> Seen:  # noqa: A002 - the server's name for it
         """Something else than the server promises."""
@@ -368,7 +427,7 @@ COLOUR: dict[str, Any] = {
     ],
 )
 def test_a_method_that_is_not_like_the_recorded_tool_is_found_when_the_fake_is_made(
-    fake: type[TapedFake], listed: dict[str, Any], why: str, tmp_path: Path
+    fake: type[Fake], listed: dict[str, Any], why: str, tmp_path: Path
 ) -> None:
     tape = write(tmp_path / "server.jsonl", _listed({"name": "look", **listed}))
 
@@ -380,13 +439,13 @@ def test_a_tape_without_a_list_of_tools_makes_no_fake(tmp_path: Path) -> None:
     tape = write(tmp_path / "unlisted.jsonl", [*opened(), *called(1, "look", {}, "dark")])
 
     with pytest.raises(CassetteError, match="does not list the server's tools; record a session"):
-        TapedFake.from_tape(tape)
+        Fake.from_tape(tape)
 
 
 def test_a_tool_that_asks_its_client_needs_a_method() -> None:
     with pytest.raises(FakeDefinitionError, match="where the server asked its client something"):
         _run(
-            TapedFake.from_tape(EVERYTHING, steady=["trigger-*"]),
+            Fake.from_tape(EVERYTHING, steady=["trigger-*"]),
             ("trigger-sampling-request", {"prompt": "tea"}),
         )
 

@@ -71,7 +71,6 @@ from pytest_mcpflow import (
     SchemaError,
     ServerStartError,
     StateError,
-    TapedFake,
     ToolError,
     ToolReport,
     Transcript,
@@ -432,12 +431,12 @@ class Patient(Scenario):
 
 
 @dataclass
-class Notes(TapedFake):
+class Notes(Fake):
     """A recorded server with a state."""
 
     kept: list[str] = field(default_factory=list[str])
 
-    def begin(self, recording: Recording) -> None:
+    def begin_with(self, recording: Recording) -> None:
         assert_type(recording.answer("list", list[str]), list[str])
         assert_type(recording.answers("list", {"day": 1}), list[Mapping[str, Any]])
         assert_type(recording.tools["list"].reads, bool)
@@ -447,6 +446,7 @@ def a_fake_of_a_tape(hub: Hub, tape: Path) -> None:
     notes = hub.serve(Notes.from_tape(tape, steady=["time", "docs://*"]))
     assert_type(notes, Notes)
     assert_type(notes.is_as_recorded, bool)
+    assert_type(Fake.from_tape(tape), Fake)
     assert_type(Recording.read(tape).server, str)
 
 
