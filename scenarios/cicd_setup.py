@@ -2,54 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
-from pytest_mcpflow.fakes.droplet_executor import DropletExecutor
-from pytest_mcpflow.fakes.github import GitHub, WorkflowFile, WorkflowRun
+from pytest_mcpflow import Hub, Run, Scenario, invariant
+from pytest_mcpflow.fakes.github import WorkflowFile
+from pytest_mcpflow.scenarios import _pipeline_workflow as work
 from pytest_mcpflow.scenarios._cicd_setup_world import (
+    DEPLOYED,
     DEVELOP,
     KEYS,
     MAIN,
     PUBLIC,
+    SECRETS,
     SLACK,
-    desktop,
-    droplets,
-    hosting_before,
+    ManualDeployments,
 )
 from pytest_mcpflow.scenarios._pipeline_files import (
-    DEPLOY_SCRIPT,
-    HEALTH_ENDPOINT,
     HEALTH_PATH,
     PIPELINE_PATH,
     SCRIPT_PATH,
 )
-from pytest_mcpflow.scenarios._pipeline_workflow import (
-    ADD_USER,
-    AUTHORIZED_KEYS,
-    BRANCH,
-    EVENTS,
-    HOST_VARIABLE,
-    IS_ACTIVE,
-    KEY_SECRET,
-    REPOSITORY,
-    SLACK_SECRET,
-    TARGETS,
-    WEBHOOK,
-    PipelineReport,
-    PipelineSetup,
-    key_file,
-)
-from pytest_mcpflow.scenarios._rules import Guarded, succeeded
-from pytest_mcpflow.scenarios._worlds import connect_remote
+from pytest_mcpflow.scenarios._pipeline_workflow import TARGETS, PipelineReport, PipelineSetup
+from pytest_mcpflow.scenarios._rules import lacking, succeeded
 
 __all__ = ["CicdSetup", "PipelineReport"]
 
+STAGES = {
+    "lint": ([], "npm run lint"),
+    "test": (["lint"], "npm test"),
+    "security-scan": (["lint"], "npm audit --audit-level=high"),
+    "build": (["test", "security-scan"], "npm run build"),
+    "deploy-staging": (["build"], "ssh deploy@${{ vars.DEPLOY_HOST }} ./deploy.sh ${{ github.sha }}"),
+    "deploy-production": (["build"], "ssh deploy@${{ vars.DEPLOY_HOST }} ./deploy.sh ${{ github.sha }}"),
+}
+"""Each job of the pipeline, those it waits for, and what it runs."""
+MACHINES_SAY = {SCRIPT_PATH: ("rollback", "/health"), HEALTH_PATH: ("location = /health",)}
+
 
 @dataclass
-class CicdSetup(Guarded, Scenario):
+class CicdSetup(ManualDeployments, Scenario):
     """Set up CI/CD: lint, test, scan and build every change, deploy develop to staging and main to production.
 
     The checkout's remote is `shop/api`, with `main` and `develop`; staging is `staging-1`, production `prod-1`.
@@ -58,60 +49,35 @@ class CicdSetup(Guarded, Scenario):
 
     tags = ("cicd",)
 
-    desktop: DesktopCommander = field(default_factory=desktop)
-    hosting: GitHub = field(default_factory=hosting_before)
-    droplets: DropletExecutor = field(default_factory=droplets)
-
-    def connect(self, hub: Hub) -> None:
-        def run_pipeline(merged: Interaction) -> None:
-            """A merge to develop runs the pipeline, which deploys if it finds all that it needs."""
-            repo = self.hosting.repositories[REPOSITORY]
-            [pull] = [each for each in repo.pull_requests if each.number == merged.arguments["pull_number"]]
-            environment = {"develop": "staging", "main": "production"}[pull.base]
-            done = self._can_deploy(environment)
-            repo.workflow_runs.append(WorkflowRun("ci-cd", pull.base, "success" if done else "failure"))
-
-        connect_remote(hub, self.desktop, self.hosting.repositories[REPOSITORY])
-        hub.on_effect("github.merge_pull_request", run_pipeline)
-
     async def workflow(self, hub: Hub) -> PipelineReport:
         return await PipelineSetup(hub).run()
 
     def expect(self, run: Run) -> None:
         [workflow] = self.hosting.list_workflows("shop", "api", "develop")
         self._expect_pipeline(workflow)
-        repo = self.hosting.repositories[REPOSITORY]
+        repo = self.repository()
         assert repo.environments == {"staging": [], "production": ["lead"]}
-        assert repo.secrets == {
-            **{f"{each}/{KEY_SECRET}": _digest(KEYS[each]) for each in TARGETS},
-            SLACK_SECRET: _digest(SLACK),
-        }
-        assert repo.variables == {f"{each}/{HOST_VARIABLE}": host for each, host in TARGETS.items()}
-        assert [(hook.url, hook.events) for hook in repo.webhooks] == [(WEBHOOK, EVENTS)]
+        assert repo.secrets == SECRETS
+        assert repo.variables == {f"{each}/{work.HOST_VARIABLE}": host for each, host in TARGETS.items()}
+        assert [(hook.url, hook.events) for hook in repo.webhooks] == [(work.WEBHOOK, work.EVENTS)]
         for environment, host in TARGETS.items():
             machine = self.droplets.hosts[host]
-            assert {ADD_USER, IS_ACTIVE} == {ran.command for ran in machine.command_log}
-            assert machine.files == {
-                AUTHORIZED_KEYS: PUBLIC[environment],
-                SCRIPT_PATH: DEPLOY_SCRIPT,
-                HEALTH_PATH: HEALTH_ENDPOINT,
-            }
-            assert key_file(environment) not in self.desktop.files
-        assert all(part in DEPLOY_SCRIPT for part in ("rollback", "/health"))
-        assert "/health" in HEALTH_ENDPOINT
-        assert repo.workflow_runs == [WorkflowRun("ci-cd", "develop", "success")]
+            assert {work.ADD_USER, work.IS_ACTIVE} == {ran.command for ran in machine.command_log}
+            assert {*machine.files} == {work.AUTHORIZED_KEYS, *MACHINES_SAY}
+            assert machine.files[work.AUTHORIZED_KEYS] == PUBLIC[environment]
+            assert lacking(machine.files, MACHINES_SAY) == []
+            assert work.key_file(environment) not in self.desktop.files
+        assert repo.workflow_runs == [DEPLOYED]
         assert {*repo.branches["develop"].files} == {*DEVELOP, PIPELINE_PATH}
         trial, release = repo.pull_requests
-        assert (trial.head, trial.base, trial.merged) == (BRANCH, "develop", True)
+        assert (trial.head, trial.base, trial.merged) == (work.BRANCH, "develop", True)
         assert [check.name for check in trial.checks] == ["lint", "test", "security-scan"]
-        assert (release.head, release.base, release.state, release.reviewers) == (
-            *("develop", "main", "open"),
-            ["lead"],
-        )
+        assert (release.head, release.base, release.state) == ("develop", "main", "open")
+        assert release.reviewers == ["lead"]
         assert [sent.channels for sent in self.people.notifications] == [["slack"]]
         report = run.result
         assert (report.success, report.missing, report.pull_requests) == (True, (), (1, 2))
-        assert {*report.configured} == {*self._pieces()}
+        assert {*report.configured} == {*self.pieces()}
 
     @staticmethod
     def _expect_pipeline(workflow: WorkflowFile) -> None:
@@ -119,15 +85,11 @@ class CicdSetup(Guarded, Scenario):
         assert workflow.triggers == {"pull_request": [], "push": ["develop", "main"]}
         jobs = {job.name: job for job in workflow.jobs}
         assert {name: job.needs for name, job in jobs.items()} == {
-            "lint": [],
-            "test": ["lint"],
-            "security-scan": ["lint"],
-            "build": ["test", "security-scan"],
-            "deploy-staging": ["build"],
-            "deploy-production": ["build"],
+            name: needs for name, (needs, _) in STAGES.items()
         }
-        assert {name: job.environment for name, job in jobs.items() if job.environment} == {
-            f"deploy-{each}": each for each in TARGETS
+        assert [name for name, (_, command) in STAGES.items() if command not in jobs[name].steps] == []
+        assert {job.environment: name for name, job in jobs.items() if job.environment} == {
+            each: f"deploy-{each}" for each in TARGETS
         }
         assert jobs["deploy-staging"].condition == "github.ref == 'refs/heads/develop'"
         assert jobs["deploy-production"].condition == "github.ref == 'refs/heads/main'"
@@ -152,7 +114,7 @@ class CicdSetup(Guarded, Scenario):
     def partial_setup_is_named(self, run: Run) -> None:
         """A report names what is there and what is not, and nothing that is missing counts as there."""
         if isinstance(run.result, PipelineReport):
-            pieces = self._pieces()
+            pieces = self.pieces()
             assert {*run.result.configured, *run.result.missing} == {*pieces}
             assert [name for name in run.result.configured if not pieces[name]] == []
 
@@ -166,45 +128,11 @@ class CicdSetup(Guarded, Scenario):
     @invariant
     def production_waits_for_a_person(self, run: Run) -> None:
         """The set-up itself merges nothing to main and deploys nothing to production."""
-        repo = self.hosting.repositories[REPOSITORY]
-        assert repo.branches["main"].files == MAIN
+        assert self.repository().branches["main"].files == MAIN
         assert self.droplets.deployments == []
 
     @invariant
     def success_is_a_pipeline_that_ran(self, run: Run) -> None:
         """Success is only told when the pipeline itself deployed to staging."""
         if succeeded(run.result):
-            runs = self.hosting.repositories[REPOSITORY].workflow_runs
-            assert WorkflowRun("ci-cd", "develop", "success") in runs
-
-    def _can_deploy(self, environment: str) -> bool:
-        """Whether the pipeline can log in, has a script to call, and an endpoint to ask."""
-        repo, machine = self.hosting.repositories[REPOSITORY], self.droplets.hosts[TARGETS[environment]]
-        digest = repo.secrets.get(f"{environment}/{KEY_SECRET}")
-        return (
-            digest == _digest(KEYS[environment])
-            and repo.variables.get(f"{environment}/{HOST_VARIABLE}") == TARGETS[environment]
-            and machine.files.get(AUTHORIZED_KEYS) == PUBLIC[environment]
-            and {SCRIPT_PATH, HEALTH_PATH} <= {*machine.files}
-            and ADD_USER in [ran.command for ran in machine.command_log]
-        )
-
-    def _pieces(self) -> dict[str, bool]:
-        """Every piece, and whether it is there."""
-        repo = self.hosting.repositories[REPOSITORY]
-        pieces = {
-            "workflow file": BRANCH in repo.branches and PIPELINE_PATH in repo.branches[BRANCH].files,
-            f"secret {SLACK_SECRET}": SLACK_SECRET in repo.secrets,
-            "webhook": any(hook.url == WEBHOOK for hook in repo.webhooks),
-        }
-        for each, host in TARGETS.items():
-            pieces[f"environment {each}"] = each in repo.environments
-            pieces[f"secret {each}/{KEY_SECRET}"] = f"{each}/{KEY_SECRET}" in repo.secrets
-            pieces[f"variable {each}/{HOST_VARIABLE}"] = f"{each}/{HOST_VARIABLE}" in repo.variables
-            files = self.droplets.hosts[host].files
-            pieces[f"target {host}"] = {AUTHORIZED_KEYS, SCRIPT_PATH, HEALTH_PATH} == {*files}
-        return pieces
-
-
-def _digest(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()
+            assert DEPLOYED in self.repository().workflow_runs
