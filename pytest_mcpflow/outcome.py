@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 WIDTH = 72
+_PLAIN_NAME = re.compile(r"[\w$@.:/-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class Injected:
 
 
 def shown_arguments(arguments: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={_shown(value)}" for name, value in arguments.items())
+    return ", ".join(f"{_shown_name(name)}={_shown(value)}" for name, value in arguments.items())
 
 
 def shown_value(value: object) -> str:
@@ -119,6 +121,11 @@ def shown_value(value: object) -> str:
             return shown_value(entries["result"])
         return shortened("{" + shown_arguments(entries) + "}")
     return shortened(_shown(value))
+
+
+def _shown_name(name: str) -> str:
+    """A name as it is, but for those that would not be seen for one, such as an empty key."""
+    return name if _PLAIN_NAME.fullmatch(name) else repr(name)
 
 
 def shortened(text: str, width: int = WIDTH) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mcp import MCPError
 from mcp.server import MCPServer, Server
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import (
     CONNECTION_CLOSED,
     INTERNAL_ERROR,
@@ -246,12 +247,22 @@ PLANTED: Mapping[str, tuple[Fake, str, list[str]]] = {
 
 def library(*changes: str) -> MCPServer:
     """A server of the SDK, with what `changes` name otherwise than it promises."""
-    server = MCPServer("library", log_level="CRITICAL")
-    books: dict[str, int] = {}
+    server = MCPServer("library", log_level="INFO" if "logged" in changes else "CRITICAL")
+    books: dict[str, int] = {"Emma": 2}
 
     def put(title: str, copies: int) -> str:
         books[title] = books.get(title, 0) + copies if "idempotent" in changes else copies
         return title
+
+    def lend(title: str) -> int:
+        if "crash" in changes:
+            return books[title]
+        left = books.get(title, 0) - 1
+        if left >= 0 or "errors" in changes:
+            books[title] = left
+        if left < 0:
+            raise ToolError(f"no copy of {title!r} is there")
+        return left
 
     def titles() -> list[str]:
         return sorted(books)
@@ -261,6 +272,7 @@ def library(*changes: str) -> MCPServer:
 
     reads = ToolAnnotations(read_only_hint=True)
     server.add_tool(put, description="Put.", annotations=ToolAnnotations(idempotent_hint=True))
+    server.add_tool(lend, description="Lend.")
     server.add_tool(titles, description="List.", annotations=reads)
     server.add_tool(copies, description="Count.", annotations=reads)
     return server
@@ -284,6 +296,8 @@ def lowlevel(*changes: str) -> Server[Any]:
             return CallToolResult(content=[TextContent(type="text", text="1 to 6 dice")], is_error=True)
         if "crash" in changes:
             raise MCPError(INTERNAL_ERROR, "the dice fell off the table")
+        if "bug" in changes:
+            raise ZeroDivisionError("no dice")
         if "disconnect" in changes:
             raise MCPError(CONNECTION_CLOSED, "nobody is there")
         if "hang" in changes:

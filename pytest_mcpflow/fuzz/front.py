@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_mcpflow.errors import FuzzError
+from pytest_mcpflow.errors import FuzzError, LawBrokenError, MCPFlowError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.fuzz.laws import Law
 from pytest_mcpflow.fuzz.report import FuzzReport
@@ -44,8 +44,8 @@ def mcpflow_fuzz(
         server: A fake (each session has a copy of it), a class of fakes, a strategy of fakes (`strategies.worlds`), an
             SDK server, a function that makes a fake or an SDK server for each session, the command of a server (each
             session starts it), or the address of one.
-        examples: How many sessions there are.
-        steps: About how many steps a session has, at most twice as many.
+        examples: How many sessions there are, at least 1.
+        steps: About how many steps a session has, at least 1, at most twice as many.
         seed: Decides everything that is left to chance.
         tools: The tools to call, with `*`; by default all.
         without: Of these, the tools to leave alone.
@@ -60,7 +60,8 @@ def mcpflow_fuzz(
         UnknownNameError: `tools` or `without` name no tool.
         SchemaError: A tool's schema cannot be used.
         ImportError: hypothesis is not installed.
-        FuzzError: `replay` is no text of steps, the server has no tools, or this runs inside of an event loop.
+        ServerStartError: The server cannot be reached.
+        FuzzError: An argument cannot be used, the server has no tools, or this runs inside of an event loop.
     """
     __tracebackhide__ = True  # where the test called it is what its reader wants to see
     try:
@@ -76,6 +77,11 @@ def mcpflow_fuzz(
     except ModuleNotFoundError as error:
         raise ImportError(
             f"mcpflow_fuzz needs {error.name}; install it with: pip install 'pytest-mcpflow[hypothesis]'"
-        ) from error
+        ) from None
     machine = Machine(examples=examples, steps=steps, seed=seed, known=known or {}, laws=laws)
-    return machine.fuzz(server, tools=tools, without=without, replay=replay, patience=patience)
+    try:
+        return machine.fuzz(server, tools=tools, without=without, replay=replay, patience=patience)
+    except LawBrokenError as error:
+        raise error.with_traceback(None) from error.__cause__  # what the server raised
+    except MCPFlowError as error:
+        raise error.with_traceback(None) from None  # it says all there is to say

@@ -24,7 +24,8 @@ class Law(StrEnum):
     """The structured content of an answer is what the tool's output schema says."""
 
     INVALID = "invalid arguments are refused"
-    """What the input schema does not allow is answered with an error."""
+    """What the input schema does not allow is answered with an error. A server that is no fake may read a value that is
+    written as another type, "7" for 7, as the SDK's `MCPServer` does."""
 
     INVALID_CHANGES = "invalid arguments change nothing"
     """A call that breaks the input schema leaves the state as it was."""
@@ -36,7 +37,7 @@ class Law(StrEnum):
     """The same call twice leaves the state as after once, for tools that promise it."""
 
     ERRORS = "errors change nothing"
-    """A call that is refused leaves the state as it was (fakes only: MCP promises nothing of errors)."""
+    """A call that is refused leaves the state as it was."""
 
     STATE = "the state survives copying and saving"
     """A deep copy, and what is loaded from saved JSON, are equal and go on alike (fakes only)."""

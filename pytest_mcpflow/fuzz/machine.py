@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import hypothesis
 from hypothesis import errors as hypothesis_errors
 from hypothesis import strategies as st
 
 from pytest_mcpflow.errors import FuzzError, LawBrokenError, UnknownNameError, VacuousTestError
+from pytest_mcpflow.fuzz.crashes import with_frames_of_its_own
 from pytest_mcpflow.fuzz.drawing import Drawn, sessions
 from pytest_mcpflow.fuzz.laws import Broken, Law
 from pytest_mcpflow.fuzz.report import FuzzReport, counted, failure_text
@@ -44,7 +45,9 @@ class Machine:
         patience: float,
     ) -> FuzzReport:
         """See `mcpflow_fuzz`."""
-        __tracebackhide__ = True
+        for name, value in (("examples", self.examples), ("steps", self.steps)):
+            if value < 1:
+                raise FuzzError(f"{name}= is a number of at least 1, got {value!r}")
         targets, first = targets_of(server, patience=patience)
         chosen = _chosen(first.offer, tools, without)
         if replay is not None:
@@ -53,11 +56,12 @@ class Machine:
         drawn = sessions(known, tools=chosen, steps=self.steps, laws=self.laws)
         made, found = _search(drawn, self.examples, self.seed)
         if found is not None:
-            _tell(found, self.laws)
+            raise _told(found, self.laws)
         report = counted(first.offer.name, chosen, made)
         if len(report.never_answered) == len(chosen):
+            sessions_made = "1 session" if len(made) == 1 else f"{len(made)} sessions"
             raise VacuousTestError(
-                f"no call of {first.offer.name} was answered in {len(made)} sessions, so nothing was found out; "
+                f"no call of {first.offer.name} was answered in {sessions_made}, so nothing was found out; "
                 "give it a world in which calls can succeed"
             )
         return report
@@ -98,7 +102,7 @@ def _search(
 
     @hypothesis.seed(seed)
     @hypothesis.settings(
-        max_examples=max(1, examples),
+        max_examples=examples,
         phases=[hypothesis.Phase.generate],  # `shorten` is better at making sessions shorter
         deadline=None,
         database=None,
@@ -138,8 +142,7 @@ def _causes(error: BaseException) -> Sequence[BaseException | None]:
     return [*inner, error.__cause__, error.__context__]
 
 
-def _tell(found: Drawn, laws: Collection[Law]) -> NoReturn:
-    __tracebackhide__ = True
+def _told(found: Drawn, laws: Collection[Law]) -> LawBrokenError:
     assert found.broken is not None
     shortest = shorten(found.target, found.broken, laws)
     if shortest is None:
@@ -150,22 +153,25 @@ def _tell(found: Drawn, laws: Collection[Law]) -> NoReturn:
         )
     else:
         (broken, steps), note = shortest, ""
-    _raise(found.target, broken, steps, note)
+    return _failure(found.target, broken, steps, laws, note)
 
 
 def _replay(target: Target, chosen: Sequence[str], laws: Collection[Law], text: str) -> FuzzReport:
-    __tracebackhide__ = True
     steps = steps_from_text(text)
     for step in steps:
         if isinstance(step, CallTool) and step.tool not in target.offer.tools:
             raise UnknownNameError(f"tool of {target.offer.name}", step.tool, target.offer.tools)
     broken, happened = replayed(target, steps, laws)
     if broken is not None:
-        _raise(target, broken, steps)
+        raise _failure(target, broken, steps, laws)
     return counted(target.offer.name, chosen, [happened])
 
 
-def _raise(target: Target, broken: Broken, steps: Sequence[Step], note: str = "") -> NoReturn:
-    __tracebackhide__ = True
-    message = failure_text(target.offer.name, target.shows, broken, steps, note)
-    raise LawBrokenError(message, law=broken.law, replay=text_of(steps)) from broken.cause
+def _failure(
+    target: Target, broken: Broken, steps: Sequence[Step], laws: Collection[Law], note: str = ""
+) -> LawBrokenError:
+    message = failure_text(target, broken, steps, laws, note)
+    cause = None if broken.cause is None else with_frames_of_its_own(broken.cause)
+    error = LawBrokenError(message, law=broken.law, replay=text_of(steps))
+    error.__cause__ = cause
+    return error

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from pytest_mcpflow import outcome as journal_outcome
 from pytest_mcpflow.errors import FuzzError
+from pytest_mcpflow.fuzz.crashes import CrashLog, is_crash_of_tool
 from pytest_mcpflow.fuzz.steps import (
     Answered,
     CallTool,
@@ -25,6 +26,7 @@ from pytest_mcpflow.fuzz.steps import (
 from pytest_mcpflow.fuzz.subject import Answerer, Offer, Subject, Target, Tool
 from pytest_mcpflow.hub import Hub
 from pytest_mcpflow.journal import outcome_of
+from pytest_mcpflow.schema import describe_crash
 from pytest_mcpflow.uri import is_simple
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ __all__ = ["OutsideSubject", "outside_target"]
 T = TypeVar("T")
 INVALID_PARAMS, INTERNAL_ERROR, METHOD_NOT_FOUND = -32602, -32603, -32601
 REQUEST_TIMEOUT, CONNECTION_CLOSED = -32001, -32000
-_BROKEN = frozenset({INTERNAL_ERROR, CONNECTION_CLOSED})
+UNEXPECTED = 0
+"""What the SDK's servers say of an exception in the era of the handshake (mcp 1.x, 2.3)."""
+_BROKEN = frozenset({INTERNAL_ERROR, CONNECTION_CLOSED, UNEXPECTED})
 
 
 def outside_target(server: object, *, patience: float, shows: str) -> Target:
@@ -117,11 +121,26 @@ class OutsideSubject(Subject):
         return self._loop.run_until_complete(coroutine)
 
     async def _do(self, step: Step) -> Outcome | None:
-        from mcp import MCPError
-
         if isinstance(step, Wait):
             await asyncio.sleep(step.seconds)
             return None
+        with CrashLog() as log:
+            outcome = await self._asked(step)
+        if isinstance(outcome, Unfinished | Answered):
+            return outcome
+        if log.raised is not None:
+            return Crashed(describe_crash(log.raised), log.raised)
+        if (
+            isinstance(outcome, Refused)
+            and isinstance(step, CallTool)
+            and is_crash_of_tool(step.tool, outcome.message)
+        ):
+            return Crashed(f"{outcome.message}: it raised what is no ToolError; its log says what")
+        return outcome
+
+    async def _asked(self, step: CallTool | ReadResource | GetPrompt) -> Outcome:
+        from mcp import MCPError
+
         try:
             async with asyncio.timeout(self._patience):
                 return await self._ask(step)

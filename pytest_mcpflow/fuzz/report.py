@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pytest_mcpflow.fuzz.laws import Broken
+from pytest_mcpflow.fuzz.laws import Broken, Law
 from pytest_mcpflow.fuzz.steps import Answered, CallTool, Happened, Refused, Step, text_of
+
+if TYPE_CHECKING:
+    from pytest_mcpflow.fuzz.subject import Target  # loads hypothesis
 
 __all__ = ["FuzzReport", "ToolReport", "counted", "failure_text"]
 
@@ -61,14 +65,30 @@ def counted(server: str, tools: Sequence[str], sessions: Sequence[Sequence[Happe
     return FuzzReport(server, len(sessions), sum(map(len, sessions)), by_tool)
 
 
-def failure_text(server: str, shows: str, broken: Broken, steps: Sequence[Step], note: str = "") -> str:
+def failure_text(
+    target: Target, broken: Broken, steps: Sequence[Step], laws: Collection[Law], note: str = ""
+) -> str:
     """The broken promise, what happened, and the line that makes it happen again."""
     lines = [
-        f"{server} breaks a promise: {broken.law}",
+        f"{target.offer.name} breaks a promise: {broken.law}",
         f"  {broken.by}: {broken.why[0]}",
         *broken.why[1:],
         "",
     ]
     lines += [f"  {each}" for each in broken.happened]
-    lines += ["", f"reproduce: mcpflow_fuzz({shows}, replay={text_of(steps)!r})"]
+    lines += ["", f"reproduce: mcpflow_fuzz({target.shows}, {_laws_shown(laws)}replay={text_of(steps)!r})"]
     return "\n".join([*lines, *filter(None, [note])])
+
+
+def _laws_shown(laws: Collection[Law]) -> str:
+    """The laws as an argument, unless they are all: one that was left out may be broken by the same steps."""
+    left_out = [law for law in Law if law not in laws]
+    if not left_out:
+        return ""
+    if len(laws) > len(left_out):
+        return f"laws=set(Law) - {{{_named(left_out)}}}, "
+    return f"laws=[{_named(law for law in Law if law in laws)}], "
+
+
+def _named(laws: Iterable[Law]) -> str:
+    return ", ".join(f"Law.{law.name}" for law in laws)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pytest_mcpflow.errors import FakeDefinitionError, StateError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.fuzz.laws import Broken, Law
+from pytest_mcpflow.fuzz.leniency import lenient_readings
 from pytest_mcpflow.fuzz.looks import Look, ProbedLook, StateLook, difference
 from pytest_mcpflow.fuzz.of_fake import FakeSubject
 from pytest_mcpflow.fuzz.pool import Pool
@@ -26,6 +27,7 @@ from pytest_mcpflow.fuzz.steps import (
     Wait,
 )
 from pytest_mcpflow.fuzz.subject import Answerer, Subject, Target, Tool
+from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.question import Answer, Question
 
 __all__ = ["PromiseBroken", "Session", "replayed", "replaying"]
@@ -81,7 +83,7 @@ class Session:
         if isinstance(outcome, Unfinished):
             if not self._subject.is_fake:
                 self._break(Law.NO_CRASH, step, [f"there was no answer within {outcome.seconds:g} s"])
-        elif is_valid:
+        elif is_valid or self._was_read_leniently(step, tool, outcome):
             self._judge(step, tool, outcome, look)
         else:
             self._judge_invalid(step, outcome, look)
@@ -124,10 +126,9 @@ class Session:
         if isinstance(outcome, Refused):
             if outcome.as_invalid and self._subject.is_fake and tool is not None:
                 self._break(Law.SCHEMA, step, [outcome.message])
-            if self._subject.is_fake:
-                self._unchanged(
-                    Law.ERRORS, step, look, f"it refused ({outcome.message}), and the state changed:"
-                )
+            self._unchanged(
+                Law.ERRORS, step, look, f"it refused ({shortened(outcome.message)}), and the state changed:"
+            )
         elif tool is None or tool.reads:
             what = "a read" if tool is None else "marked as reading only"
             self._unchanged(Law.READS, step, look, f"it is {what}, and the state changed:")
@@ -150,6 +151,16 @@ class Session:
             self._break(Law.NO_CRASH, step, [f"the second time: {again.message}"], again.cause)
         self._unchanged(
             Law.IDEMPOTENT, step, look, "it is marked as idempotent, and the second call changed the state:"
+        )
+
+    def _was_read_leniently(self, step: Step, tool: Tool | None, outcome: Outcome | None) -> bool:
+        """Whether a server answered arguments of which one is written as another type: "7" for 7."""
+        return (
+            not self._subject.is_fake
+            and isinstance(step, CallTool)
+            and tool is not None
+            and isinstance(outcome, Answered)
+            and any(tool.document.accepts(read) for read in lenient_readings(step.arguments))
         )
 
     def _judge_invalid(self, step: Step, outcome: Outcome | None, look: Look | None) -> None:
@@ -214,7 +225,7 @@ class Session:
         subject = self._subject
         if isinstance(subject, FakeSubject):
             return StateLook(subject.state)
-        if is_valid and not always and tool is not None and not tool.reads:
+        if is_valid and not always and Law.ERRORS not in self._laws and tool is not None and not tool.reads:
             return None
         probes = self._probes(tool)
         return ProbedLook(probes, lambda step: subject.do(step, replaying(()))) if probes else None

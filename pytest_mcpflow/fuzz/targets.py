@@ -35,7 +35,7 @@ def targets_of(server: object, *, patience: float) -> tuple[st.SearchStrategy[Ta
     if isinstance(server, Fake):
         target = _of_fake(lambda: copy.deepcopy(server), _written(server))
     elif _is_class_of_fakes(server):
-        target = _of_fake(server, server.__qualname__)
+        target = _of_fake(server, _name_of(server))
     elif callable(server) and isinstance(server(), Fake):
         target = _of_fake(cast("Callable[[], Fake]", server), _name_of(server))
     else:
@@ -61,18 +61,20 @@ def _of_fake(make: Callable[[], Fake], shows: str) -> Target:
 
 def _written(fake: Fake) -> str:
     text = repr(fake)
-    return text if len(text) <= SHOWN else f"<the same {type(fake).__qualname__}>"
+    return text if len(text) <= SHOWN and "<" not in text else f"<the same {type(fake).__name__}>"
 
 
 def _loading(fake: Fake) -> str:
     saved = json.dumps(json.loads(save_state(fake)))
-    return f"load_state({type(fake).__qualname__}, {saved!r})"
+    return f"load_state({type(fake).__name__}, {saved!r})"
 
 
 def _name_of(server: object) -> str:
+    """How a reader can write it in a test; something in brackets where it has no name there."""
     if isinstance(server, str):
         return repr(server)
-    return shortened(str(getattr(server, "__qualname__", f"<the same {type(server).__qualname__}>")))
+    name = str(getattr(server, "__qualname__", f"<{type(server).__qualname__}>"))
+    return f"<the same {name.rpartition('.')[2].strip('<>')}>" if "<" in name else shortened(name)
 
 
 def _first_of(targets: st.SearchStrategy[Target]) -> Target:

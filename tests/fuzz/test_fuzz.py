@@ -7,6 +7,7 @@ import copy
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -204,6 +205,43 @@ def test_a_server_that_remembers_other_sessions_is_told_as_such() -> None:
 
     with pytest.raises(LawBrokenError, match="made again, these steps broke nothing"):
         mcpflow_fuzz(Moody(), examples=50)
+
+
+def test_the_line_that_reproduces_a_failure_names_the_laws_where_some_were_left_out() -> None:
+    with pytest.raises(LawBrokenError, match=r"Crashing\(books=\{\}\), laws=\[Law.NO_CRASH\], replay="):
+        mcpflow_fuzz(CRASHING, laws=[Law.NO_CRASH])
+    with pytest.raises(LawBrokenError, match=r"laws=set\(Law\) - \{Law.SCHEMA, Law.STATE\}, replay="):
+        mcpflow_fuzz(CRASHING, laws=set(Law) - {Law.SCHEMA, Law.STATE})
+
+
+def test_what_has_no_name_that_can_be_pasted_is_told_as_the_same() -> None:
+    @dataclass
+    class Local(Shelf):
+        """Crashes."""
+
+        @tool(reads=True)
+        def count(self, title: str) -> int:
+            """Count."""
+            return self.books[title]
+
+    servers: list[Fake | Callable[[], Fake]] = [Local, Local(), lambda: Local()]
+    for server in servers:
+        with pytest.raises(LawBrokenError, match=r"mcpflow_fuzz\(<the same (Local|lambda)>, replay="):
+            mcpflow_fuzz(server)
+
+
+def test_a_failure_shows_the_call_of_the_fuzz_and_none_of_its_frames() -> None:
+    for wrong in (lambda: mcpflow_fuzz(CRASHING), lambda: mcpflow_fuzz(Shelf(), tools=["lent"])):
+        with pytest.raises((LawBrokenError, UnknownNameError)) as caught:
+            wrong()
+
+        assert [each.name for each in caught.traceback][-1] == "mcpflow_fuzz"
+
+
+@pytest.mark.parametrize("asked", [{"examples": 0}, {"steps": -1}])
+def test_a_fuzz_of_nothing_is_refused(asked: dict[str, int]) -> None:
+    with pytest.raises(FuzzError, match="is a number of at least 1, got"):
+        mcpflow_fuzz(Shelf(), **asked)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

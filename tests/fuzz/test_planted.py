@@ -38,7 +38,9 @@ def test_ids_in_answers_are_what_later_calls_ask_for() -> None:
     ("change", "law", "steps"),
     [
         ("idempotent", Law.IDEMPOTENT, ["copies", "put"]),
-        ("reads", Law.READS, ["put", "titles", "copies"]),
+        ("reads", Law.READS, ["titles", "copies"]),
+        ("errors", Law.ERRORS, ["titles", "lend"]),
+        ("crash", Law.NO_CRASH, ["lend"]),
     ],
 )
 def test_a_mistake_of_a_server_that_is_no_fake_is_seen_by_its_own_reads(
@@ -55,6 +57,7 @@ def test_a_mistake_of_a_server_that_is_no_fake_is_seen_by_its_own_reads(
     ("change", "law", "steps"),
     [
         ("crash", Law.NO_CRASH, ["roll"]),
+        ("bug", Law.NO_CRASH, ["roll"]),
         ("hang", Law.NO_CRASH, ["roll"]),
         ("output", Law.OUTPUT, ["roll"]),
         ("careless", Law.INVALID, ["roll"]),
@@ -67,6 +70,34 @@ def test_a_mistake_of_a_lowlevel_server_is_found(change: str, law: Law, steps: l
 
     assert caught.value.law == law
     assert steps_of(caught.value) == steps
+
+
+def test_a_crash_that_the_sdk_only_logs_is_told_with_what_was_raised(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with pytest.raises(LawBrokenError, match="lend: KeyError: ''") as caught:
+        mcpflow_fuzz(partial(library, "crash", "logged"), examples=60)
+
+    cause = caught.value.__cause__
+    assert isinstance(cause, KeyError)
+    assert cause.__traceback__ is not None
+    assert cause.__traceback__.tb_frame.f_code.co_name == "lend"
+    assert "Traceback" not in caplog.text  # of which there would be one for each time it crashed
+
+
+def test_what_is_logged_besides_crashes_stays_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="mcp"):
+        mcpflow_fuzz(partial(library, "logged"), examples=5, tools=["lend", "put"])
+
+    assert "Tool 'lend' failed: " in caplog.text
+
+
+def test_a_server_may_take_a_number_that_is_written_as_text() -> None:
+    taken = '[{"call": "put", "with": {"title": "Emma", "copies": "7"}}]'
+
+    assert mcpflow_fuzz(library, replay=taken).tools["put"].answered
+    with pytest.raises(LawBrokenError, match="its input schema does not allow these arguments"):
+        mcpflow_fuzz(partial(lowlevel, "careless"), replay='[{"call": "roll", "with": {"dice": "many"}}]')
 
 
 @pytest.mark.parametrize("server", [library, lowlevel])
