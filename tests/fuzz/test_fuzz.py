@@ -7,8 +7,8 @@ import copy
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -224,14 +224,16 @@ def test_what_has_no_name_that_can_be_pasted_is_told_as_the_same() -> None:
             """Count."""
             return self.books[title]
 
-    servers: list[Fake | Callable[[], Fake]] = [Local, Local(), lambda: Local()]
-    for server in servers:
-        with pytest.raises(LawBrokenError, match=r"mcpflow_fuzz\(<the same (Local|lambda)>, replay="):
+    def made() -> Fake:
+        return Local()
+
+    for server, name in ((Local, "Local"), (Local(), "Local"), (made, "made")):
+        with pytest.raises(LawBrokenError, match=rf"mcpflow_fuzz\(<the same {name}>, replay="):
             mcpflow_fuzz(server)
 
 
 def test_a_failure_shows_the_call_of_the_fuzz_and_none_of_its_frames() -> None:
-    for wrong in (lambda: mcpflow_fuzz(CRASHING), lambda: mcpflow_fuzz(Shelf(), tools=["lent"])):
+    for wrong in (partial(mcpflow_fuzz, CRASHING), partial(mcpflow_fuzz, Shelf(), tools=["lent"])):
         with pytest.raises((LawBrokenError, UnknownNameError)) as caught:
             wrong()
 
