@@ -14,6 +14,8 @@ __all__ = ["IncidentReport", "Response"]
 HOST, STAGING, SERVICE, DATABASE, LARGER_POOL, FIXED = "prod-1", "staging-1", "api", "shop", 300, "2.4.1"
 CRITICAL, CALM = 0.95, 0.8
 WATCH_SECONDS = 600
+SHALLOW_CHECK = "shallow-health-check"
+"""The flag that lets health checks answer without the database: it stops the leak until the fix is there."""
 BRANCH = "fix/release-health-check-connections"
 CODE, TEST, MONITORING = "src/health.ts", "test/health.test.ts", "monitoring/connections.yaml"
 POST_MORTEM, RUNBOOK = "docs/post-mortems/database-connections.md", "docs/runbooks/database.md"
@@ -112,6 +114,7 @@ class Response:
         missed = [service for service in self._leaking if service not in self._report.restarted]
         if missed:
             await self._desk.alert(f"{self._report.severity}: restart by hand: {', '.join(missed)}")
+        await self._check_shallowly(True)
         after = await self._connections()
         self._report = replace(self._report, after_mitigation=after)
         if after[0] / after[1] >= CALM:
@@ -136,6 +139,9 @@ class Response:
 
         await self._desk.until(answers, f"{service} answers after its restart")
         return True
+
+    async def _check_shallowly(self, enabled: bool) -> None:
+        await self._desk.droplet("set_feature_flag", host=HOST, flag=SHALLOW_CHECK, enabled=enabled)
 
     async def _find_cause(self) -> None:
         """What the logs complain of, found in the code."""
@@ -196,6 +202,7 @@ class Response:
         await self._desk.ship(STAGING, SERVICE, FIXED)
         await self._desk.merge(number)
         await self._desk.ship(HOST, SERVICE, FIXED)
+        await self._check_shallowly(False)  # or nothing would show that the fix is one
 
     async def _watch(self) -> None:
         """See that connections neither grow nor are scarce for a while."""
@@ -210,7 +217,8 @@ class Response:
         text = (
             f"# Database connections\n\n{report.severity}: {shown(report.on_arrival)} connections on arrival, "
             f"{shown(report.after_mitigation)} after the pool was raised to {LARGER_POOL} and "
-            f"{', '.join(report.restarted)} restarted.\n\nCause: {report.root_cause}.\n\n"
+            f"{', '.join(report.restarted)} restarted; the flag {SHALLOW_CHECK} kept it there.\n\n"
+            f"Cause: {report.root_cause}.\n\n"
             f"Fix: pull request #{report.pull_request}, {SERVICE} {FIXED}, deployed rolling.\n\n"
             f"Prevention: a regression test, and an alert above 80 % of the pool.\n"
         )

@@ -3,68 +3,40 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
-from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
-from pytest_mcpflow.fakes.droplet_executor import DropletExecutor, Release
-from pytest_mcpflow.fakes.github import GitHub
-from pytest_mcpflow.scenarios._incident_response_world import (
-    CALM,
-    DATABASE,
-    FIXED,
-    HOST,
-    LEAKS,
-    REPOSITORY,
-    STAGING,
-    desktop,
-    hosting_before,
-    production,
-)
-from pytest_mcpflow.scenarios._incident_workflow import (
-    BRANCH,
-    CODE,
-    MONITORING,
-    POST_MORTEM,
-    RUNBOOK,
-    TEST,
-    IncidentReport,
-    Response,
-)
-from pytest_mcpflow.scenarios._rules import Guarded, staged_before, tests_passed_before
+from pytest_mcpflow import Hub, Run, Scenario, invariant
+from pytest_mcpflow.scenarios import _incident_workflow as work
+from pytest_mcpflow.scenarios._incident_response_world import FIXED, HOST, STAGING, LeakingProduction
+from pytest_mcpflow.scenarios._incident_workflow import CODE, IncidentReport, Response
+from pytest_mcpflow.scenarios._rules import began_in_order, lacking, staged_before, tests_passed_before
 
 __all__ = ["IncidentReport", "IncidentResponse"]
 
+FIX = {CODE: ("client.release()",), work.TEST: ("healthCheck()",), work.MONITORING: ("> 0.8", "on-call")}
+DOCUMENTS = {
+    work.POST_MORTEM: ("P1", "195/200", "89/300", f"healthCheck in {CODE}:1", "Prevention"),
+    work.RUNBOOK: ("# Database\n", "health check"),
+}
+
 
 @dataclass
-class IncidentResponse(Guarded, Scenario):
+class IncidentResponse(LeakingProduction, Scenario):
     """The production database is running out of connections. Contain it, find the cause, fix it.
 
-    The services of `prod-1` use the database `shop`; `staging-1` is where versions go first. The code is in the
-    desktop's checkout and in `shop/api` on GitHub, whose CI publishes a pull request's branch as version 2.4.1.
+    The services of `prod-1` use the database `shop`; its flag `shallow-health-check` keeps health checks from the
+    database. `staging-1` is where versions go first. The code is in the desktop's checkout and in `shop/api` on
+    GitHub, whose CI publishes a pull request's branch as version 2.4.1.
     """
 
     tags = ("incident", "emergency")
 
-    production: DropletExecutor = field(default_factory=production)
-    desktop: DesktopCommander = field(default_factory=desktop)
-    hosting: GitHub = field(default_factory=hosting_before)
-    calm_when_closed: list[bool] = field(default_factory=list[bool], init=False, repr=False)
-
-    def connect(self, hub: Hub) -> None:
-        def publish(opened: Interaction) -> None:
-            """What a version does in production depends on the code it was built from."""
-            code = self.hosting.repositories[REPOSITORY].branches[opened.arguments["head"]].files[CODE]
-            self.production.releases["api"][FIXED] = Release() if "client.release()" in code else LEAKS
-
-        hub.on_effect("github.create_pull_request", publish)
-        hub.on_effect(
-            "communication-hub.resolve_alert", lambda _: self.calm_when_closed.append(self._is_calm())
-        )
-
     async def workflow(self, hub: Hub) -> IncidentReport:
         return await Response(hub).run()
+
+    def is_over(self, run: Run) -> bool:
+        return isinstance(run.result, IncidentReport) and run.result.closed
 
     def admits(self, run: Run) -> bool:
         """A restart that may not be repeated is left to people, who are alerted."""
@@ -72,81 +44,53 @@ class IncidentResponse(Guarded, Scenario):
 
     def expect(self, run: Run) -> None:
         self._expect_production(run)
-        self._expect_code_and_documents(run.result.root_cause)
-        self._expect_messages()
-        steps = [
-            *("check_health", "set_connection_pool", "restart_service", "get_logs", "search_code"),
-            *("edit_block", "create_pull_request", "deploy", "merge_pull_request", "resolve_alert"),
-        ]
-        sites = [each.name for each in run.transcript]
-        assert sorted(steps, key=sites.index) == steps
+        [pull] = self.repository().pull_requests
+        self._expect_code_and_documents()
+        contained = ("check_health", "set_connection_pool", "restart_service", "set_feature_flag")
+        fixed = ("get_logs", "search_code", "edit_block", "create_pull_request")
+        over = ("deploy", "merge_pull_request", "resolve_alert")
+        assert began_in_order(run, *contained, *fixed, *over)
         report = run.result
         assert (report.severity, report.on_arrival, report.after_mitigation) == ("P1", (195, 200), (89, 300))
-        assert report.on_arrival[0] / report.on_arrival[1] == 0.975
         assert report.restarted == ("admin", "api")
         assert all(fact in report.root_cause for fact in ("healthCheck", f"{CODE}:1", "client.release()"))
-        assert report.pull_request == self.hosting.repositories[REPOSITORY].pull_requests[0].number
-        assert (report.closed, report.error) == (True, None)
-        assert self.calm_when_closed
-
-    def _expect_production(self, run: Run) -> None:
-        services = self.production.host(HOST).services
-        assert self.production.database(DATABASE).max_connections == 300
-        assert self.production.connections(DATABASE) == 89
-        assert {name: each.restarts for name, each in services.items()} == {
-            "api": 1,
-            "admin": 1,
-            "reports": 0,
-        }
-        assert {name: each.version for name, each in services.items()} == {
-            "api": FIXED,
-            "admin": "1.0.0",
-            "reports": "3.1.0",
-        }
-        deployments = [(each.host, each.version, each.kind) for each in self.production.deployments]
-        assert deployments == [(STAGING, FIXED, "rolling"), (HOST, FIXED, "rolling")]
-        # No downtime: unlike after its restart, the service answered from the instant of its deployment.
-        deployed = datetime.fromisoformat(self.production.deployments[-1].at) - self.starts_at
-        assert services["api"].ready_at <= deployed.total_seconds()
-        assert run.seconds >= deployed.total_seconds() + 600
-
-    def _expect_code_and_documents(self, root_cause: str) -> None:
-        tests = [ran.exit_code for ran in self.desktop.history if ran.command.startswith("npm test")]
-        assert (tests[0], tests[-1]) == (1, 0)
-        assert self.desktop.repository.branch == BRANCH
-        newest, fix, first = self.desktop.repository.log()
-        assert {path for path in fix.files if fix.files[path] != first.files.get(path)} == {
-            CODE,
-            TEST,
-            MONITORING,
-        }
-        assert {path for path in newest.files if newest.files[path] != fix.files.get(path)} == {
-            POST_MORTEM,
-            RUNBOOK,
-        }
-        hosted = self.hosting.repositories[REPOSITORY]
-        [pull] = hosted.pull_requests
-        assert (pull.head, pull.base, pull.merged) == (BRANCH, "main", True)
-        assert all(fact in pull.body for fact in (root_cause, "Tests: 112 passed"))
-        for path, fact in ((CODE, "client.release()"), (TEST, "healthCheck()"), (MONITORING, "> 0.8")):
-            assert fact in hosted.branches["main"].files[path]
-            assert hosted.branches["main"].files[path] == fix.files[path]
-        post_mortem = newest.files[POST_MORTEM]
-        assert all(
-            fact in post_mortem for fact in ("P1", "195/200", "89/300", "300", root_cause, "Prevention")
-        )
-        runbook = newest.files[RUNBOOK]
-        assert runbook.startswith("# Database\n")
-        assert "health check" in runbook
-
-    def _expect_messages(self) -> None:
+        assert (pull.head, pull.base, pull.merged) == (work.BRANCH, "main", True)
+        assert all(fact in pull.body for fact in (report.root_cause, "Tests: 112 passed"))
+        assert (report.pull_request, report.closed, report.error) == (pull.number, True, None)
         [alert] = self.people.alerts
         assert (alert.severity, alert.message) == ("critical", "P1: database connections at 195/200")
+        assert self.calm_when_closed
         assert alert.resolved_at is not None
         assert [sent.message for sent in self.people.notifications] == [
             "Mitigated: 89/300 connections after restarting admin, api",
             "Incident closed: 89/300 connections",
         ]
+
+    def _expect_production(self, run: Run) -> None:
+        production = self.production.host(HOST)
+        shop = self.production.database("shop")
+        assert (shop.max_connections, self.production.connections("shop")) == (300, 89)
+        running = {name: (each.version, each.restarts) for name, each in production.services.items()}
+        assert running == {"api": (FIXED, 1), "admin": ("1.0.0", 1), "reports": ("3.1.0", 0)}
+        flagged = dict.fromkeys(each.arguments["enabled"] for each in run.effects("set_feature_flag"))
+        assert ([*flagged], production.flags) == ([True, False], {work.SHALLOW_CHECK: False})
+        deployments = [(each.host, each.version, each.kind) for each in self.production.deployments]
+        assert deployments == [(STAGING, FIXED, "rolling"), (HOST, FIXED, "rolling")]
+        # No downtime: unlike after its restart, the service answered from the instant of its deployment.
+        deployed = datetime.fromisoformat(self.production.deployments[-1].at) - self.starts_at
+        assert production.services["api"].ready_at <= deployed.total_seconds()
+        assert run.seconds >= deployed.total_seconds() + 600
+
+    def _expect_code_and_documents(self) -> None:
+        tests = [ran.exit_code for ran in self.desktop.history if ran.command.startswith("npm test")]
+        assert (tests[0], tests[-1]) == (1, 0)
+        assert self.desktop.repository.branch == work.BRANCH
+        newest, fix, first = self.desktop.repository.log()
+        assert dict(fix.files.items() - first.files.items()).keys() == FIX.keys()
+        assert dict(newest.files.items() - fix.files.items()).keys() == DOCUMENTS.keys()
+        assert lacking(newest.files, DOCUMENTS) == []
+        main = self.repository().branches["main"].files
+        assert (main, lacking(main, FIX)) == ({path: fix.files[path] for path in main}, [])
 
     @invariant
     def severity_is_never_lowered_by_a_missing_answer(self, run: Run) -> None:
@@ -174,10 +118,14 @@ class IncidentResponse(Guarded, Scenario):
     def closed_only_while_healthy(self, run: Run) -> None:
         """The incident is never closed while connections run out, or can run out again."""
         assert all(self.calm_when_closed)
-        if isinstance(run.result, IncidentReport) and run.result.closed:
-            assert self._is_calm()
-            running = self.production.release("api", self.production.hosts[HOST].services["api"].version)
-            assert running.leaks_per_second == 0
+        if self.is_over(run):
+            assert self.is_calm()
+            assert not self.leaks()
+
+    @invariant
+    def no_makeshift_stays(self, run: Run) -> None:
+        """The incident is only closed when it is the fix that keeps connections calm."""
+        assert not self.is_over(run) or self.makeshifts() == []
 
     @invariant
     def staging_before_production(self, run: Run) -> None:
@@ -192,18 +140,6 @@ class IncidentResponse(Guarded, Scenario):
     @invariant
     def one_fix(self, run: Run) -> None:
         """However answers are lost, there is one pull request, and one deployment a host."""
-        assert len(self.hosting.repositories[REPOSITORY].pull_requests) <= 1
+        assert len(self.repository().pull_requests) <= 1
         forward = [each.host for each in self.production.deployments if each.kind != "rollback"]
         assert len(forward) == len(set(forward))
-
-    @invariant
-    def a_failure_is_heard(self, run: Run) -> None:
-        """While an incident is not closed, an alert is open, unless the alerts themselves do not get through."""
-        if run.error is None and not (isinstance(run.result, IncidentReport) and run.result.closed):
-            alerts = run.calls("send_alert")
-            unreachable = bool(alerts) and not alerts[-1].ok
-            assert unreachable or any(alert.resolved_at is None for alert in self.people.alerts)
-
-    def _is_calm(self) -> bool:
-        pool = self.production.record_of(DATABASE).max_connections
-        return self.production.connections(DATABASE) / pool < CALM

@@ -85,6 +85,13 @@ async def close_without_looking(name: str, arguments: dict[str, Any], send: Send
     return answer({**result, "connections": 89}) if mitigated else result
 
 
+async def keep_the_makeshift(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+    """Leaves the flag on, so that nobody sees that the fix is none."""
+    if name.endswith("set_feature_flag") and not arguments["enabled"]:
+        return answer({"success": True, **arguments})
+    return await unfixed(name, arguments, send)
+
+
 async def investigate_first(hub: Hub) -> Any:
     """Reads the logs at the same instant, but before the pool is raised."""
     await hub.call_tool("droplet-executor.get_logs", {"host": "prod-1", "service": "api"})
@@ -108,6 +115,7 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "investigate first": (investigate_first, "mitigation_comes_first"),
     "close at once": (close_at_once, "closed_only_while_healthy"),
     "close without looking": (_of(close_without_looking), "closed_only_while_healthy"),
+    "keep the makeshift": (_of(keep_the_makeshift), "no_makeshift_stays"),
     "skip the look at staging": (_of(skip_the_look_at_staging), "staging_before_production"),
     "overlook failing tests": (_of(overlook_failing_tests), "a_failing_test_stops_the_rest"),
     "deploy twice": (_of(deploy_twice), "one_fix"),

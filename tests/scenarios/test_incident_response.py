@@ -119,6 +119,20 @@ def test_what_cannot_be_measured_is_a_p1(missing: str) -> None:
     assert scenario.people.alerts[0].message.startswith("P1: ")
 
 
+@pytest.mark.parametrize(("taken", "severity"), [(190, "P1"), (189, "P2"), (160, "P2"), (159, "P3")])
+def test_the_severity_follows_from_how_much_of_the_pool_is_taken(taken: int, severity: str) -> None:
+    scenario, returned = IncidentResponse(), list[IncidentReport]()
+    scenario.production.hosts["prod-1"].services["api"].leaked += taken - 195
+
+    async def watched(hub: Hub) -> None:
+        returned.append(await scenario.workflow(hub))
+
+    judge(scenario, way=Way.DIRECT, workflow=watched)
+
+    assert (returned[0].severity, returned[0].on_arrival) == (severity, (taken, 200))
+    assert scenario.people.alerts[0].message == f"{severity}: database connections at {taken}/200"
+
+
 def test_alerts_that_do_not_get_through_stop_no_repair_but_the_closing() -> None:
     scenario, _, [report] = faulted("send_alert=refuse")
 
