@@ -49,6 +49,7 @@ class Calls:
         on_progress: ProgressCallback | None,
     ) -> CallResult:
         """See `Hub.call_tool`."""
+        __tracebackhide__ = True  # where the workflow called it is what its reader wants to see
         member, tool = self.members.resolve(name)
         self.start_clock()
         params = {"name": tool, "arguments": arguments}
@@ -87,6 +88,7 @@ class Calls:
         timeout: float | None,
         on_progress: ProgressCallback | None,
     ) -> RawResult:
+        __tracebackhide__ = True
         from pytest_mcpflow.wire import announced_entry
 
         params = {"name": tool, "arguments": arguments}

@@ -88,6 +88,7 @@ class Members:
         Raises:
             UnknownNameError: No server's name begins it.
         """
+        __tracebackhide__ = True
         servers = [name for name in self._by_name if call.startswith(f"{name}.")]
         if not servers:
             known = [f"{member.name}.{tool}" for member in self for tool in member.tools or ("...",)]

@@ -10,6 +10,7 @@ import pytest
 
 # pytest looks for fixtures in a plugin itself; a list of further plugins has it read all that is installed again.
 from pytest_mcpflow.fixtures.hub import mcpflow as mcpflow
+from pytest_mcpflow.fixtures.hub import usage_told_alone
 from pytest_mcpflow.stash import EXPLORED, EXPLORES, NEVER_HAPPENED, VERIFIED, hub_of, resilience_of
 
 FIXTURE = "mcpflow"
@@ -56,11 +57,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None, object, 
         return (yield)
     from pytest_mcpflow.async_tests import loops_for_pytest_asyncio, parametrize_ways
 
-    parametrize_ways(metafunc)
-    if metafunc.definition.get_closest_marker("mcp_chaos") is not None:
-        from pytest_mcpflow.chaos.options import marked_search
+    with usage_told_alone():
+        parametrize_ways(metafunc)
+        if metafunc.definition.get_closest_marker("mcp_chaos") is not None:
+            from pytest_mcpflow.chaos.options import marked_search
 
-        marked_search(metafunc.definition)  # so that a wrong one is found before any test runs
+            marked_search(metafunc.definition)  # so that a wrong one is found before any test runs
     with loops_for_pytest_asyncio(metafunc):
         return (yield)
 

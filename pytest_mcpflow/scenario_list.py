@@ -46,4 +46,6 @@ def described(scenario: type[Scenario], width: int) -> Iterator[str]:
     """A scenario in a few lines of at most `width` columns."""
     yield f"{scenario.name}  [{', '.join(scenario.tags)}]"
     for text in (summary_of(scenario), f"servers: {', '.join(world_of(scenario()))}"):
-        yield from textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ")
+        yield from textwrap.wrap(
+            text, width, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+        )

@@ -56,12 +56,18 @@ def run(options: argparse.Namespace) -> int:
     Returns:
         0; 1 if a request had no answer or a recorded call was not made; 2 if there is nothing to serve.
     """
-    name = str(options.path)
-    if not options.path.exists() and options.path.suffix != ".jsonl":
-        return _serve_fake(name, options.http, options.errors)
-    from pytest_mcpflow.cassette.serve import serve_cassette
+    from pytest_mcpflow.errors import HubError
 
-    return serve_cassette(options)
+    name = str(options.path)
+    try:
+        if not options.path.exists() and options.path.suffix != ".jsonl":
+            return _serve_fake(name, options.http, options.errors)
+        from pytest_mcpflow.cassette.serve import serve_cassette
+
+        return serve_cassette(options)
+    except HubError as error:
+        print(f"mcpflow serve: {error}", file=sys.stderr)
+        return UNUSABLE
 
 
 def _serve_fake(name: str, port: int | None, error_style: str | None) -> int:

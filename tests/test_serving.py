@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,17 @@ def test_what_cannot_be_served_is_said(tmp_path: Path, what: str, said: str) -> 
 
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+@pytest.mark.parametrize("port", ["a taken one", "99999"])
+def test_a_port_that_cannot_be_listened_on_is_said(port: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = str(taken.getsockname()[1]) if port == "a taken one" else port
+        done = subprocess.run([*SERVE, "utility", "--http", number], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"mcpflow serve: cannot listen on port {number} of 127.0.0.1: ")
+    assert done.stderr.endswith("; name another port, or 0 for a free one\n")
 
 
 @pytest.mark.parametrize(("options", "code"), [([], 1), (["--allow-unused"], 0)])

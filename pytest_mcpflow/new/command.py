@@ -26,7 +26,7 @@ WRITTEN, NOT_WRITTEN = 0, 2
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command line."""
     parser.description = "Write a scenario, or a fake with its test, that works as it is written."
-    parser.add_argument("what", choices=("fake", "scenario"))
+    parser.add_argument("what", choices=("fake", "scenario"), metavar="fake|scenario", help="what to write")
     parser.add_argument(
         "name", metavar="NAME", help="such as nightly-backup, nightly_backup or NightlyBackup"
     )

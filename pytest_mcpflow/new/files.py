@@ -19,7 +19,8 @@ def write_new(texts: Mapping[Path, str]) -> None:
     """
     there = [str(path) for path in texts if os.path.lexists(path)]
     if there:
-        raise NewFileError(f"{', '.join(there)} exists; move it away, or take another name or --folder")
+        what = "exists; move it" if len(there) == 1 else "exist; move them"
+        raise NewFileError(f"{', '.join(there)} {what} away, or take another name or --folder")
     written: list[Path] = []
     try:
         for path, text in texts.items():

@@ -8,6 +8,8 @@ import socket
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
+from pytest_mcpflow.errors import HubError
+
 __all__ = ["listen"]
 
 
@@ -18,8 +20,17 @@ def listen(app: ASGIApp, port: int, *, lifespan: bool = False) -> None:
         app: The application.
         port: The port; 0 takes a free one.
         lifespan: Whether the application wants to be told of its beginning and its end.
+
+    Raises:
+        HubError: The port is somebody else's, or is none.
     """
-    bound = socket.create_server(("127.0.0.1", port))
+    try:
+        bound = socket.create_server(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise HubError(
+            f"cannot listen on port {port} of 127.0.0.1: {why}; name another port, or 0 for a free one"
+        ) from None
     # asyncio does this only for sockets that name TCP as their protocol; without it an answer in two writes
     # waits 40 ms for an acknowledgement.
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -174,6 +174,20 @@ def test_nothing_is_written_over_what_is_there(
     assert {each.name: each.read_text(encoding="utf-8") for each in project.iterdir()} == {there: "mine"}
 
 
+def test_all_files_that_are_there_are_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "fake", "shop"]) == 0
+    assert main(["new", "fake", "shop"]) == 2
+
+    assert "shop.py, test_shop.py exist; move them away, or" in capsys.readouterr().err
+
+
+def test_what_to_write_is_asked_for_by_its_two_names(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["new"])
+
+    assert "the following arguments are required: fake|scenario, NAME" in capsys.readouterr().err
+
+
 def test_a_link_to_nowhere_is_something_that_is_there(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
