@@ -4,38 +4,44 @@ from __future__ import annotations
 
 import itertools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
-from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor
-from pytest_mcpflow.fakes.github import GitHub
+from pytest_mcpflow import Hub, Run, Scenario, invariant
+from pytest_mcpflow.scenarios import _chat_workflow as work
 from pytest_mcpflow.scenarios._chat_workflow import (
-    BRANCH,
-    COMPONENTS,
     EDGE,
-    EVENTS,
-    INSTALL_REDIS,
     INTEGRATION_TESTS,
-    REDIS_PATH,
-    REPOSITORY,
-    SERVICE,
-    SESSIONS_PATH,
     SPEC,
     STAGING,
-    VERSION,
     ChatReport,
     ChatTeam,
 )
-from pytest_mcpflow.scenarios._multi_agent_feature_world import MAIN, SHARES, desktop, droplets
-from pytest_mcpflow.scenarios._rules import Guarded, ran_in_order, succeeded, told
-from pytest_mcpflow.scenarios._worlds import connect_remote, hosting
+from pytest_mcpflow.scenarios._multi_agent_feature_world import MAIN, SHARES, StagingBehindAnEdge
+from pytest_mcpflow.scenarios._rules import lacking, ran_in_order, succeeded, told
 
 __all__ = ["ChatReport", "MultiAgentFeature"]
 
+FILES_SAY = {
+    "src/chat/server.ts": ("new Server(http", "createAdapter(redis)", "socket.on('message:send'"),
+    "src/chat/history.ts": ("mongo.collection",),
+    "migrations/0001_messages.js": ("db.messages.createIndex",),
+    "web/chat/ChatWindow.tsx": ("socket.on('message:new'",),
+    "web/chat/MessageList.tsx": ("text, author, at",),
+    "web/chat/InputBox.tsx": ("socket.emit('message:send'",),
+}
+EDGE_SAYS = {
+    work.SESSIONS_PATH: (
+        "ip_hash;",
+        "server staging-1:3000;",
+        "server staging-2:3000;",
+        "Upgrade $http_upgrade",
+    ),
+    work.REDIS_PATH: ("appendonly yes",),
+}
+
 
 @dataclass
-class MultiAgentFeature(Guarded, Scenario):
+class MultiAgentFeature(StagingBehindAnEdge, Scenario):
     """Build a real-time chat: a backend, a frontend and an operations agent on one branch, then put it on staging.
 
     The checkout's remote is `shop/chat`; version 0.1.0 is built from its branch. Staging is `staging-1` and
@@ -44,78 +50,34 @@ class MultiAgentFeature(Guarded, Scenario):
 
     tags = ("agents",)
 
-    desktop: DesktopCommander = field(default_factory=desktop)
-    hosting: GitHub = field(default_factory=lambda: hosting(REPOSITORY, MAIN))
-    droplets: DropletExecutor = field(default_factory=droplets)
-    out_of_order: list[str] = field(default_factory=list[str], init=False, repr=False)
-
-    def connect(self, hub: Hub) -> None:
-        def look_at_files(written: Interaction) -> None:
-            path = str(written.arguments["path"])
-            if path in SHARES["frontend"] and SPEC not in self.desktop.files:
-                self.out_of_order.append(f"{path} before {SPEC}")
-
-        def look_at_hosts(deployed: Interaction) -> None:
-            missing = [agent for agent, share in SHARES.items() if not share <= {*self._pushed()}]
-            if deployed.name == "deploy" and missing:
-                self.out_of_order.append(f"a deployment before the share of {', '.join(missing)}")
-
-        def try_out_staging(_: Interaction) -> None:
-            failed = self._what_does_not_work()
-            result = (
-                CommandResult("", "; ".join(failed), 1)
-                if failed
-                else CommandResult("21 integration tests passed")
-            )
-            for host in STAGING:
-                self.droplets.hosts[host].commands[INTEGRATION_TESTS] = result
-
-        connect_remote(hub, self.desktop, self.hosting.repositories[REPOSITORY])
-        hub.on_effect("desktop-commander.write_file", look_at_files)
-        hub.on_effect("droplet-executor.*", look_at_hosts)
-        hub.on_effect("*.*", try_out_staging)
-
     async def workflow(self, hub: Hub) -> ChatReport:
         return await ChatTeam(hub).run()
 
     def expect(self, run: Run) -> None:
-        files = self._pushed()
+        files = self.pushed()
         assert {*files} == {*MAIN}.union(*SHARES.values())
-        assert json.loads(files[SPEC]) == {"transport": "socket.io", "events": EVENTS}
-        assert "createAdapter(redis)" in files["src/chat/server.ts"]
-        assert "mongo.collection" in files["src/chat/history.ts"]
-        window, messages, box = (files[f"web/chat/{name}.tsx"] for name in COMPONENTS)
-        assert "socket.on('message:new'" in window
-        assert "text, author, at" in messages
-        assert "socket.emit('message:send'" in box
-        [workflow] = self.hosting.list_workflows("shop", "chat", BRANCH)
+        assert json.loads(files[SPEC]) == {"transport": "socket.io", "events": work.EVENTS}
+        assert lacking(files, FILES_SAY) == []
+        [workflow] = self.hosting.list_workflows("shop", "chat", work.BRANCH)
         assert (workflow.state, [job.name for job in workflow.jobs]) == ("active", ["test", "deploy"])
-        edge = self.droplets.hosts[EDGE]
-        assert INSTALL_REDIS in [ran.command for ran in edge.command_log]
-        assert "ip_hash;" in edge.files[SESSIONS_PATH]
-        assert all(f"server {host}:3000;" in edge.files[SESSIONS_PATH] for host in STAGING)
-        assert "appendonly yes" in edge.files[REDIS_PATH]
-        repo = self.hosting.repositories[REPOSITORY]
+        edge, repo = self.droplets.hosts[EDGE], self.hosting.repositories[work.REPOSITORY]
+        assert work.INSTALL_REDIS in [ran.command for ran in edge.command_log]
+        assert lacking(edge.files, EDGE_SAYS) == []
         assert repo.variables == {"staging/REDIS_URL": f"redis://{EDGE}:6379"}
-        assert {self.droplets.hosts[host].services[SERVICE].version for host in STAGING} == {VERSION}
+        assert self.staged_on() == [*STAGING]
         assert ran_in_order(self.desktop, ("npm test -- src/chat", 0))
         assert ran_in_order(self.desktop, ("npm test -- web/chat", 0))
         # Integration is tested last: nothing changes any more after it.
         [*_, last] = [each for each in run.effects("*") if each.server != "communication-hub"]
         assert last.arguments.get("command") == INTEGRATION_TESTS
-        messages_of_commits = [commit.message for commit in repo.branches[BRANCH].commits[1:]]
-        assert sorted(messages_of_commits[:2]) == [
-            "Serve and keep chat messages",
-            "Show and send chat messages",
-        ]
-        assert {*messages_of_commits[2:]} == {"Deploy the chat"}
+        first, second, *operations = (commit.message for commit in repo.branches[work.BRANCH].commits[1:])
+        assert {first, second} == {"Serve and keep chat messages", "Show and send chat messages"}
+        assert {*operations} == {"Deploy the chat"}
         [pull] = repo.pull_requests
-        assert (pull.head, pull.state) == (BRANCH, "open")
+        assert (pull.head, pull.state) == (work.BRANCH, "open")
         # At the same time: operations begin before the backend has finished.
-        committed = next(
-            each for each in run.calls("execute_command") if "git add" in each.arguments["command"]
-        )
-        assert run.calls("run_command")[0].at <= committed.at
+        commits = [each.at for each in run.calls("execute_command") if "git add" in each.arguments["command"]]
+        assert run.calls("run_command")[0].at <= min(commits)
         assert [sent.message for sent in self.people.notifications] == [
             f"Real-time chat is complete and on staging: #{pull.number}"
         ]
@@ -125,7 +87,7 @@ class MultiAgentFeature(Guarded, Scenario):
     def no_half_commit(self, run: Run) -> None:
         """In each commit, here and on GitHub, an agent's files are all there or none is."""
         trees = [commit.files for commit in self.desktop.repository.commits.values()]
-        trees += [branch.files for branch in self.hosting.repositories[REPOSITORY].branches.values()]
+        trees += [branch.files for branch in self.hosting.repositories[work.REPOSITORY].branches.values()]
         for tree, share in itertools.product(trees, SHARES.values()):
             assert share <= {*tree} or not share & {*tree}, share - {*tree}
 
@@ -137,7 +99,7 @@ class MultiAgentFeature(Guarded, Scenario):
     @invariant
     def the_frontend_speaks_the_specified_language(self, run: Run) -> None:
         """Every event that is sent or awaited in the frontend stands in the specification."""
-        files = self._pushed()
+        files = self.pushed()
         used = {
             part.split("'")[1]
             for path in SHARES["frontend"]
@@ -153,30 +115,10 @@ class MultiAgentFeature(Guarded, Scenario):
             for each in run.calls("run_command")
             if each.arguments["command"] == INTEGRATION_TESTS
         )
-        staged = [host for host in STAGING if self.droplets.hosts[host].services[SERVICE].version == VERSION]
-        assert passed or not staged or self.people.alerts
+        assert passed or not self.staged_on() or self.people.alerts
 
     @invariant
     def success_is_a_chat_that_works(self, run: Run) -> None:
         """Success is only told when all shares are on one branch and work together on staging."""
         if succeeded(run.result):
-            assert self._what_does_not_work() == []
-
-    def _pushed(self) -> dict[str, str]:
-        branches = self.hosting.repositories[REPOSITORY].branches
-        return branches[BRANCH].files if BRANCH in branches else {}
-
-    def _what_does_not_work(self) -> list[str]:
-        """What a user of staging would run into."""
-        edge, pushed = self.droplets.hosts[EDGE], {*self._pushed()}
-        wrong = {
-            "messages do not cross hosts: no Redis": INSTALL_REDIS
-            not in [ran.command for ran in edge.command_log],
-            "sessions do not stick": "ip_hash" not in edge.files.get(SESSIONS_PATH, ""),
-            "there is nothing to see": not SHARES["frontend"] <= pushed,
-            "nobody answers": not SHARES["backend"] <= pushed,
-            "not on all hosts": any(
-                self.droplets.hosts[host].services[SERVICE].version != VERSION for host in STAGING
-            ),
-        }
-        return [what for what, is_so in wrong.items() if is_so]
+            assert self.what_does_not_work() == []
