@@ -48,7 +48,7 @@ class Partial(FaultKind, effect=Effect.PARTIAL, sees="only part of it done"):
     keep: float = 1
 
     def __post_init__(self) -> None:
-        if self.keep < 0 or self.keep != int(self.keep):
+        if self.keep < 0 or not float(self.keep).is_integer():
             raise ValueError(f"keep is a number of items from 0 on, got {self.keep:g}")
 
     def objection(self, spec: ToolSpec) -> str | None:

@@ -60,6 +60,10 @@ class ProgressStall(FaultKind, effect=Effect.APPLIED, sees="progress stalled"):
 
     after: float = 1
 
+    def __post_init__(self) -> None:
+        if self.after < 0 or not float(self.after).is_integer():
+            raise ValueError(f"after is a number of reports from 0 on, got {self.after:g}")
+
     async def happen(self, call: FaultedCall) -> RawResult:
         told = call.on_progress
         if told is None:

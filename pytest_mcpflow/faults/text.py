@@ -24,7 +24,7 @@ __all__ = ["parse_faults", "pointing_at"]
 
 SITE = re.compile(r"[^\s#=,;@()~]+")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-COUNT = re.compile(r"\d+")
+COUNT = re.compile(r"\d{1,9}")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 SPACE = re.compile(r"\s*")
@@ -154,7 +154,11 @@ class _Parser:
     # Characters
 
     def _number(self, what: str) -> float:
-        return float(self._match(NUMBER, what))
+        start = self._at
+        number = float(self._match(NUMBER, what))
+        if math.isinf(number):
+            self._fail(f"expected {what} that a float can hold", start)
+        return number
 
     def _match(self, pattern: re.Pattern[str], what: str) -> str:
         found = pattern.match(self._text, self._at)

@@ -77,7 +77,7 @@ class Status(FaultKind, effect=Effect.NONE, level=Level.WIRE, ways=(Way.HTTP,)):
     code: float = 503
 
     def __post_init__(self) -> None:
-        if self.code != int(self.code) or not 400 <= self.code <= 599:
+        if not float(self.code).is_integer() or not 400 <= self.code <= 599:
             raise ValueError(f"code is an HTTP status from 400 to 599, got {self.code:g}")
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 from hypothesis import reject
 from hypothesis import strategies as st
 
+from pytest_mcpflow.errors import SchemaError
 from pytest_mcpflow.strategies.numbers import numbers
 from pytest_mcpflow.strategies.schemas import SAYS_NOTHING, SAYS_TYPE, Demands, Document, JSONObject, Schema
 from pytest_mcpflow.strategies.texts import texts
@@ -45,9 +46,15 @@ def arguments(schema: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
         schema: Any JSON Schema of an object, 2020-12 or draft-07 with all their keywords.
 
     Raises:
-        SchemaError: It is no JSON Schema, has a pattern that Python cannot read, or refers to what is not in it.
+        SchemaError: It is no JSON Schema, or one of no object, has a pattern that Python cannot read, or refers to what
+            is not in it.
     """
     document = Document(schema)
+    plain, _, possible = document.laid_out([document.root, {"type": "object"}])
+    if not (possible and Demands(plain).types):
+        raise SchemaError(
+            "no arguments are what this schema demands; the schema of arguments is one of an object"
+        )
 
     @st.composite
     def drawn(draw: st.DrawFn) -> dict[str, Any]:

@@ -136,6 +136,9 @@ def test_elements_stand_between_commas_in_the_order_in_which_they_count() -> Non
         ("k.apply=refuse k.get=hang", 15, "expected , between elements of a plan"),
         ("k.apply=refuse,", 15, "expected a call site, `server.tool`"),
         ("=refuse", 0, "expected a call site, `server.tool`"),
+        ("k.apply=partial(1e999)", 16, "expected a number for keep that a float can hold"),
+        ("k.apply=progress_stall(-1)", 8, "progress_stall: after is a number of reports from 0 on, got -1"),
+        (f"k.apply#{'9' * 12}=refuse", 17, "expected = before the kind of fault"),
     ],
 )
 def test_an_error_points_at_the_character_and_says_what_belongs_there(

@@ -191,3 +191,9 @@ def test_invalid_arguments_have_one_mistake() -> None:
 def test_a_schema_that_cannot_be_used_is_refused(schema: dict[str, Any], said: str) -> None:
     with pytest.raises(SchemaError, match=said):
         arguments({"type": "object", **schema})
+
+
+@pytest.mark.parametrize("schema", [{"type": "array"}, {"not": {}, "type": ["string", "null"]}])
+def test_a_schema_of_no_object_is_refused(schema: dict[str, Any]) -> None:
+    with pytest.raises(SchemaError, match="no arguments are what this schema demands"):
+        arguments(schema)
