@@ -23,9 +23,10 @@ from urllib.parse import urlsplit
 from mcp import Client
 from measure import Measurement
 
-from pytest_mcpflow.cassette.format import dump, read_cassette
 from pytest_mcpflow.cassette.player import Player, Tape
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.replay import ReplayTransport
+from pytest_mcpflow.cassette.values import dump
 
 CALLS, LONG, KILLS = 2_000, 10_000, 200
 PEER = "mcp-rec"

@@ -11,8 +11,8 @@ from typing import Any
 
 from measure import Measurement
 
-from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.player import Player, Tape
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.redaction import Redactor
 from pytest_mcpflow.cassette.redaction.placeholder import PLACEHOLDER
 from pytest_mcpflow.cassette.speaker import Speaker

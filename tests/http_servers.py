@@ -32,8 +32,8 @@ from mcp_types import (
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.gateway import gateway
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.writer import CassetteWriter, Redacting
 from pytest_mcpflow.serve.http import listening
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_mcpflow.cassette.format import Side
+from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.cassette.speaker import Speaker
 from pytest_mcpflow.cassette.writer import CassetteWriter, SessionWriter

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_mcpflow.cassette.carry import Carried
 from pytest_mcpflow.cassette.compare import MISSING
 from pytest_mcpflow.cassette.drift import Change, Skipped
-from pytest_mcpflow.cassette.format import Message, Session, Side, as_object
+from pytest_mcpflow.cassette.format import Message, Session
 from pytest_mcpflow.cassette.given import Given, Secrets
 from pytest_mcpflow.cassette.judging import (
     OPENINGS,
@@ -23,6 +23,7 @@ from pytest_mcpflow.cassette.judging import (
     server_title,
     shown,
 )
+from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.live import Exchange, LiveServer
 from pytest_mcpflow.cassette.offers import (
     LISTINGS,
@@ -33,6 +34,7 @@ from pytest_mcpflow.cassette.offers import (
     pages_of,
 )
 from pytest_mcpflow.cassette.operations import Disconnected, Http, Operation, Questions, Result, Silence
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.errors import CannotVerifyError
 
 __all__ = ["ClientSide", "Findings", "Rules"]

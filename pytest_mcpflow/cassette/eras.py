@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_mcpflow.cassette.format import SERVER_INFO, as_object
+from pytest_mcpflow.cassette.format import SERVER_INFO
+from pytest_mcpflow.cassette.values import as_object
 
 __all__ = ["HANDSHAKE", "STATELESS", "discovered", "enveloped", "initialized", "result_for"]
 

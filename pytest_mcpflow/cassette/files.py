@@ -8,8 +8,9 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from pytest_mcpflow.cassette.format import Frame, dump
+from pytest_mcpflow.cassette.format import Frame
 from pytest_mcpflow.cassette.unusable import unwritable
+from pytest_mcpflow.cassette.values import dump
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["renumbered", "write_lines", "write_new"]

@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_mcpflow.cassette.format import Side
 from pytest_mcpflow.cassette.gateway_address import Upstream
 from pytest_mcpflow.cassette.gateway_tape import Conversation, HttpTape, RequestId, messages_in
+from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.sse import Event, EventSplitter
 
 __all__ = ["Exchange", "RecordedExchange", "UnreadableAnswerError", "is_event_stream"]

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias, cast
 
-from pytest_mcpflow.cassette.format import Side, as_object, dump, is_rpc
+from pytest_mcpflow.cassette.kinds import Side, is_rpc
+from pytest_mcpflow.cassette.values import as_object, dump
 from pytest_mcpflow.cassette.writer import CassetteWriter, SessionWriter
 
 __all__ = ["Conversation", "HttpTape", "RequestId", "messages_in"]

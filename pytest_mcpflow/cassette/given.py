@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from pytest_mcpflow.cassette.compare import differences
-from pytest_mcpflow.cassette.format import as_object
 from pytest_mcpflow.cassette.operations import Operation, Questions
 from pytest_mcpflow.cassette.redaction.placeholder import PLACEHOLDER, digest, placeholder
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.cassette.writer import Redacting
 
 __all__ = ["Asked", "Given", "GivenTo", "Secrets"]

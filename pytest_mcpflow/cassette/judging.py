@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_mcpflow.cassette.compare import differences
 from pytest_mcpflow.cassette.drift import Change
-from pytest_mcpflow.cassette.format import SERVER_INFO, as_object
+from pytest_mcpflow.cassette.format import SERVER_INFO
 from pytest_mcpflow.cassette.operations import (
     Disconnected,
     Failure,
@@ -19,6 +19,7 @@ from pytest_mcpflow.cassette.operations import (
     Result,
     Silence,
 )
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.outcome import shown_arguments
 
 __all__ = [

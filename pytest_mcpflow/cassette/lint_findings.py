@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
-from pytest_mcpflow.cassette.format import Frame, as_object, read_frames
+from pytest_mcpflow.cassette.format import Frame
+from pytest_mcpflow.cassette.reading import read_frames
 from pytest_mcpflow.cassette.redaction import Redactor
 from pytest_mcpflow.cassette.redaction.placeholder import PLACEHOLDER, digest
 from pytest_mcpflow.cassette.suspicion import hidden_characters, hidden_instructions, instructions
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["CHECKS", "Check", "Finding", "findings_in"]

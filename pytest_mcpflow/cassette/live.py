@@ -33,7 +33,8 @@ from mcp.shared.message import ClientMessageMetadata, SessionMessage
 from mcp_types import ErrorData, JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from pytest_mcpflow.cassette.columns import fitted
-from pytest_mcpflow.cassette.format import Side, as_object
+from pytest_mcpflow.cassette.kinds import Side
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.errors import CannotVerifyError
 from pytest_mcpflow.serve.memory import memory_transport
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, TypeAlias, cast
 
-from pytest_mcpflow.cassette.format import as_object
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["Matching", "SameRequest", "first_difference"]

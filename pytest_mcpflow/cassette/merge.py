@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_mcpflow.cassette.files import renumbered, write_new
-from pytest_mcpflow.cassette.format import read_cassette, read_frames
+from pytest_mcpflow.cassette.reading import read_cassette, read_frames
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["add_arguments", "merged", "run"]

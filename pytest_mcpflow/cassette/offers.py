@@ -8,8 +8,8 @@ from typing import Any
 
 from pytest_mcpflow.cassette.compare import MISSING, differences
 from pytest_mcpflow.cassette.drift import Change
-from pytest_mcpflow.cassette.format import as_object
 from pytest_mcpflow.cassette.operations import Operation, Result
+from pytest_mcpflow.cassette.values import as_object
 
 __all__ = ["LISTINGS", "Listing", "changed_offers", "changed_terms", "danger_of", "offers_of", "pages_of"]
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from pytest_mcpflow.cassette.format import Frame, Session, as_object
+from pytest_mcpflow.cassette.format import Frame, Session
+from pytest_mcpflow.cassette.values import as_object
 
 __all__ = [
     "LISTEN",

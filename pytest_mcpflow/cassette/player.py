@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_mcpflow.cassette.format import Cassette, Frame, as_object, read_cassette
+from pytest_mcpflow.cassette.format import Cassette, Frame
 from pytest_mcpflow.cassette.matching import Matching, first_difference
 from pytest_mcpflow.cassette.operations import Assembler, Operation
+from pytest_mcpflow.cassette.reading import read_cassette
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.errors import (
     CassetteError,
     DifferentArgumentsError,

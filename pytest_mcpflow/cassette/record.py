@@ -16,7 +16,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from pytest_mcpflow.cassette.arguments import InPlaceOf, add_redaction_arguments, redactor_of
-from pytest_mcpflow.cassette.format import Side
+from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.writer import CassetteWriter, Redacting, SessionWriter
 from pytest_mcpflow.errors import CassetteError
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from pytest_mcpflow.cassette.eras import HANDSHAKE, result_for
-from pytest_mcpflow.cassette.format import as_object
 from pytest_mcpflow.cassette.offers import LISTINGS, offers_of
 from pytest_mcpflow.cassette.operations import Operation, Result
 from pytest_mcpflow.cassette.player import CALL, Player, Tape
 from pytest_mcpflow.cassette.redaction import Redactor, Rule
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.errors import CassetteError, UnknownNameError
 
 __all__ = ["RecordedTool", "Recording", "in_no_era"]

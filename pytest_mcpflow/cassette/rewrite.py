@@ -6,9 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_mcpflow.cassette.files import write_lines
-from pytest_mcpflow.cassette.format import Cassette, Frame, Session, Side, as_object, dump, read_frames
+from pytest_mcpflow.cassette.format import Cassette, Frame, Session
 from pytest_mcpflow.cassette.judging import server_info
+from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.operations import Operation
+from pytest_mcpflow.cassette.reading import read_frames
+from pytest_mcpflow.cassette.values import as_object, dump
 from pytest_mcpflow.cassette.writer import Redacting
 
 __all__ = ["Rewrite"]

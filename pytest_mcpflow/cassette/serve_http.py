@@ -12,10 +12,11 @@ from typing import Any, cast
 
 from starlette.types import Receive, Scope, Send
 
-from pytest_mcpflow.cassette.format import as_object, is_rpc
+from pytest_mcpflow.cassette.kinds import is_rpc
 from pytest_mcpflow.cassette.operations import Http
 from pytest_mcpflow.cassette.player import Player
 from pytest_mcpflow.cassette.speaker import Out, Speaker
+from pytest_mcpflow.cassette.values import as_object
 
 __all__ = ["ReplayApp"]
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, cast
 
-from pytest_mcpflow.cassette.format import is_rpc
+from pytest_mcpflow.cassette.kinds import is_rpc
 from pytest_mcpflow.cassette.player import Player
 from pytest_mcpflow.cassette.speaker import Out, Speaker
 

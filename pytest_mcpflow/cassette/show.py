@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_mcpflow.cassette.columns import COLUMNS, columns, counted, fitted, json_text, printable
-from pytest_mcpflow.cassette.format import Cassette, Session, as_object, read_cassette
+from pytest_mcpflow.cassette.format import Cassette, Session
 from pytest_mcpflow.cassette.judging import server_info, server_title, shown
 from pytest_mcpflow.cassette.offers import LISTINGS
 from pytest_mcpflow.cassette.operations import (
@@ -24,6 +24,8 @@ from pytest_mcpflow.cassette.operations import (
     Result,
     operations,
 )
+from pytest_mcpflow.cassette.reading import read_cassette
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["add_arguments", "lines_of", "run", "summary"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pytest_mcpflow.cassette.eras import HANDSHAKE, STATELESS, discovered, initialized, result_for
-from pytest_mcpflow.cassette.format import SERVER_INFO, as_object
+from pytest_mcpflow.cassette.format import SERVER_INFO
 from pytest_mcpflow.cassette.operations import (
     LISTEN,
     SUBSCRIPTION,
@@ -24,6 +24,7 @@ from pytest_mcpflow.cassette.operations import (
     Step,
 )
 from pytest_mcpflow.cassette.player import Player
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["Out", "Speaker"]

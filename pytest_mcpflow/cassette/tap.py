@@ -11,7 +11,7 @@ from mcp.client import Transport
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
-from pytest_mcpflow.cassette.format import Side
+from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.operations import LISTEN
 from pytest_mcpflow.cassette.writer import SessionWriter
 from pytest_mcpflow.clock import Flow, transit

@@ -30,12 +30,12 @@ from pydantic import TypeAdapter
 
 from pytest_mcpflow.cassette.compare import differences
 from pytest_mcpflow.cassette.eras import enveloped
-from pytest_mcpflow.cassette.format import as_object
 from pytest_mcpflow.cassette.offers import LISTINGS
 from pytest_mcpflow.cassette.operations import Failure, Notice, Operation, Questions, Result
 from pytest_mcpflow.cassette.player import CALL
 from pytest_mcpflow.cassette.recording import RecordedTool, Recording, in_no_era
 from pytest_mcpflow.cassette.redaction import Rule
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.errors import CassetteError, FakeDefinitionError, nearest_phrase
 from pytest_mcpflow.fake import MARK_ATTRIBUTE, TAPE_ATTRIBUTE, Call, Fake, LogLevel, ToolMark
 from pytest_mcpflow.schema import Contract, Parameters, ToolSpec, Verbatim, contract_of

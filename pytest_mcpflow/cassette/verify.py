@@ -20,8 +20,9 @@ from pytest_mcpflow.cassette.arguments import (
 )
 from pytest_mcpflow.cassette.compare import check_pointer
 from pytest_mcpflow.cassette.drift import Drift
-from pytest_mcpflow.cassette.format import Cassette, Session, read_cassette
+from pytest_mcpflow.cassette.format import Cassette, Session
 from pytest_mcpflow.cassette.operations import operations
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.writer import Redacting
 from pytest_mcpflow.errors import CannotVerifyError, CassetteError
 

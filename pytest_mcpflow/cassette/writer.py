@@ -14,19 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
-from pytest_mcpflow.cassette.format import (
-    DEPTH,
-    FORMAT,
-    SERVER_INFO,
-    Side,
-    as_object,
-    decoded,
-    depth_of,
-    dump,
-    is_rpc,
-    read_cassette,
-)
+from pytest_mcpflow.cassette.format import FORMAT, SERVER_INFO
+from pytest_mcpflow.cassette.kinds import Side, is_rpc
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.unusable import unwritable
+from pytest_mcpflow.cassette.values import DEPTH, as_object, decoded, depth_of, dump
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["CassetteWriter", "Redacting", "SessionWriter"]

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pytest_mcpflow.cassette.format import as_object
 from pytest_mcpflow.cassette.recording import RecordedTool
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.new.layout import WIDTH, Expression, Group, Text, laid_out, quoted
 from pytest_mcpflow.new.names import Name, python_name, title_of
 from pytest_mcpflow.new.recorded import Answer, answers_of

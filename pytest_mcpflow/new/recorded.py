@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from pytest_mcpflow.cassette.format import as_object
 from pytest_mcpflow.cassette.operations import Result
 from pytest_mcpflow.cassette.recording import RecordedTool, Recording
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.new.names import NewFileError
 
 __all__ = ["Answer", "answers_of", "tools_on"]

@@ -17,9 +17,10 @@ from weather_station import record, station
 
 from pytest_mcpflow import CassetteError, Era
 from pytest_mcpflow.cassette.files import write_lines, write_new
-from pytest_mcpflow.cassette.format import Cassette, read_cassette
+from pytest_mcpflow.cassette.format import Cassette
 from pytest_mcpflow.cassette.merge import merged
 from pytest_mcpflow.cassette.operations import operations
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.redaction import Redactor
 from pytest_mcpflow.cassette.trim import Keep, trimmed
 from pytest_mcpflow.cassette.verify import verify

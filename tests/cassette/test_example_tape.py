@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from checkout import ROOT
 
-from pytest_mcpflow.cassette.format import read_cassette
+from pytest_mcpflow.cassette.reading import read_cassette
 
 REPLAY = ROOT / "examples" / "replay"
 

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mcpflow import CassetteError
-from pytest_mcpflow.cassette.format import as_object, read_cassette
+from pytest_mcpflow.cassette.reading import read_cassette
+from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.cassette.writer import CassetteWriter
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -14,8 +14,8 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp_types import TextContent
 
-from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.operations import Notice, Questions, Result, Silence, operations
+from pytest_mcpflow.cassette.reading import read_cassette
 
 Mode = Literal["legacy", "auto", "2026-07-28"]
 BOTH = pytest.mark.parametrize("mode", ["legacy", "auto"], ids=["handshake", "stateless"])

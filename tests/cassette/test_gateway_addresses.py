@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from mcp import Client
 
 from pytest_mcpflow import CassetteError
-from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.gateway import gateway
 from pytest_mcpflow.cassette.gateway_address import Upstream
 from pytest_mcpflow.cassette.gateway_exchange import RecordedExchange, UnreadableAnswerError
 from pytest_mcpflow.cassette.gateway_tape import HttpTape
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.writer import CassetteWriter
 
 CALL = b'{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "go"}}'

@@ -17,7 +17,7 @@ import pytest
 from http_servers import LIMIT, Answer, Script, Workshop, frames, nobody, serving
 from mcp import Client
 
-from pytest_mcpflow.cassette.format import read_cassette
+from pytest_mcpflow.cassette.reading import read_cassette
 
 PROGRAM = "import sys; from pytest_mcpflow.cli import main; sys.exit(main(sys.argv[1:]))"
 SMALL_FILES = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"

@@ -29,10 +29,10 @@ from mcp import Client
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 
-from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.matching import Matching
 from pytest_mcpflow.cassette.operations import Silence, operations
 from pytest_mcpflow.cassette.player import Player, Tape
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.replay import ReplayTransport
 from pytest_mcpflow.cassette.serve_http import ReplayApp
 

@@ -12,9 +12,9 @@ from http_servers import frames
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.gateway_tape import Conversation, HttpTape, messages_in
 from pytest_mcpflow.cassette.operations import Result, operations
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.writer import CassetteWriter
 
 

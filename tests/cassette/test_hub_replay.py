@@ -11,7 +11,7 @@ from mcp import MCPError
 from tapes import ask, called, opened, say, tell, write
 
 from pytest_mcpflow import CassetteError, Era, Hub, RecordMode, UnusedRecordingError
-from pytest_mcpflow.cassette.format import dump
+from pytest_mcpflow.cassette.values import dump
 from pytest_mcpflow.server import serve_fake
 
 CALL = ("hand-made.get", {"n": 1})

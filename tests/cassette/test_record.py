@@ -16,7 +16,7 @@ import real_servers
 from mcp import StdioServerParameters
 
 from pytest_mcpflow import CassetteError, Era, Hub
-from pytest_mcpflow.cassette.format import read_cassette
+from pytest_mcpflow.cassette.reading import read_cassette
 
 ECHO = "import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(line)\n    sys.stdout.buffer.flush()\n"
 

@@ -13,7 +13,7 @@ import pytest
 from checkout import ROOT, run
 from planted_secrets import KINDS, PLACES, all_text, parts_of, secret
 
-from pytest_mcpflow.cassette.format import read_cassette
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.redaction import Redactor, default_rules
 from pytest_mcpflow.cassette.redaction.names import holds_secret
 from pytest_mcpflow.cassette.redaction.placeholder import PLACEHOLDER

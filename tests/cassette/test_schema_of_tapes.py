@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from tapes import called, opened, write
 
 from pytest_mcpflow import CassetteError
-from pytest_mcpflow.cassette.format import read_cassette
+from pytest_mcpflow.cassette.reading import read_cassette
 
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "cassette.schema.json").read_text(encoding="utf-8"))
 TAPES = [*(ROOT / "fixtures" / "tapes").glob("*.jsonl"), *(ROOT / "examples").rglob("*.jsonl")]

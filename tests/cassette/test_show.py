@@ -16,7 +16,7 @@ from pytest_mcpflow.cassette.columns import COLUMNS, columns
 from pytest_mcpflow.cassette.compare import MISSING
 from pytest_mcpflow.cassette.diff import Only, differing
 from pytest_mcpflow.cassette.drift import Change
-from pytest_mcpflow.cassette.format import read_cassette
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.show import lines_of
 from pytest_mcpflow.cassette.writer import CassetteWriter
 

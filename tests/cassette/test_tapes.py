@@ -15,8 +15,8 @@ from checkout import ROOT
 from mcp import StdioServerParameters
 
 from pytest_mcpflow import Elicitation, Era, Hub, ToolError
-from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.modes import RecordMode
+from pytest_mcpflow.cassette.reading import read_cassette
 
 TAPES = ROOT / "fixtures" / "tapes"
 DATES = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "1767225600 +0000")

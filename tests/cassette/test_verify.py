@@ -24,8 +24,8 @@ from pytest_mcpflow import CassetteError, Era
 from pytest_mcpflow.cassette.columns import columns
 from pytest_mcpflow.cassette.compare import MISSING
 from pytest_mcpflow.cassette.drift import Change, Drift, Skipped
-from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.operations import Result, operations
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.redaction import Redactor
 from pytest_mcpflow.cassette.verify import verify
 

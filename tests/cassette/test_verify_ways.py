@@ -23,8 +23,8 @@ from mcp.types import (
 from weather_station import READS, found, record, serving, station
 
 from pytest_mcpflow import Era
-from pytest_mcpflow.cassette.format import read_cassette
 from pytest_mcpflow.cassette.operations import operations
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.verify import verify
 from pytest_mcpflow.serve.memory import memory_transport
 

@@ -22,9 +22,10 @@ from weather_station import READS, record, station
 
 from pytest_mcpflow import CannotVerifyError, CassetteError, Era
 from pytest_mcpflow.cassette.diff import differing
-from pytest_mcpflow.cassette.format import Side, read_cassette
+from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.merge import merged
 from pytest_mcpflow.cassette.operations import operations
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.rewrite import Rewrite
 from pytest_mcpflow.cassette.show import lines_of
 from pytest_mcpflow.cassette.trim import Keep, trimmed

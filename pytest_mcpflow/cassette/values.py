@@ -1,0 +1,73 @@
+"""The values of a cassette's lines: JSON, read strictly and written in one way only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn, cast
+
+__all__ = ["DEPTH", "as_object", "decoded", "depth_of", "dump"]
+
+DEPTH = 200
+"""How deeply a line may be nested, so that whatever was written can be read wherever it is read."""
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
+_encode_in_ascii = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
+def dump(frame: Mapping[str, Any]) -> bytes:
+    """The one way to write a frame: a line in which nothing depends on who wrote it."""
+    try:
+        return _encode(frame).encode() + b"\n"
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can say and UTF-8 cannot
+        return _encode_in_ascii(frame).encode() + b"\n"
+
+
+def as_object(value: object) -> Mapping[str, Any]:
+    """A JSON object; an empty one for whatever else a message holds in its place."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _no_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def decoded(line: bytes, *, depth: int = DEPTH) -> object:
+    """The value of a line, as strictly as RFC 8259 has it.
+
+    Raises:
+        ValueError: It is not JSON, or nested more deeply than `depth`.
+    """
+    text = line.decode()
+    value, end = _raw_decode(text if text[:1] == "{" else text.strip())
+    if end != len(text) and end != len(text.strip()):
+        raise ValueError(f"extra data at character {end}")
+    # Each level takes two characters at least, and counting them is quicker than going down.
+    if end > 2 * depth and text.count("{") + text.count("[") > depth and depth_of(value) > depth:
+        raise ValueError(f"nested more than {depth} deep")
+    return value
+
+
+def depth_of(value: object) -> int:
+    """How many objects and lists are inside of one another."""
+    depth, level = -1, [value]
+    while level:
+        depth += 1
+        level = [inner for each in level for inner in _members(each)]
+    return depth
+
+
+def _members(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).values()
+    return cast("list[object]", value) if isinstance(value, list) else ()
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is more than a number can be")
+    return number
+
+
+_raw_decode = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite).raw_decode
