@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TypeVar
 
 import pytest
 
@@ -11,6 +13,8 @@ from pytest_mcpflow.cassette.modes import RecordMode
 from pytest_mcpflow.ways import Era, Way
 
 __all__ = ["MarkerOptions", "marker_options"]
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,22 +43,38 @@ class MarkerOptions:
 
     @property
     def way(self) -> Way | None:
-        return None if self.transport is None else Way(self.transport)
+        return _one_of(Way, "transport", self.transport)
 
     @property
     def era(self) -> Era | None:
-        return None if self.protocol is None else Era(self.protocol)
+        return _one_of(Era, "protocol", self.protocol)
 
     @property
     def record_mode(self) -> RecordMode | None:
-        return None if self.record is None else RecordMode(self.record)
+        return _one_of(RecordMode, "record", self.record)
 
     @property
     def start(self) -> datetime | None:
         if self.starts_at is None:
             return None
-        start = datetime.fromisoformat(self.starts_at)
+        try:
+            start = datetime.fromisoformat(self.starts_at)
+        except ValueError:
+            raise ValueError(
+                f"starts_at is ISO 8601, such as 2026-01-01T00:00:00Z, got {self.starts_at!r}"
+            ) from None
         return start if start.tzinfo is not None else start.replace(tzinfo=UTC)
+
+
+def _one_of(kind: type[Choice], name: str, value: str | None) -> Choice | None:
+    """What a keyword names.
+
+    Raises:
+        ValueError: It names none.
+    """
+    if value is None or value in [*kind]:
+        return None if value is None else kind(value)
+    raise ValueError(f"{name} is one of {', '.join(kind)}, got {value!r}")
 
 
 def marker_options(node: pytest.Item) -> MarkerOptions:
@@ -66,10 +86,13 @@ def marker_options(node: pytest.Item) -> MarkerOptions:
     marker = node.get_closest_marker("mcpflow")
     if marker is None:
         return MarkerOptions()
-    known = ", ".join(each.name for each in fields(MarkerOptions))
+    names = [each.name for each in fields(MarkerOptions)]
+    known = ", ".join(names)
     try:
         if marker.args:
             raise TypeError("it takes keywords only")
+        for name in marker.kwargs.keys() - names:
+            raise TypeError(f"there is no keyword {name!r}")
         options = MarkerOptions(**marker.kwargs)
         _ = options.way, options.era, options.start, options.record_mode
     except (TypeError, ValueError) as error:

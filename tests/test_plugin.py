@@ -228,9 +228,14 @@ async def test_real_time(mcpflow):
 @pytest.mark.parametrize(
     ("marker", "message"),
     [
-        ("transprot='stdio'", "*unexpected keyword argument 'transprot'*keywords: transport, protocol*"),
-        ("transport='carrier pigeon'", "*'carrier pigeon' is not a valid Way*"),
-        ("starts_at='yesterday'", "*Invalid isoformat string: 'yesterday'*"),
+        ("transprot='stdio'", "*there is no keyword 'transprot'*keywords: transport, protocol*"),
+        (
+            "transport='carrier pigeon'",
+            "*transport is one of direct, memory, stdio, http, got 'carrier pigeon'*",
+        ),
+        ("transport=['stdio']", "*transport is one of direct, memory, stdio, http, got ['stdio']*"),
+        ("record='twice'", "*record is one of none, once, new, all, rewrite, got 'twice'*"),
+        ("starts_at='yesterday'", "*starts_at is ISO 8601, such as 2026-01-01T00:00:00Z, got 'yesterday'*"),
         ("True", "*it takes keywords only*"),
     ],
 )
@@ -242,6 +247,21 @@ def test_a_misspelt_marker_is_an_error(project: pytest.Pytester, marker: str, me
         for part in message.split("*")
         if part
     )
+    assert "site-packages" not in str(result.stdout)  # nor any other frame of what found it out
+
+
+def test_a_failing_call_is_shown_where_the_test_makes_it(project: pytest.Pytester) -> None:
+    result = outcome(
+        project,
+        """async def test_it(mcpflow):
+    mcpflow.serve(Shop())
+    await mcpflow.call_tool("shop.lok", {})
+""",
+    )
+
+    shown = str(result.stdout).partition("MCP transcript")[0].splitlines()
+    assert '>       await mcpflow.call_tool("shop.lok", {})' in shown
+    assert "calls.py" not in "".join(shown)
 
 
 @pytest.mark.parametrize("option", ["--mcp-transport=pigeon", "--mcp-protocol=1999", "--mcp-seed=x"])

@@ -12,6 +12,7 @@ __all__ = ["around_faults", "broken_lines", "failure_block", "first_of"]
 
 BROKEN_LINES, CALL_LINES, STATE_LINES = 9, 6, 4
 FAULTED_CALL_LINES = 10
+_NOT_TELLING = ("Omitting ", "Differing items:", "Full diff:", "Use -v ", "...Full output truncated")
 LINE = 110
 
 
@@ -92,9 +93,14 @@ def broken_lines(
     for broken in checks:
         lines.append(shortened(f"broken: {broken}", width or LINE))
         # Of pytest's explanation of an assertion, the first lines say what and the rest how it came about.
-        why = [f"        {line}" for line in broken.why.splitlines()[:reasons]]
+        why = [f"        {line}" for line in _telling(broken.why)[:reasons]]
         lines += [line if width is None or len(line) <= width else f"{line[: width - 3]}..." for line in why]
     return first_of(lines, count, "more lines")
+
+
+def _telling(why: str) -> list[str]:
+    """The lines of a reason without those in which pytest says how it shows a difference."""
+    return [line for line in why.splitlines() if line.strip() and not line.lstrip().startswith(_NOT_TELLING)]
 
 
 def first_of(lines: Sequence[str], count: int, rest: str) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_mcpflow import FaultPlan, Way
 from pytest_mcpflow.explore.result import Finding
+from pytest_mcpflow.report.failure import broken_lines
 from pytest_mcpflow.report.finding import finding_block, with_others
 from pytest_mcpflow.scenarios.deployment_chain import DeploymentChain
 from pytest_mcpflow.verdict import Broken, Judgement, judge
@@ -71,3 +72,19 @@ def test_a_plan_that_was_made_smaller_says_so(judgement: Judgement) -> None:
     block = finding_block(finding(judgement, 1, found_as=larger), COMMAND)
 
     assert block.count("made smaller from 18 faults") == 1
+
+
+def test_of_a_difference_is_shown_what_differs_and_not_how_pytest_shows_it() -> None:
+    why = (
+        "assert {'a': 1, 'room': '14'} == {'a': 1, 'room': '12'}\n  \n"
+        "  Omitting 1 identical items, use -vv to show\n  Differing items:\n  {'room': '14'} != {'room': '12'}\n"
+        "  Use -v to get more diff"
+    )
+
+    broken = broken_lines([Broken("expect", "", why)])
+
+    assert broken == [
+        "broken: expect",
+        "        assert {'a': 1, 'room': '14'} == {'a': 1, 'room': '12'}",
+        "          {'room': '14'} != {'room': '12'}",
+    ]
