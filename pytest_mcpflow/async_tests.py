@@ -19,6 +19,7 @@ from pytest_mcpflow.options import (
     eras_asked,
     record_mode_asked,
     redaction_asked,
+    schedule_asked,
     seed_asked,
     ways_asked,
 )
@@ -45,6 +46,7 @@ def hub_for(request: pytest.FixtureRequest) -> Hub:
         cassettes=request.path.parent,
         redaction=redaction_asked(request.config),
         seed=seed_asked(request.config),
+        schedule=options.schedule if options.schedule is not None else schedule_asked(request.config),
     )
     _let_fail(hub, request.node)
     return hub

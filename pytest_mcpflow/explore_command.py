@@ -38,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--runs", type=count_from_one, help="the most runs for each scenario (default: all)")
     parser.add_argument("--seconds", type=seconds_above_zero, help="the most seconds for each scenario")
+    parser.add_argument(
+        "--schedules",
+        type=count_from_one,
+        default=0,
+        metavar="N",
+        help="run it in so many other orders of its ready tasks, too, without faults (default: none)",
+    )
     parser.add_argument("--kind", action="append", default=[], help="try this kind of fault; may be repeated")
     parser.add_argument(
         "--seed", type=int, default=0, help="decides everything that is left to chance (default: 0)"
@@ -109,6 +116,7 @@ class _Explorer:
                     kinds=kinds,
                     runs=options.runs,
                     seconds=options.seconds,
+                    schedules=options.schedules,
                 ),
                 workflow=None if reference is None else load_workflow(reference, search=search_path(config)),
                 workflow_reference=reference,

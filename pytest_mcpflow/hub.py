@@ -63,6 +63,7 @@ class Hub:
         cassettes: The folder in which relative names of cassettes are looked for; by default the current one.
         redaction: What is taken out of recordings besides secrets.
         seed: Decides what a plan of faults leaves to chance.
+        schedule: Draws the order in which ready tasks take their turns; their own if `None`.
     """
 
     def __init__(
@@ -76,8 +77,9 @@ class Hub:
         cassettes: Path | None = None,
         redaction: Sequence[Rule] = (),
         seed: int = 0,
+        schedule: int | None = None,
     ) -> None:
-        self.way, self.era, self.record, self.seed = way, era, record, seed
+        self.way, self.era, self.record, self.seed, self.schedule = way, era, record, seed, schedule
         self._cassettes, self._redaction = cassettes or Path(), tuple(redaction)
         self.clock = HubClock(virtual_time, starts_at=starts_at)
         self.contexts: dict[str, Context] = {}
@@ -207,10 +209,7 @@ class Hub:
         self._replay(source, None, allow_unused=allow_unused)
 
     def answer_with(self, answerer: Answerer) -> None:
-        """Let `answerer` answer what servers ask.
-
-        It returns a mapping of fields (elicitation), a text (sampling), or `None` to decline.
-        """
+        """Let `answerer` answer what servers ask: with fields (elicitation), text (sampling), or `None` to decline."""
         self._desk.answerer = answerer
 
     def on_effect(self, pattern: str, callback: Callable[[Interaction], None]) -> None:

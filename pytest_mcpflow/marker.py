@@ -30,6 +30,7 @@ class MarkerOptions:
         record: When servers with a cassette are recorded, unless the command line says: none, once, new, all, rewrite.
         faults: What goes wrong in this test, besides `--mcp-plan`: a plan, or the name of one in the ini file.
         faults_must_happen: Whether the test fails if one of these faults concerned no call.
+        schedule: Draws the order in which ready tasks take their turns, in place of their own and of `--mcp-schedule`.
     """
 
     transport: str | None = None
@@ -40,6 +41,7 @@ class MarkerOptions:
     record: str | None = None
     faults: str | None = None
     faults_must_happen: bool = False
+    schedule: int | None = None
 
     @property
     def way(self) -> Way | None:
@@ -95,6 +97,10 @@ def marker_options(node: pytest.Item) -> MarkerOptions:
             raise TypeError(f"there is no keyword {name!r}")
         options = MarkerOptions(**marker.kwargs)
         _ = options.way, options.era, options.start, options.record_mode
+        if options.schedule is not None and not (
+            isinstance(options.schedule, int) and options.schedule >= 0  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+        ):
+            raise ValueError(f"schedule is a number from 0 on, got {options.schedule!r}")
     except (TypeError, ValueError) as error:
         raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.mcpflow: {error} (keywords: {known})") from None
     return options

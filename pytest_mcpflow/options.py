@@ -24,21 +24,23 @@ __all__ = [
     "redaction_asked",
     "refuse_to_record",
     "refuse_to_record_in_ci",
+    "schedule_asked",
     "search_path",
     "seconds_above_zero",
     "seed_asked",
     "ways_asked",
+    "workers_of",
 ]
 
 MARKER = (
     "mcpflow(transport=None, protocol=None, virtual_time=True, starts_at=None, calls_expected=True, "
-    "record=None, faults=None, faults_must_happen=False): "
+    "record=None, faults=None, faults_must_happen=False, schedule=None): "
     "how the mcpflow fixture of a test runs; see the reference, 'marker'"
 )
 
 CHAOS_MARKER = (
-    "mcp_chaos(depth=1, kinds=None, runs=None, seconds=None): run the test again under every plan of so many faults; "
-    "see the reference, 'Exploration'"
+    "mcp_chaos(depth=1, kinds=None, runs=None, seconds=None, schedules=0, plans=()): "
+    "run the test again under every plan of so many faults; see the reference, 'Exploration'"
 )
 
 # The values of the enumerations Way, Era and RecordMode, which are imported when a test needs them.
@@ -110,6 +112,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="fail where a fault of --mcp-plan concerned no call",
     )
     group.addoption(
+        "--mcp-schedule",
+        type=_schedule,
+        metavar="N",
+        help="let ready tasks take their turns in another order, which is drawn from this number",
+    )
+    group.addoption(
         "--mcp-chaos",
         nargs="?",
         type=_depth,
@@ -138,6 +146,12 @@ def add_options(parser: pytest.Parser) -> None:
         help="the most seconds to explore one workflow for (default: as many as it takes)",
     )
     group.addoption(
+        "--mcp-chaos-schedules",
+        type=count_from_one,
+        metavar="N",
+        help="run each workflow in so many other orders of its ready tasks, too, without faults (default: none)",
+    )
+    group.addoption(
         "--mcp-chaos-baseline",
         metavar="FILE",
         help="a file of known findings, which fail nothing; any other does",
@@ -155,6 +169,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("mcp_chaos_baseline", "as --mcp-chaos-baseline, from the root directory on")
     parser.addini("mcp_chaos_kinds", "as --mcp-chaos-kind, a kind a line", type="linelist")
     parser.addini("mcp_chaos_runs", "as --mcp-chaos-runs")
+    parser.addini("mcp_chaos_schedules", "as --mcp-chaos-schedules")
     parser.addini("mcp_chaos_seconds", "as --mcp-chaos-seconds")
     parser.addini("mcp_plans", "plans of faults for --mcp-plan, NAME = PLAN a line", type="linelist")
     parser.addini("mcp_record", "when servers with a cassette are recorded: " + ", ".join(RECORD_MODES))
@@ -185,6 +200,12 @@ def _depth(text: str) -> int:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no number of faults from 1 on; where something else follows, write --mcp-chaos=1"
         )
+    return int(text)
+
+
+def _schedule(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of a schedule, from 0 on")
     return int(text)
 
 
@@ -241,6 +262,16 @@ def search_path(config: pytest.Config) -> list[Path]:
 def seed_asked(config: pytest.Config) -> int:
     """The seed of the run."""
     return cast("int", config.getoption("--mcp-seed"))
+
+
+def schedule_asked(config: pytest.Config) -> int | None:
+    """What the order of ready tasks is drawn from; `None` for their own order."""
+    return cast("int | None", config.getoption("--mcp-schedule"))
+
+
+def workers_of(config: pytest.Config) -> int:
+    """How many processes of pytest-xdist share the tests; 1 without it."""
+    return int(getattr(config, "workerinput", {}).get("workercount", 1))
 
 
 def record_mode_asked(config: pytest.Config, marked: RecordMode | None) -> RecordMode:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_mcpflow.clock import VirtualTimeLoop
+from pytest_mcpflow.errors import HubError
 
 if TYPE_CHECKING:
     from pytest_mcpflow.hub import Hub
@@ -38,19 +40,47 @@ def run(coroutine: Coroutine[Any, Any, T], *, virtual_time: bool = True) -> T:
 
 def run_with(hub: Hub, coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine that uses `hub`, and leave the hub's clients on the same loop."""
-    return run(with_hub(hub, lambda: coroutine), virtual_time=hub.clock.virtual_time is not False)
+    try:
+        return run(with_hub(hub, lambda: coroutine), virtual_time=hub.clock.virtual_time is not False)
+    finally:
+        coroutine.close()  # where the hub could not be used; otherwise it has ended
 
 
 async def with_hub(hub: Hub, body: Callable[[], Awaitable[T]]) -> T:
-    """Start the hub's clock, await `body()`, and close the hub; an error of the body wins over one of closing."""
+    """Start the hub's clock, await `body()`, and close the hub; an error of the body wins over one of closing.
+
+    Raises:
+        HubError: The hub has a schedule, and something else than a virtual loop decides the order of tasks.
+    """
     hub.clock.start()
-    try:
-        result = await body()
-    except BaseException as error:
+    with _in_order_of(hub):
         try:
-            await hub.aclose()
-        except Exception as closing:
-            error.add_note(f"closing the hub failed, too: {closing!r}")
-        raise
-    await hub.aclose()
+            result = await body()
+        except BaseException as error:
+            try:
+                await hub.aclose()
+            except Exception as closing:
+                error.add_note(f"closing the hub failed, too: {closing!r}")
+            raise
+        await hub.aclose()
     return result
+
+
+@contextmanager
+def _in_order_of(hub: Hub) -> Generator[None]:
+    """Let ready tasks take their turns in the order of the hub's schedule, if it has one."""
+    if hub.schedule is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, VirtualTimeLoop) or not hub.way.is_in_process:
+        where = f"on {hub.way}" if isinstance(loop, VirtualTimeLoop) else "in real time"
+        raise HubError(
+            f"schedule {hub.schedule} is an order of tasks, and {where} it is not the loop alone that decides which "
+            "task is ready first, so that no order could be repeated; take virtual time, and direct or memory"
+        )
+    loop.permute(hub.schedule)
+    try:
+        yield
+    finally:
+        loop.permute(None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,13 +11,22 @@ from pytest_mcpflow.async_tests import pair_id, way_era_pairs
 from pytest_mcpflow.catalogue import Catalogue, builtin_scenarios, load_workflow, scenarios_in
 from pytest_mcpflow.errors import FaultPlanError, MCPFlowError, UnknownNameError
 from pytest_mcpflow.faults.plan import FaultPlan
-from pytest_mcpflow.options import asked, eras_asked, search_path, seed_asked, ways_asked
+from pytest_mcpflow.options import (
+    asked,
+    eras_asked,
+    schedule_asked,
+    search_path,
+    seed_asked,
+    ways_asked,
+    workers_of,
+)
 from pytest_mcpflow.plans import fault_kinds, must_happen_asked, plan_asked
 from pytest_mcpflow.report.failure import failure_block
 from pytest_mcpflow.scenario import Scenario
+from pytest_mcpflow.scenario_node import NODE_PREFIX, ScenarioNode
 from pytest_mcpflow.stash import NEVER_HAPPENED
 from pytest_mcpflow.verdict import Judgement, check_plan, judge
-from pytest_mcpflow.ways import Era, Way
+from pytest_mcpflow.ways import Way
 
 if TYPE_CHECKING:
     from pytest_mcpflow.chaos.options import Chaos
@@ -33,37 +42,24 @@ class ScenarioFailed(Exception):
         self.judgement = judgement
 
 
-class ScenarioItem(pytest.Item):
+class ScenarioItem(ScenarioNode):
     """One scenario, run one way."""
 
-    def __init__(
-        self,
-        *,
-        scenario: type[Scenario],
-        way: Way,
-        era: Era,
-        workflow: str | None,
-        plan: FaultPlan,
-        **node: Any,
-    ) -> None:
-        super().__init__(**node)  # pyright: ignore[reportUnknownMemberType]  # pytest leaves it untyped
-        self._scenario, self._way, self._era, self._workflow = scenario, way, era, workflow
+    def __init__(self, *, plan: FaultPlan, **node: Any) -> None:
+        super().__init__(**node)
         self._plan = plan
-        for tag in scenario.tags:
-            self.extra_keyword_matches.add(tag)
 
     def runtest(self) -> None:
-        scenario = self._scenario()
+        scenario = self.scenario()
         scenario.seed = seed_asked(self.config)
-        reference = self._workflow
-        workflow = None if reference is None else load_workflow(reference, search=search_path(self.config))
         judgement = judge(
             scenario,
-            way=self._way,
-            era=self._era,
-            workflow=workflow,
-            workflow_reference=reference,
+            way=self.way,
+            era=self.era,
+            workflow=self.workflow(),
+            workflow_reference=self.workflow_reference,
             plan=self._plan,
+            schedule=schedule_asked(self.config),
         )
         calls, seconds = len(judgement.transcript), f"{judgement.seconds:g}"
         self.user_properties += [
@@ -81,12 +77,7 @@ class ScenarioItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, ScenarioFailed):
             return failure_block(excinfo.value.judgement)
-        if isinstance(excinfo.value, MCPFlowError):
-            return f"{type(excinfo.value).__name__}: {excinfo.value}"
         return super().repr_failure(excinfo, style)
-
-    def reportinfo(self) -> tuple[str, None, str]:
-        return "scenario", None, self.name
 
 
 class ScenarioPlugin:
@@ -106,6 +97,7 @@ class ScenarioPlugin:
             self._workflows = workflows_asked(config, catalogue)
             self._plan = _plan_for(config, self._selected)
             self._chaos = _chaos_for(config, self._selected)
+            _check_schedule(config)
         except MCPFlowError as error:
             raise pytest.UsageError(str(error)) from error
         if self._alone:
@@ -161,16 +153,28 @@ class ScenarioPlugin:
                 name = f"{scenario.name}[{pair_id(way, era, eras)}]"
                 node: dict[str, Any] = {"name": name, "nodeid": f"{NODE_PREFIX}{name}"}
                 node |= {"scenario": scenario, "way": way, "era": era}
-                node["workflow"] = self._workflows.get(scenario.name)
+                node["workflow_reference"] = self._workflows.get(scenario.name)
                 if chaos is None:
-                    yield ScenarioItem.from_parent(session, plan=self._plan, **node)  # pyright: ignore[reportUnknownMemberType]  # likewise
+                    yield ScenarioItem.from_parent(session, plan=self._plan, **node)  # pyright: ignore[reportUnknownMemberType]  # pytest leaves it untyped
                 else:
-                    from pytest_mcpflow.chaos.items import ExplorationItem
-
-                    yield ExplorationItem.from_parent(session, chaos=chaos, **node)  # pyright: ignore[reportUnknownMemberType]  # likewise
+                    yield from _explorations(session, scenario, chaos, node)
 
 
-NODE_PREFIX = "scenario::"
+def _explorations(
+    session: pytest.Session, scenario: type[Scenario], chaos: Chaos, node: Mapping[str, Any]
+) -> Iterator[pytest.Item]:
+    """One item; or, if several processes can share what it is to do, one for each of them."""
+    from pytest_mcpflow.chaos.items import ExplorationItem
+    from pytest_mcpflow.explore.part import Part
+
+    workers = workers_of(session.config)
+    count = workers if chaos.search_at(scenario.depth).is_divisible else 1
+    for number in range(1, count + 1):
+        part = Part(number, count)
+        named = dict(node)
+        if count > 1:
+            named |= {each: f"{node[each].removesuffix(']')}-{part}]" for each in ("name", "nodeid")}
+        yield ExplorationItem.from_parent(session, chaos=chaos, part=part, **named)  # pyright: ignore[reportUnknownMemberType]  # pytest leaves it untyped
 
 
 def catalogue_of(config: pytest.Config) -> Catalogue:
@@ -212,6 +216,16 @@ def _plan_for(config: pytest.Config, scenarios: Iterable[type[Scenario]]) -> Fau
         except FaultPlanError as error:
             raise pytest.UsageError(f"--mcp-plan and the scenario {scenario.name}: {error}") from None
     return plan
+
+
+def _check_schedule(config: pytest.Config) -> None:
+    """An order of tasks can be repeated only where the loop alone decides it."""
+    outside = [way for way in ways_asked(config) if not way.is_in_process]
+    if schedule_asked(config) is not None and outside:
+        raise pytest.UsageError(
+            f"--mcp-schedule is an order of tasks, and on {outside[0]} pipes and sockets decide, too, which task is "
+            "ready first; take --mcp-transport direct or memory"
+        )
 
 
 def _chaos_for(config: pytest.Config, scenarios: Iterable[type[Scenario]]) -> Chaos | None:

@@ -25,16 +25,18 @@ def assert_survives(
     transport: str = "direct",
     protocol: str = "2026-07-28",
     workflow: str | None = None,
+    schedule: int | None = None,
 ) -> None:
     """Run a scenario under a plan; it may recover, degrade or fail loudly, and must not fail silently, hang or leak.
 
     Args:
         config: pytest's, the fixture `pytestconfig`: it knows scenarios, workflows and kinds of faults of one's own.
         scenario: The scenario's name.
-        plan: What goes wrong, or the name of a plan in the ini file.
+        plan: What goes wrong, or the name of a plan in the ini file; nothing if it is empty.
         seed: Decides what is left to chance.
         transport, protocol: How calls reach the servers.
         workflow: `module:callable` in place of the scenario's own, or of the one that the ini file names.
+        schedule: Draws the order in which ready tasks take their turns; their own if `None`.
 
     Raises:
         pytest.fail.Exception: It did not survive, or nothing of the plan happened.
@@ -56,10 +58,11 @@ def assert_survives(
         workflow=None if reference is None else load_workflow(reference, search=search_path(config)),
         workflow_reference=reference,
         plan=type(faults)(faults.faults, seed),
+        schedule=schedule,
     )
     if not judgement.verdict.is_good:
         raise pytest.fail.Exception(failure_block(judgement), pytrace=False)
-    if len(judgement.never_happened) == len(faults):
+    if faults and len(judgement.never_happened) == len(faults):
         raise FaultPlanError(
             f"never happened: {', '.join(judgement.never_happened)}; correct the plan or take it out"
         )

@@ -49,6 +49,7 @@ class Judgement:
         never_happened: The faults of the plan that concerned no call.
         admitted: Whether the workflow raised, or its result says that not everything came out.
         hung: Whether it was still waiting at the end.
+        schedule: What the order of ready tasks was drawn from; `None` for their own.
     """
 
     scenario: str
@@ -65,6 +66,7 @@ class Judgement:
     never_happened: tuple[str, ...] = ()
     admitted: bool = False
     hung: bool = False
+    schedule: int | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -79,6 +81,8 @@ class Judgement:
     def reproduce(self) -> str:
         """The command that runs it again."""
         options = f"--mcp-transport {self.way} --mcp-protocol {self.era} --mcp-seed {self.seed}"
+        if self.schedule is not None:
+            options = f"--mcp-schedule {self.schedule} {options}"
         if self.plan:
             options = f"--mcp-plan {shlex.quote(str(self.plan))} {options}"
         if self.workflow_reference is not None:
@@ -190,6 +194,7 @@ def judge(
         never_happened=performance.never_happened,
         admitted=performance.admitted,
         hung=performance.hung,
+        schedule=schedule,
     )
 
 

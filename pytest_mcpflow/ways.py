@@ -22,6 +22,11 @@ class Way(StrEnum):
     HTTP = "http"
     """Streamable HTTP over a socket of 127.0.0.1."""
 
+    @property
+    def is_in_process(self) -> bool:
+        """Whether no byte leaves the process, so that nothing but the event loop decides which task goes first."""
+        return self in (Way.DIRECT, Way.MEMORY)
+
 
 class Era(StrEnum):
     """The protocol era spoken with servers that speak both; the value is what `--mcp-protocol` takes."""

@@ -31,7 +31,7 @@ NAME = re.compile(r"\[(?P<name>.+)\]")
 
 @dataclass(frozen=True, order=True)
 class KnownFailure:
-    """A plan and what becomes of the workflow under it."""
+    """A plan, or a `schedule 17` of tasks, and what becomes of the workflow under it."""
 
     plan: str
     verdict: str

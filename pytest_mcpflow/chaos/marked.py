@@ -56,14 +56,14 @@ def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
     _refuse(item)
     shown = item.stash[HUB]
     body = _Body(world=dict, item=item, test=test, seed=shown.seed, way=shown.way, era=shown.era)
-    asked = plan_asked(item.config)
+    asked, is_ordered = plan_asked(item.config), shown.schedule is not None
     try:
         body.once(
             is_faulted=bool(asked)
         )  # without faults this is the test as it stands, and fails as any test does
     except (CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError) as error:
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
-    if asked:
+    if asked or is_ordered:
         return
     if shown.is_faulted:
         shown = item.stash[HUB]  # which knows whether the faults of the other marker happened
@@ -143,8 +143,12 @@ class _Body(Subject):
                 pytrace=False,
             )
 
-    def judge(self, plan: FaultPlan) -> Judgement:
-        hub = self._fresh_hub(plan)
+    @property
+    def permutes(self) -> bool:
+        return self.way.is_in_process
+
+    def judge_schedule(self, plan: FaultPlan, schedule: int | None) -> Judgement:
+        hub = self._fresh_hub(plan, schedule)
         raised: BaseException | None = None
         broken: list[Broken] = []
         try:
@@ -171,19 +175,24 @@ class _Body(Subject):
             never_happened=tuple(str(each) for each in hub.faults.never_happened() if each in plan.faults),
             admitted=True,
             hung=isinstance(raised, DeadlockError | DeadlinePassedError),
+            schedule=schedule,
         )
 
     def reproduce(self, judgement: Judgement) -> str:
         """The command that runs the test once, under that plan."""
-        options = f"--mcp-plan {shlex.quote(str(judgement.plan))} --mcp-seed {judgement.seed}"
+        options = f"--mcp-seed {judgement.seed}"
+        if judgement.schedule is not None:
+            options = f"--mcp-schedule {judgement.schedule} {options}"
+        if judgement.plan:
+            options = f"--mcp-plan {shlex.quote(str(judgement.plan))} {options}"
         if marker_options(self.item).transport is None:
             options += f" --mcp-transport {judgement.way}"
         if marker_options(self.item).protocol is None:
             options += f" --mcp-protocol {judgement.era}"
         return f"pytest {options} {shlex.quote(self.item.nodeid)}"
 
-    def pinned(self, plan: FaultPlan, why: Sequence[str]) -> Pinned:
-        """A test that calls this one under a plan."""
+    def pinned(self, judgement: Judgement, why: Sequence[str]) -> Pinned:
+        """A test that calls this one under a plan, or in the order of a schedule."""
         arguments = self._arguments()
         values = self._parameters()
         names = [name for name in arguments if name not in values]
@@ -195,11 +204,12 @@ class _Body(Subject):
         hints = [f"{name}: Hub" if name == FIXTURE else name for name in names]
         return pin_call(
             self.item.name,
-            str(plan),
+            str(judgement.plan),
             why,
             head=f"{'async ' if is_async else ''}({', '.join(hints)}) -> None",
             call=f"{target}.{self.test.__name__}({passed})",
             module=module,
+            schedule=judgement.schedule,
         )
 
     def _arguments(self) -> list[str]:
@@ -215,9 +225,10 @@ class _Body(Subject):
             if isinstance(value, str | int | float | bool | None)
         }
 
-    def _fresh_hub(self, plan: FaultPlan | None = None) -> Hub:
+    def _fresh_hub(self, plan: FaultPlan | None = None, schedule: int | None = None) -> Hub:
         """A hub that follows the plans of the command line and of the marker `mcpflow`, and this one."""
         hub = self.item.stash[NEW_HUB]()
+        hub.schedule = hub.schedule if schedule is None else schedule
         if plan:
             hub.fail(plan)
         self.item.stash[HUB] = hub

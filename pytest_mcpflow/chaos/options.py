@@ -13,6 +13,7 @@ import pytest
 from pytest_mcpflow.chaos.baseline import Baseline
 from pytest_mcpflow.errors import ExplorationError, FaultPlanError
 from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.options import schedule_asked
 from pytest_mcpflow.plans import fault_kinds, plan_named
 from pytest_mcpflow.report.explored import Search, kinds_named
 from pytest_mcpflow.report.pinned import check_writable
@@ -80,6 +81,10 @@ def chaos_asked(config: pytest.Config) -> Chaos:
         raise pytest.UsageError(
             "--mcp-plan repeats one plan and --mcp-chaos looks for plans; use one of them"
         )
+    if depth is not None and schedule_asked(config) is not None:
+        raise pytest.UsageError(
+            "--mcp-schedule repeats one order of tasks and --mcp-chaos looks for others; use one of them"
+        )
     kinds = cast("list[str]", config.getoption("--mcp-chaos-kind") or config.getini("mcp_chaos_kinds"))
     chaos = Chaos(
         is_asked=depth is not None,
@@ -88,6 +93,7 @@ def chaos_asked(config: pytest.Config) -> Chaos:
             kinds=_kinds(config, kinds, "--mcp-chaos-kind") if kinds else None,
             runs=_number(config, "runs", int),
             seconds=_number(config, "seconds", float),
+            schedules=_number(config, "schedules", int) or 0,
         ),
         baseline=baseline,
         is_update=is_update,
@@ -110,6 +116,7 @@ class _MarkerOptions:
     kinds: Sequence[str] | None = None
     runs: int | None = None
     seconds: float | None = None
+    schedules: int = 0
     plans: Sequence[str] = ()
 
 
@@ -137,7 +144,8 @@ def marked_search(test: pytest.Item) -> Marked:
         options = _MarkerOptions(**marker.kwargs)
     except TypeError as error:
         raise pytest.UsageError(f"{where}: {error} (keywords: {known})") from None
-    for name, value in (("depth", options.depth), ("runs", options.runs), ("seconds", options.seconds)):
+    asked_for = {"depth": options.depth, "runs": options.runs, "seconds": options.seconds}
+    for name, value in (asked_for | {"schedules": options.schedules or None}).items():
         if value is not None and not (isinstance(value, int | float) and value > 0):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
             raise pytest.UsageError(f"{where}: {name} is a number above 0, got {value!r}")
     asked = chaos_asked(test.config)
@@ -154,6 +162,7 @@ def marked_search(test: pytest.Item) -> Marked:
             kinds=kinds,
             runs=asked.search.runs or options.runs,
             seconds=asked.search.seconds or options.seconds,
+            schedules=asked.search.schedules or options.schedules,
         ),
         plans=plans,
     )

@@ -9,7 +9,9 @@ import pytest
 from pytest_mcpflow.chaos.baseline import Baseline
 from pytest_mcpflow.chaos.options import chaos_asked
 from pytest_mcpflow.outcome import shortened
+from pytest_mcpflow.plans import fault_kinds
 from pytest_mcpflow.report.matrix import matrix, overview
+from pytest_mcpflow.report.merged import merged
 from pytest_mcpflow.report.pinned import write_pinned
 from pytest_mcpflow.report.resilience import Resilience, from_json
 from pytest_mcpflow.stash import EXPLORED
@@ -21,7 +23,7 @@ SHOWN = 3
 
 
 def explored_in(terminalreporter: pytest.TerminalReporter) -> list[Resilience]:
-    """What the reports of a session bring, by name."""
+    """What the reports of a session bring, by name; parts of one exploration are put together."""
     reports = [
         report
         for outcome in ("passed", "failed")
@@ -29,7 +31,7 @@ def explored_in(terminalreporter: pytest.TerminalReporter) -> list[Resilience]:
         if hasattr(report, EXPLORED)
     ]
     explored = [from_json(getattr(report, EXPLORED)) for report in reports]
-    return sorted(explored, key=lambda each: (each.name, each.way, each.era))
+    return merged(explored, fault_kinds(terminalreporter.config))
 
 
 def summarize(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

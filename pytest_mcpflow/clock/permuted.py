@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import selectors
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any
@@ -19,13 +20,18 @@ Turn = tuple[asyncio.Handle, Callable[..., object], tuple[Any, ...], Context | N
 class Permuted(asyncio.SelectorEventLoop):
     """An event loop that lets tasks take their turns in another order, once it was asked to."""
 
-    _chance: random.Random | None = None
-    _turns: list[Turn]
+    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+        self._chance: random.Random | None = None
+        self._turns: list[Turn] = []
+        super().__init__(selector)
 
     def permute(self, seed: int | None) -> None:
         """From here on draw from `seed` which of the ready tasks takes the next step; `None` for their own order."""
         self._chance = None if seed is None else random.Random(seed)  # noqa: S311 - to be repeated
-        self._turns = []
+        left, self._turns = self._turns, []
+        for handle, callback, args, context in left:  # who was about to take a turn still does
+            if not handle.cancelled():
+                self.call_soon(callback, *args, context=context)
 
     @property
     def is_permuted(self) -> bool:
@@ -42,7 +48,8 @@ class Permuted(asyncio.SelectorEventLoop):
         return handle
 
     def _take_turn(self) -> None:
-        assert self._chance is not None
+        if self._chance is None or not self._turns:
+            return  # it was for a turn that was handed on when the order changed
         handle, callback, args, context = self._turns.pop(self._chance.randrange(len(self._turns)))
         if handle.cancelled():
             return

@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore.kinds import DEFAULT_KINDS
+from pytest_mcpflow.explore.part import WHOLE, Part
 from pytest_mcpflow.explore.result import Exploration
 from pytest_mcpflow.explore.runner import Runner
 from pytest_mcpflow.explore.search import Budget, Search
@@ -55,7 +56,8 @@ def explore(
         invariants: What must hold whatever fails, besides the scenario's own.
         executor: Runs plans elsewhere, such as in other processes; what comes of it is the same.
         findings: Stop when there are so many.
-        permute: In how many other orders of ready tasks to run it without faults; the first that fails is reported.
+        permute: In how many other orders of ready tasks to run it without faults, besides `runs`; the first that fails
+            is reported.
         tactics: Which of its tactics the search uses, for measurements.
 
     Raises:
@@ -87,14 +89,29 @@ def explore_subject(
     findings: int | None = None,
     permute: int = 0,
     tactics: Tactics | None = None,
+    part: Part = WHOLE,
 ) -> Exploration:
-    """The same for anything that can be run under a plan: a test with a marker is a subject, too."""
+    """The same for anything that can be run under a plan: a test with a marker is a subject, too.
+
+    A `part` of an exploration runs its share of the plans, and accounts for it alone; only what is explored without a
+    budget can be divided.
+    """
     _refuse_running_loop()
     if depth < 1:
         raise ExplorationError(f"a depth is the most faults at once, from 1 on, got {depth}")
     if kinds is not None and not kinds:
         raise ExplorationError("no kinds of faults were given, so there is nothing to try; leave `kinds` out")
+    if permute and not subject.way.is_in_process:
+        raise ExplorationError(
+            f"other orders of tasks were asked for on {subject.way}, where pipes and sockets decide, too, which task "
+            "is ready first, so that no order could be repeated; take direct or memory"
+        )
     budget = Budget(runs, seconds, findings)
+    if part != WHOLE and not budget.is_for_all:
+        raise ExplorationError(
+            "a part of an exploration was asked for, and an end to it (runs, seconds or findings): the budget is one "
+            "for all parts, which know nothing of each other; leave out one of them"
+        )
     with Runner(subject, executor) as runner:
         search = Search(
             subject,
@@ -104,6 +121,7 @@ def explore_subject(
             budget=budget,
             tactics=tactics or Tactics(),
             permute=permute,
+            part=part,
         )
         return search.run()
 

@@ -15,6 +15,7 @@ from pytest_mcpflow.explore.classes import Classes, Partition
 from pytest_mcpflow.explore.counting import Count, Counting
 from pytest_mcpflow.explore.kinds import delays_at, lasting, likely, tried
 from pytest_mcpflow.explore.observe import Observation, Seen
+from pytest_mcpflow.explore.part import WHOLE, Part
 from pytest_mcpflow.explore.tactics import Tactics
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.lost import Delay
@@ -47,6 +48,8 @@ class Node:
         familiar: The index from which on everything went as it did in an earlier run.
         count: How many plans it stands for.
         outages: The number of the first outage that may be added to it; `None` once a call went wrong.
+        family: When the plan of its first fault was run, as a number in order; 0 without any fault.
+        turn: The place at which it was run: its own, or that of a plan before it which came later.
     """
 
     faults: Faults
@@ -55,6 +58,8 @@ class Node:
     familiar: int
     count: Count
     outages: int | None
+    family: int = 0
+    turn: float = 0.0
 
     @property
     def end(self) -> bytes:
@@ -87,6 +92,7 @@ class Step:
     """A plan to run: `parent` and one fault more, as one of a group or by itself.
 
     It is deferred where its beginning behaves like another plan's, and late where its kind has made no difference yet.
+    `after` is the turn of the plan that it was made of, if that is not `parent`.
     """
 
     faults: Faults
@@ -95,19 +101,33 @@ class Step:
     group: Group | None = None
     is_deferred: bool = False
     is_late: bool = False
+    after: float = 0.0
 
 
 class Frontier:
-    """See the module's docstring. `counting` knows how many plans were run, and how many those stand for."""
+    """See the module's docstring.
+
+    `counting` knows how many plans were run, and how many those stand for. `order` says of the last plan when its turn
+    came: its turn, family and place, which are the same in each part of a search and in a search of all.
+    """
 
     def __init__(
-        self, base: Observation, *, specs: Specs, kinds: Sequence[FaultKind], depth: int, tactics: Tactics
+        self,
+        base: Observation,
+        *,
+        specs: Specs,
+        kinds: Sequence[FaultKind],
+        depth: int,
+        tactics: Tactics,
+        part: Part = WHOLE,
     ) -> None:
         self.counting = Counting()
         self.classes = Classes()
         self._specs, self._kinds, self._depth, self._tactics = specs, tuple(kinds), depth, tactics
         self._usual = {call.context for call in base.calls}
         self._suffixes = set(base.suffixes)
+        self.order = (0.0, 0, 0.0)
+        self._part, self._families = part, itertools.count(1)
         self._order = itertools.count()
         self._heap: list[tuple[float, int, Step]] = []
         self._by_call: dict[tuple[str, bool], tuple[FaultKind, ...]] = {}
@@ -125,6 +145,7 @@ class Frontier:
                 continue
             later = self._later(step)
             if not later:
+                self.order = (max(place, step.parent.turn, step.after), step.parent.family, place)
                 return step
             heapq.heappush(self._heap, (place + later, next(self._order), replace(step, is_late=True)))
         return None
@@ -168,7 +189,8 @@ class Frontier:
 
     def done(self, step: Step, seen: Observation) -> None:
         """A plan was run: what comes of it is to be run, too, unless it came to the same as another kind's."""
-        self.counting.run(step.count)
+        if self._accounts_for(step):
+            self.counting.run(step.count)
         node = self._node(step, seen)
         group = step.group
         if group is None:
@@ -183,6 +205,10 @@ class Frontier:
         if group.pending == 0 and group.partition is None and self._tactics.classes:
             usual = group.parent.seen.suffixes[group.index + 1]
             self.classes.learn(group.site, group.first, group.call, group.ends, usual=usual)
+
+    def _accounts_for(self, plan: Step | Node) -> bool:
+        """Whether the plan is counted here, and in no other part."""
+        return len(plan.faults) > 1 or self._part.is_first
 
     # What a run was
 
@@ -202,7 +228,8 @@ class Frontier:
             (i for i in range(last + 1, len(suffixes)) if suffixes[i] in self._suffixes), len(suffixes)
         )
         self._suffixes.update(suffixes)
-        return Node(step.faults, seen, last, familiar, step.count, outages)
+        family = step.parent.family or next(self._families)
+        return Node(step.faults, seen, last, familiar, step.count, outages, family, self.order[0])
 
     def _is_first_of_its_class(self, group: Group, node: Node) -> bool:
         """Whether nothing like it came of another kind at the same call, nor without any fault."""
@@ -211,7 +238,8 @@ class Frontier:
         kind = node.faults[-1].kind
         if node.end == group.parent.seen.suffixes[group.index + 1]:
             # Its children would be those of its parent.
-            self._collapse(group.parent.count, group, kind, self._width(group.parent, group.index + 1, 2))
+            if self._accounts_for(node):
+                self._collapse(group.parent.count, group, kind, self._width(group.parent, group.index + 1, 2))
             return False
         known = group.classes.setdefault(node.end, node.count)
         if known is node.count:
@@ -235,7 +263,7 @@ class Frontier:
 
     def _push_children(self, node: Node) -> None:
         size = len(node.faults) + 1
-        if size > self._depth:
+        if size > self._depth or (size == 2 and not self._is_mine(node)):
             return
         behind = 0.0 if node.seen.verdict.is_good else AFTER_ALL
         for number in range(len(self._outages) if node.outages is None else node.outages, len(self._outages)):
@@ -253,6 +281,11 @@ class Frontier:
             is_pilot = size == 1 and kinds not in pilots
             pilots.add(kinds)
             self._push_group(group, call.number, place, is_deferred=is_deferred, is_pilot=is_pilot)
+
+    def _is_mine(self, node: Node) -> bool:
+        """Whether what begins with this plan of one fault is in this part."""
+        is_call = node.outages is None
+        return self._part.has(len(self._outages) + node.last if is_call else (node.outages or 0))
 
     def _push_outage(self, node: Node, number: int, behind: float) -> None:
         """A tool, or a server, that never works, if the run of the plan so far calls it."""
@@ -310,7 +343,8 @@ class Frontier:
             faults = (*group.parent.faults, Fault(added.site, added.kind, added.first, None))
             is_recovery = len(faults) > 1 and self._tactics.recovery_first
             place = (RECOVERY + _mixture(faults) if is_recovery else len(faults)) + UNLIKELY
-            self._push(Step(faults, group.parent, self.counting.under(group.parent.count)), place)
+            count = self.counting.under(group.parent.count)
+            self._push(Step(faults, group.parent, count, after=node.turn), place)
 
     def _push(self, step: Step, place: float) -> None:
         heapq.heappush(self._heap, (place, next(self._order), step))

@@ -31,7 +31,7 @@ class Part:
         return self.number == 1
 
     def has(self, first_fault: int) -> bool:
-        """Whether plans that begin with the n-th first fault, the n-th outage or the fault at the n-th call, are in it."""
+        """Whether it has the plans that begin with the n-th of the first faults: outages, then faults at calls."""
         return first_fault % self.count == self.number - 1
 
     def __str__(self) -> str:

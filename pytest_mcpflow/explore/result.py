@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.verdict import Judgement, Verdict
 
-__all__ = ["Accounting", "Cell", "Collapsed", "Exploration", "Finding"]
+__all__ = ["Accounting", "Cell", "Collapsed", "Exploration", "Finding", "claim_of"]
 
 SHOWN_CLASSES = 6
 
@@ -25,6 +25,7 @@ class Finding:
         runs_until_found: How many runs the search had made then, this one included.
         runs_to_shrink: How many further runs it took to find `plan` and to explain it.
         schedule: The order of ready tasks under which it fails without any fault, `None` if it takes a fault.
+        order: When the plan by which it was found has its turn, the same in each part of a divided search.
     """
 
     plan: FaultPlan
@@ -34,6 +35,7 @@ class Finding:
     runs_until_found: int = 0
     runs_to_shrink: int = 0
     schedule: int | None = None
+    order: tuple[float, int, float] = (0.0, 0, 0.0)
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -125,7 +127,8 @@ class Accounting:
             said += [f"{count} {what}"] if count else []
         text = f"{self.planned} plans of depth {self.depth}: {', '.join(said)}"
         text += f"; {self.swarm} runs by chance" if self.swarm else ""
-        return f"{text}; {self.schedules} other orders of tasks" if self.schedules else text
+        orders = f"{self.schedules} other {'order' if self.schedules == 1 else 'orders'} of tasks"
+        return f"{text}; {orders}" if self.schedules else text
 
 
 @dataclass(frozen=True)
@@ -182,9 +185,13 @@ class Exploration:
     @property
     def claim(self) -> str:
         """What can be said of the workflow, and no more than that."""
-        if self.findings:
-            count = len(self.findings)
-            return f"{count} {'failure' if count == 1 else 'failures'} at depth {self.depth}"
-        if self.proven:
-            return f"proven for depth {self.depth}: no plan of these kinds fails silently, hangs or leaks"
-        return f"none found in {self.runs} runs at depth {self.depth}, which is no proof"
+        return claim_of(len(self.findings), depth=self.depth, runs=self.runs, proven=self.proven)
+
+
+def claim_of(findings: int, *, depth: int, runs: int, proven: bool) -> str:
+    """What can be said after so many failures were found, and no more than that."""
+    if findings:
+        return f"{findings} {'failure' if findings == 1 else 'failures'} at depth {depth}"
+    if proven:
+        return f"proven for depth {depth}: no plan of these kinds fails silently, hangs or leaks"
+    return f"none found in {runs} runs at depth {depth}, which is no proof"

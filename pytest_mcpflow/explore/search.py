@@ -6,11 +6,14 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore.baseline import Baseline
+from pytest_mcpflow.explore.familiar import Familiar
 from pytest_mcpflow.explore.frontier import Frontier, Step
 from pytest_mcpflow.explore.observe import Observation
+from pytest_mcpflow.explore.part import WHOLE, Part
 from pytest_mcpflow.explore.result import Accounting, Cell, Exploration, Finding
 from pytest_mcpflow.explore.runner import Job, Runner
 from pytest_mcpflow.explore.shrink import Failure, Shrinker
@@ -19,7 +22,6 @@ from pytest_mcpflow.explore.swarm import Drawing, drawing
 from pytest_mcpflow.explore.tactics import Tactics
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
-from pytest_mcpflow.transcript import matches
 
 __all__ = ["Budget", "Search"]
 
@@ -79,8 +81,10 @@ class Search:
         budget: Budget,
         tactics: Tactics,
         permute: int = 0,
+        part: Part = WHOLE,
     ) -> None:
-        self._permute = permute if subject.draws else 0
+        self._permute = permute if subject.permutes and part.is_first else 0
+        self._part = part
         self._schedules = 0
         self._subject, self._runner, self._kinds, self._depth = subject, runner, tuple(kinds), depth
         self._budget, self._tactics = budget, tactics
@@ -89,6 +93,7 @@ class Search:
         self._drawn = self._searched = 0
         self._cells: list[Cell] = []
         self._findings: list[Finding] = []
+        self._familiar: list[Familiar] = []
         self._shrinker = Shrinker(runner.run, self._kinds, runner.tools.spec)
 
     def run(self) -> Exploration:
@@ -100,6 +105,7 @@ class Search:
             kinds=self._kinds,
             depth=self._depth,
             tactics=self._tactics,
+            part=self._part,
         )
         self._calls = len(baseline.seen.calls)
         self._refuse_astronomical()
@@ -150,18 +156,22 @@ class Search:
             self._found(step.faults, seen)
 
     def _reorder(self) -> None:
-        """Run without faults and with ready tasks in other orders, until one of them fails."""
+        """Run without faults and with ready tasks in other orders, until one of them fails.
+
+        The budget's runs are for plans.
+        """
+        last = (self._subject.seed + 1) * self._permute
         for number in range(self._permute):
-            if self._budget.is_used_up(self._searched, len(self._findings)):
+            if self._budget.is_used_up(0, len(self._findings)):
                 return
             schedule = self._subject.seed * self._permute + number
-            seen = self._observe(schedule)
+            seen = self._runner.run(schedule, coming=partial(range, schedule + 1, last))
             self._schedules += 1
             if not seen.verdict.is_good:
                 judgement = self._subject.judge_schedule(FaultPlan(seed=self._subject.seed), schedule)
                 nothing = judgement.plan
                 why = f"without any fault, with ready tasks in the order of schedule {schedule}"
-                found = self._searched
+                found = self._schedules
                 self._findings.append(
                     Finding(nothing, nothing, judgement, (why,), runs_until_found=found, schedule=schedule)
                 )
@@ -190,11 +200,11 @@ class Search:
     def _found(self, faults: tuple[Fault, ...], seen: Observation) -> None:
         """A plan fails: unless it is known why, make it small and explain it."""
         failure = Failure(seen)
-        if any(_explains(each, failure, faults) for each in self._findings):
+        if any(each.explains(failure, faults) for each in self._familiar):
             return
         before = self._shrinker.runs
         smallest = self._shrinker.smallest(faults, seen)
-        if any(_explains(each, failure, smallest) for each in self._findings):
+        if any(each.explains(failure, smallest) for each in self._familiar):
             return
         explanation = self._shrinker.explain(smallest, seen)
         judgement = self._subject.judge(FaultPlan(smallest, self._subject.seed))
@@ -211,8 +221,11 @@ class Search:
                 explanation=explanation,
                 runs_until_found=self._searched,
                 runs_to_shrink=self._shrinker.runs - before,
+                order=self._frontier.order,
             )
         )
+        checks = self._findings[-1].checks
+        self._familiar.append(Familiar(judgement.plan.faults, judgement.verdict, checks))
 
     def _refuse_astronomical(self) -> None:
         """Say before the search how much there is to do.
@@ -237,27 +250,3 @@ def _cell(step: Step, seen: Observation) -> Cell:
     fault = step.faults[0]
     site = str(replace(fault, probability=1.0)).partition("=")[0]
     return Cell(site, str(fault.kind), seen.verdict, FaultPlan((fault,), seen.plan.seed))
-
-
-def _explains(known: Finding, failure: Failure, faults: tuple[Fault, ...]) -> bool:
-    """Whether a failure is one that is known: what is known to break the same check is part of the plan.
-
-    Of plans of several faults it is enough if they concern the same tools, since each failure of two concurrent calls
-    would come in many variants.
-    """
-    judgement = known.judgement
-    if known.schedule is not None or not failure.is_same(judgement.verdict, known.checks):
-        return False
-    if len(known.plan) > 1 and {each.site for each in known.plan.faults} <= {each.site for each in faults}:
-        return True
-    return all(any(_includes(fault, each) for fault in faults) for each in known.plan.faults)
-
-
-def _includes(fault: Fault, smaller: Fault) -> bool:
-    """Whether all that goes wrong by one fault goes wrong by another one, too."""
-    return (
-        matches(fault.site, smaller.site)
-        and fault.kind == smaller.kind
-        and fault.first <= smaller.first
-        and (fault.last is None or (smaller.last is not None and fault.last >= smaller.last))
-    )

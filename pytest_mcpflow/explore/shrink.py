@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from pytest_mcpflow.explore.frontier import Specs
 from pytest_mcpflow.explore.kinds import ROUND, applicable
@@ -22,10 +23,19 @@ OTHERS_TRIED = 6
 """How many other kinds are tried for the explanation of one fault."""
 
 
+class Ended(Protocol):
+    """A run that is over."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def checks(self) -> tuple[str, ...]: ...
+
+
 class Failure:
     """What must stay broken: the verdict, and the check that told it."""
 
-    def __init__(self, seen: Observation) -> None:
+    def __init__(self, seen: Ended) -> None:
         self.verdict = seen.verdict
         told = [check for check in seen.checks if check not in ("workflow", "leaked")]
         self.check = next((check for check in told if check != "expect"), told[0] if told else None)

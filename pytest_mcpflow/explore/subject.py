@@ -91,12 +91,17 @@ class Subject:
     def spec(self, server: str, tool: str) -> ToolSpec | None:
         """What a tool of the world promises, `None` where nobody knows."""
         fake = world_of(self.fresh()).get(server)
-        return None if fake is None else contract_of(type(fake)).tools.get(tool)
+        return None if fake is None else contract_of(fake).tools.get(tool)
 
     @property
     def draws(self) -> bool:
         """Whether faults can be drawn while it runs; not where it is run in another way."""
-        return type(self).judge is Subject.judge
+        return type(self).judge is Subject.judge and type(self).judge_schedule is Subject.judge_schedule
+
+    @property
+    def permutes(self) -> bool:
+        """Whether ready tasks can be given another order, the same for one number every time."""
+        return self.draws and self.way.is_in_process
 
     def judge(self, plan: FaultPlan) -> Judgement:
         """The run under a plan, judged."""
@@ -136,7 +141,8 @@ class Subject:
             schedule: Draws the order of ready tasks; their own if `None`.
         """
         if not self.draws:
-            return observation_of(self.judge(plan))
+            judged = self.judge(plan) if schedule is None else self.judge_schedule(plan, schedule)
+            return observation_of(judged)
         scenario = self.fresh()
         watch = Watch(world_of(scenario), choose=choose, thorough=thorough)
         performance = perform(

@@ -9,13 +9,23 @@ from time import perf_counter
 from pytest_mcpflow.errors import FaultPlanError, ScenarioError
 from pytest_mcpflow.explore import result
 from pytest_mcpflow.explore.engine import explore_subject
+from pytest_mcpflow.explore.part import WHOLE, Part
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.faults.catalogue import KINDS
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
 from pytest_mcpflow.report.finding import finding_block
 from pytest_mcpflow.report.pinned import pin_scenario
-from pytest_mcpflow.report.resilience import KNOWN, Cell, Check, Finding, Pinned, Resilience
+from pytest_mcpflow.report.resilience import (
+    KNOWN,
+    Cell,
+    Check,
+    Counts,
+    Finding,
+    Pinned,
+    Resilience,
+    circumstances,
+)
 from pytest_mcpflow.scenario import Scenario, Workflow
 from pytest_mcpflow.transcript import matches
 from pytest_mcpflow.verdict import Broken, Judgement, Verdict
@@ -25,6 +35,7 @@ __all__ = [
     "Accepted",
     "Search",
     "accepted_of",
+    "claim_with_excuses",
     "explore_scenario",
     "explore_with",
     "explored",
@@ -47,12 +58,19 @@ class Search:
         kinds: What is tried, by default what the explorer takes.
         runs: The most runs, of each workflow.
         seconds: The most real seconds, for each workflow.
+        schedules: In how many other orders of ready tasks to run it without faults.
     """
 
     depth: int = 1
     kinds: tuple[FaultKind, ...] | None = None
     runs: int | None = None
     seconds: float | None = None
+    schedules: int = 0
+
+    @property
+    def is_divisible(self) -> bool:
+        """Whether parts of it can be explored apart: it goes on until all is tried, and most plans are not shared."""
+        return self.depth > 1 and self.runs is None and self.seconds is None
 
 
 @dataclass(frozen=True)
@@ -132,8 +150,9 @@ def explore_scenario(
     era: Era = Era.STATELESS,
     kinds: Kinds = KINDS,
     known: Known = lambda _plan, _verdict: False,
+    part: Part = WHOLE,
 ) -> Resilience:
-    """Explore a scenario, with its own workflow or another.
+    """Explore a scenario, with its own workflow or another, or a part of it.
 
     Raises:
         ExplorationError: Its workflow fails without faults, or is not the same twice.
@@ -143,31 +162,44 @@ def explore_scenario(
     if search.kinds is None:
         search = replace(search, kinds=faults_of(scenario, kinds))
     subject = Subject(scenario, workflow, seed, way, era)
-    exploration = explore_with(subject, search)
+    exploration = explore_with(subject, search, part=part)
 
     def reproduce(judgement: Judgement) -> str:
         return replace(judgement, workflow_reference=workflow_reference).reproduce
 
-    def pin(plan: FaultPlan, why: Sequence[str]) -> Pinned:
+    def pin(judgement: Judgement, why: Sequence[str]) -> Pinned:
         return pin_scenario(
             scenario.name,
-            str(plan),
+            str(judgement.plan),
             why,
             seed=seed,
             way=way.value,
             era=era.value,
             workflow=workflow_reference,
+            schedule=judgement.schedule,
         )
 
     return explored(
-        exploration, subject=subject, reproduce=reproduce, pin=pin, accepted=accepted, known=known
+        exploration,
+        subject=subject,
+        reproduce=reproduce,
+        pin=pin,
+        accepted=accepted,
+        known=known,
+        part=part,
     )
 
 
-def explore_with(subject: Subject, search: Search) -> result.Exploration:
+def explore_with(subject: Subject, search: Search, *, part: Part = WHOLE) -> result.Exploration:
     """Explore anything that can be run under a plan."""
     return explore_subject(
-        subject, depth=search.depth, kinds=search.kinds, runs=search.runs, seconds=search.seconds
+        subject,
+        depth=search.depth,
+        kinds=search.kinds,
+        runs=search.runs,
+        seconds=search.seconds,
+        permute=search.schedules,
+        part=part,
     )
 
 
@@ -199,10 +231,11 @@ def explored(
     *,
     subject: Subject,
     reproduce: Callable[[Judgement], str],
-    pin: Callable[[FaultPlan, Sequence[str]], Pinned],
+    pin: Callable[[Judgement, Sequence[str]], Pinned],
     accepted: Sequence[Accepted] = (),
     known: Known = lambda _plan, _verdict: False,
     claim: str | None = None,
+    part: Part = WHOLE,
 ) -> Resilience:
     """An exploration as data.
 
@@ -210,15 +243,19 @@ def explored(
         exploration: What came of it.
         subject: What was explored.
         reproduce: Says the command that repeats a run.
-        pin: Writes a test of a plan and of what does not hold under it.
+        pin: Writes a test of a run, and of what does not hold of it.
         accepted: What fails nothing.
         known: Says of a plan and its verdict whether they are in the baseline, and fail nothing either.
         claim: What follows from it, in place of what the exploration says.
+        part: Which share of it this is.
     """
 
-    def excuse(plan: FaultPlan, verdict: Verdict) -> str:
+    def excuse(plan: FaultPlan, verdict: Verdict, schedule: int | None = None) -> str:
+        if verdict.is_good:
+            return ""
         reasons = (each.reason for each in accepted if each.covers(plan))
-        return "" if verdict.is_good else next(reasons, KNOWN if known(str(plan), verdict.value) else "")
+        is_known = known(circumstances(str(plan), schedule), verdict.value)
+        return next(reasons, KNOWN if is_known else "")
 
     def told(finding: result.Finding) -> Finding:
         judgement = finding.judgement
@@ -231,8 +268,10 @@ def explored(
             explanation=finding.explanation,
             reproduce=again,
             block=finding_block(finding, again),
-            pinned=pin(finding.plan, [_said(each) for each in judgement.broken]),
-            excuse=excuse(finding.plan, judgement.verdict),
+            pinned=pin(judgement, [_said(each) for each in judgement.broken]),
+            excuse=excuse(finding.plan, judgement.verdict, finding.schedule),
+            schedule=finding.schedule,
+            order=finding.order,
         )
 
     findings = [told(each) for each in exploration.findings]
@@ -245,6 +284,7 @@ def explored(
         # It is like a finding that is excused, and at another call or of another kind, which is not.
         plan = bad[0].plan
         findings.append(told(result.Finding(plan, plan, subject.judge(plan))))
+    account = exploration.accounting
     met = [each.plan for each in exploration.findings]
     met += [cell.plan for cell in exploration.cells if not cell.verdict.is_good]
     return Resilience(
@@ -255,7 +295,10 @@ def explored(
         depth=exploration.depth,
         runs=exploration.runs,
         seconds=round(exploration.seconds, 3),
-        claim=claim or _claim(exploration, findings),
+        claim=claim
+        or claim_with_excuses(
+            findings, depth=exploration.depth, runs=exploration.runs, proven=exploration.proven
+        ),
         accounting=str(exploration.accounting),
         is_proven=exploration.proven,
         cells=tuple(
@@ -270,6 +313,14 @@ def explored(
         ),
         findings=tuple(findings),
         unmet=tuple(f"{each} (accepted)" for each in accepted if not any(each.covers(plan) for plan in met)),
+        counts=Counts(
+            planned=account.planned,
+            run=account.run,
+            collapsed=account.collapsed,
+            schedules=account.schedules,
+        ),
+        part=part.number,
+        parts=part.count,
     )
 
 
@@ -279,10 +330,10 @@ def _said(broken: Broken) -> str:
     return str(broken) if broken.claim or not why else f"{broken}: {why}"
 
 
-def _claim(exploration: result.Exploration, findings: Sequence[Finding]) -> str:
+def claim_with_excuses(findings: Sequence[Finding], *, depth: int, runs: int, proven: bool) -> str:
+    """What can be said after these findings, and how many of them fail nothing."""
+    claim = result.claim_of(len(findings), depth=depth, runs=runs, proven=proven)
     excused = sum(bool(finding.excuse) for finding in findings)
     if not excused:
-        return exploration.claim
-    return (
-        f"{exploration.claim}, {'' if excused == len(findings) else f'{excused} of them '}accepted or known"
-    )
+        return claim
+    return f"{claim}, {'' if excused == len(findings) else f'{excused} of them '}accepted or known"

@@ -22,9 +22,7 @@ def failure_block(judgement: Judgement) -> str:
 
 
 def _without_faults(judgement: Judgement) -> Iterable[str]:
-    lines = [
-        f"{judgement.scenario} {judgement.verdict}  [{judgement.way}, {judgement.era}]  (seed {judgement.seed})"
-    ]
+    lines = [f"{judgement.scenario} {judgement.verdict}  {_how(judgement)}"]
     lines += ["", *broken_lines(judgement.broken)]
     if judgement.transcript:
         shown = [shortened(str(each), LINE) for each in judgement.transcript]
@@ -40,7 +38,7 @@ def _under_plan(judgement: Judgement) -> Iterable[str]:
     head = f"{judgement.scenario} {judgement.verdict} under  {judgement.plan}"
     lines = [
         shortened(head, LINE),
-        f"[{judgement.way}, {judgement.era}]  (seed {judgement.seed})",
+        _how(judgement),
         "",
         *around_faults(judgement.transcript),
         "",
@@ -49,6 +47,13 @@ def _under_plan(judgement: Judgement) -> Iterable[str]:
     if judgement.never_happened:
         lines.append(shortened(f"never happened: {', '.join(judgement.never_happened)}", LINE))
     return [*lines, "", f"reproduce: {judgement.reproduce}"]
+
+
+def _how(judgement: Judgement) -> str:
+    chance = f"seed {judgement.seed}"
+    if judgement.schedule is not None:
+        chance += f", schedule {judgement.schedule}"
+    return f"[{judgement.way}, {judgement.era}]  ({chance})"
 
 
 def around_faults(

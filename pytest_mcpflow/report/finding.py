@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from textwrap import wrap
 
 from pytest_mcpflow.explore.result import Finding
-from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.report.failure import around_faults, broken_lines, first_of
 
@@ -21,7 +20,7 @@ def finding_block(finding: Finding, reproduce: str) -> str:
     judgement = finding.judgement
     rules_first = sorted(judgement.broken, key=lambda broken: broken.check in ("expect", "workflow"))
     lines = [
-        *_head(f"{judgement.scenario} {judgement.verdict} under", finding.plan),
+        *_head(f"{judgement.scenario} {judgement.verdict} under", finding),
         shortened(f"[{judgement.way}, {judgement.era}]  (seed {judgement.seed}){_history(finding)}", WIDTH),
         "",
         *around_faults(judgement.transcript, width=WIDTH, count=CALLS),
@@ -44,8 +43,11 @@ def with_others(block: str, others: Sequence[str]) -> str:
     return "\n".join([*lines, *first_of(told, OTHERS, "more findings"), reproduce])
 
 
-def _head(subject: str, plan: FaultPlan) -> Iterable[str]:
+def _head(subject: str, finding: Finding) -> Iterable[str]:
     """The plan beside what it did where that fits, else below it."""
+    if finding.schedule is not None:
+        return [shortened(f"{subject}  schedule {finding.schedule}", WIDTH)]
+    plan = finding.plan
     line = f"{subject}  {plan}"
     if len(line) <= WIDTH:
         return [line]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.outcome import shortened
-from pytest_mcpflow.report.resilience import Pinned, Resilience
+from pytest_mcpflow.report.resilience import Pinned, Resilience, circumstances
 
 __all__ = ["check_writable", "pin_call", "pin_scenario", "pinned_file", "quoted", "write_pinned"]
 
@@ -19,15 +19,25 @@ NAME = 90
 
 
 def pin_scenario(
-    name: str, plan: str, why: Sequence[str], *, seed: int, way: str, era: str, workflow: str | None
+    name: str,
+    plan: str,
+    why: Sequence[str],
+    *,
+    seed: int,
+    way: str,
+    era: str,
+    workflow: str | None,
+    schedule: int | None = None,
 ) -> Pinned:
-    """A test that runs a scenario under a plan; `why` names what does not hold."""
+    """A test that runs a scenario under a plan, or in the order of a schedule; `why` names what does not hold."""
     arguments = ["pytestconfig", quoted(name), quoted(plan)]
     arguments += [f"seed={seed}", f"transport={quoted(way)}", f"protocol={quoted(era)}"]
     if workflow is not None:
         arguments.append(f"workflow={quoted(workflow)}")
+    if schedule is not None:
+        arguments.append(f"schedule={schedule}")
     lines = [
-        f"def {_test_name(name, plan)}(pytestconfig: pytest.Config) -> None:",
+        f"def {_test_name(name, circumstances(plan, schedule))}(pytestconfig: pytest.Config) -> None:",
         f"{INDENT}{_docstring(why)}",
         f"{INDENT}assert_survives(",
         *(f"{INDENT * 2}{argument}," for argument in arguments),
@@ -38,7 +48,16 @@ def pin_scenario(
     )
 
 
-def pin_call(name: str, plan: str, why: Sequence[str], *, head: str, call: str, module: str) -> Pinned:
+def pin_call(
+    name: str,
+    plan: str,
+    why: Sequence[str],
+    *,
+    head: str,
+    call: str,
+    module: str,
+    schedule: int | None = None,
+) -> Pinned:
     """A test that calls another test under a plan.
 
     Args:
@@ -48,12 +67,15 @@ def pin_call(name: str, plan: str, why: Sequence[str], *, head: str, call: str, 
         head: Of the function after its name: `(mcpflow)`, `async` before it if it is to be awaited.
         call: The call of the other test, by the name `module` and an attribute.
         module: Where the other test is imported from.
+        schedule: The order of tasks that makes it fail, in place of a plan.
     """
     is_async = head.startswith("async ")
     parameters = head.removeprefix("async ")
+    marker = f"mcp_chaos(plans=[{quoted(plan)}])" if schedule is None else f"mcpflow(schedule={schedule})"
+    test = _test_name(name.removeprefix("test_"), circumstances(plan, schedule))
     lines = [
-        f"@pytest.mark.mcp_chaos(plans=[{quoted(plan)}])",
-        f"{'async ' if is_async else ''}def {_test_name(name.removeprefix('test_'), plan)}{parameters}:",
+        f"@pytest.mark.{marker}",
+        f"{'async ' if is_async else ''}def {test}{parameters}:",
         f"{INDENT}{_docstring(why)}",
         f"{INDENT}{'await ' if is_async else ''}{call}",
     ]

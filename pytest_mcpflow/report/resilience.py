@@ -18,9 +18,11 @@ __all__ = [
     "KNOWN",
     "Cell",
     "Check",
+    "Counts",
     "Finding",
     "Pinned",
     "Resilience",
+    "circumstances",
     "from_json",
     "to_json",
     "write_json",
@@ -88,6 +90,8 @@ class Finding:
         block: The failure as people read it.
         pinned: A test of it.
         excuse: As of a cell.
+        schedule: The order of ready tasks that makes it fail without any fault, as `--mcp-schedule` takes it.
+        order: When it was found, in the order of a search for all.
     """
 
     plan: str
@@ -99,15 +103,37 @@ class Finding:
     block: str = ""
     pinned: Pinned | None = None
     excuse: str = ""
+    schedule: int | None = None
+    order: tuple[float, int, float] = (0.0, 0, 0.0)
 
     def __str__(self) -> str:
         checks = ", ".join(self.checks)
-        return f"{self.verdict} under {self.plan}" + (f": {checks}" if checks else "")
+        return f"{self.verdict} under {self.circumstances}" + (f": {checks}" if checks else "")
+
+    @property
+    def circumstances(self) -> str:
+        """The plan, or the order of tasks, under which it fails."""
+        return circumstances(self.plan, self.schedule)
 
     @property
     def checks(self) -> tuple[str, ...]:
         """The names of the checks that do not hold."""
         return tuple(check.name for check in self.broken)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """How many plans there are, were run, and need not be run; and in how many other orders of tasks it was run."""
+
+    planned: int = 0
+    run: int = 0
+    collapsed: int = 0
+    schedules: int = 0
+
+
+def circumstances(plan: str, schedule: int | None) -> str:
+    """What messages and baselines call a plan, or an order of tasks."""
+    return plan if schedule is None else f"schedule {schedule}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +152,8 @@ class Resilience:
         cells: What became of it under each single fault.
         findings: The smallest plans under which it does not end well.
         unmet: What was excused and did not occur any more.
+        counts: What was covered, in numbers.
+        part, parts: Which share of the exploration this is, of how many.
     """
 
     name: str
@@ -141,6 +169,9 @@ class Resilience:
     cells: tuple[Cell, ...] = ()
     findings: tuple[Finding, ...] = ()
     unmet: tuple[str, ...] = field(default=())
+    counts: Counts = field(default_factory=lambda: Counts())
+    part: int = 1
+    parts: int = 1
 
     @property
     def new(self) -> tuple[Finding, ...]:
@@ -149,9 +180,10 @@ class Resilience:
 
     @property
     def bad(self) -> dict[str, str]:
-        """The plans under which it does not end well, one fault and more, with the verdict, less what is accepted."""
-        tried: list[Finding | Cell] = [*self.findings, *(cell for cell in self.cells if cell.is_bad)]
-        return {each.plan: each.verdict for each in tried if each.excuse in ("", KNOWN)}
+        """Under which plans or orders of tasks it does not end well, with the verdict, less what is accepted."""
+        found = {each.circumstances: each.verdict for each in self.findings if each.excuse in ("", KNOWN)}
+        cells = [cell for cell in self.cells if cell.is_bad and cell.excuse in ("", KNOWN)]
+        return found | {cell.plan: cell.verdict for cell in cells}
 
     @property
     def verdicts(self) -> Counter[str]:

@@ -200,7 +200,7 @@ def test_plans_that_are_named_are_run_and_no_others(project: pytest.Pytester) ->
     [
         (
             "2",
-            "*@pytest.mark.mcp_chaos: it takes keywords only (keywords: depth, kinds, runs, seconds, plans)*",
+            "*@pytest.mark.mcp_chaos: it takes keywords only (keywords: depth, *, schedules, plans)*",
         ),
         ("dept=2", "*@pytest.mark.mcp_chaos: *dept*(keywords: depth, *"),
         ("depth=0", "*depth is a number above 0, got 0*"),
