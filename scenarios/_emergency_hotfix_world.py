@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.droplet_executor import DropletExecutor, Host, LogLine, Release, Service
-from pytest_mcpflow.fakes.github import GitHub, Protection
 from pytest_mcpflow.scenarios._hotfix_workflow import (
     BUG,
     CODE,
     FIXED,
     HOST,
-    REPOSITORY,
     SERVICE,
     TEST,
     VARIABLE,
 )
-from pytest_mcpflow.scenarios._worlds import checkout, hosting
+from pytest_mcpflow.scenarios._worlds import checkout
 
-__all__ = ["desktop", "hosting_before", "production"]
+__all__ = ["MAIN", "desktop", "production"]
 
 BROKEN = "2.1.0"
 MAIN = {CODE: f"{BUG}verify(payload, secret);\n"}
@@ -46,10 +44,3 @@ def production() -> DropletExecutor:
 def desktop() -> DesktopCommander:
     passes = {CODE: f'required("{VARIABLE}")', TEST: "toThrow"}
     return checkout(MAIN, Script("npm test*", stdout="Tests: 48 passed", requires=passes))
-
-
-def hosting_before() -> GitHub:
-    hosted = hosting(REPOSITORY, MAIN)
-    hosted.repositories[REPOSITORY].protection["main"] = Protection(required_checks=["test"])
-    hosted.repositories[REPOSITORY].new_checks = {"test": "success"}
-    return hosted

@@ -1,7 +1,10 @@
-"""The world of `production-debugging`, before anything happens."""
+"""The world of `production-debugging`, and what follows in it from what a workflow does."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
+from pytest_mcpflow import Hub, Interaction
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.droplet_executor import (
     Database,
@@ -12,11 +15,13 @@ from pytest_mcpflow.fakes.droplet_executor import (
     Release,
     Service,
 )
-from pytest_mcpflow.fakes.github import GitHub, Protection
+from pytest_mcpflow.fakes.github import GitHub
+from pytest_mcpflow.fakes.github import Repository as HostedRepository
 from pytest_mcpflow.scenarios._debugging_workflow import (
     DATABASE,
     EXPLAIN,
     FIXED,
+    INDEX,
     MIGRATE,
     MIGRATION,
     PRODUCTION,
@@ -25,9 +30,10 @@ from pytest_mcpflow.scenarios._debugging_workflow import (
     STAGING,
     TEST,
 )
-from pytest_mcpflow.scenarios._worlds import checkout, hosting
+from pytest_mcpflow.scenarios._rules import Emergency
+from pytest_mcpflow.scenarios._worlds import checkout, connect_remote, guarded_hosting
 
-__all__ = ["COPY", "INDEXED", "SCAN", "desktop", "droplets", "hosting_before"]
+__all__ = ["SlowShop"]
 
 SLOW, COPY = "1.8.0", "shop-staging"
 MAIN = {
@@ -37,12 +43,12 @@ SCAN = Script(EXPLAIN, stdout="Seq Scan on orders  (cost=0.00..41210.00 rows=200
 INDEXED = Script(EXPLAIN, stdout="Index Scan using orders_user_id_idx on orders  (cost=0.43..8.45 rows=12)")
 
 
-def database() -> Database:
+def _database() -> Database:
     query = Query("SELECT * FROM orders WHERE user_id = $1", "orders.user_id", 2.3, 0.02)
     return Database(rows=2_000_000, queries=[query])
 
 
-def droplets() -> DropletExecutor:
+def _droplets() -> DropletExecutor:
     lines = [
         LogLine("2025-12-31T23:57:00Z", "INFO", "GET /health 200 in 0.02 s"),
         LogLine("2025-12-31T23:58:00Z", "WARN", "GET /orders 200 in 2.32 s, the database took 2.30 s"),
@@ -51,22 +57,59 @@ def droplets() -> DropletExecutor:
     live, staged = Service(SLOW, database=DATABASE, logs=lines, start_seconds=5), Service(SLOW, database=COPY)
     return DropletExecutor(
         hosts={
-            PRODUCTION: Host(services={SERVICE: live}, databases={DATABASE: database()}),
-            STAGING: Host("staging", services={SERVICE: staged}, databases={COPY: database()}),
+            PRODUCTION: Host(services={SERVICE: live}, databases={DATABASE: _database()}),
+            STAGING: Host("staging", services={SERVICE: staged}, databases={COPY: _database()}),
         },
         releases={SERVICE: {SLOW: Release(), FIXED: Release()}},
     )
 
 
-def desktop() -> DesktopCommander:
+def _desktop() -> DesktopCommander:
     tests = Script("npm test*", stdout="Tests: 88 passed", requires={MIGRATION: "CREATE INDEX", TEST: "50"})
     migrate = Script(MIGRATE, stdout="1 migration applied", requires={MIGRATION: "CREATE INDEX"})
     set_up = [Script("docker compose up -d db"), Script("npm run db:seed -- --like-production")]
     return checkout(MAIN, *set_up, SCAN, migrate, tests)
 
 
-def hosting_before() -> GitHub:
-    hosted = hosting(REPOSITORY, MAIN)
-    hosted.repositories[REPOSITORY].protection["main"] = Protection(required_checks=["test"])
-    hosted.repositories[REPOSITORY].new_checks = {"test": "success"}
-    return hosted
+@dataclass
+class SlowShop(Emergency):
+    """A database without an index, on production, on staging and on the desktop, wherever migrations run."""
+
+    desktop: DesktopCommander = field(default_factory=_desktop)
+    hosting: GitHub = field(default_factory=lambda: guarded_hosting(REPOSITORY, MAIN))
+    droplets: DropletExecutor = field(default_factory=_droplets)
+    seconds_when_resolved: list[float] = field(default_factory=list[float], init=False, repr=False)
+    outages: list[str] = field(default_factory=list[str], init=False, repr=False)
+
+    def connect(self, hub: Hub) -> None:
+        def migrate_here(ran: Interaction) -> None:
+            if MIGRATE in ran.arguments["command"] and self.desktop.history[-1].exit_code == 0:
+                self.desktop.scripts = [INDEXED if each == SCAN else each for each in self.desktop.scripts]
+
+        def migrate_there(deployed: Interaction) -> None:
+            database = {PRODUCTION: DATABASE, STAGING: COPY}[str(deployed.arguments["host"])]
+            pushed = [branch.files for branch in self.repository().branches.values()]
+            migrated = self.droplets.record_of(database).indexes
+            if any(files.get(MIGRATION) == INDEX for files in pushed) and not migrated:
+                self.droplets.create_index(database, "orders", "user_id")
+
+        def look(_: Interaction) -> None:
+            problem = self.droplets.problem(SERVICE, self.droplets.service_on(PRODUCTION, SERVICE))
+            self.outages += [problem] if problem else []
+
+        connect_remote(hub, self.desktop, self.repository())
+        hub.on_effect("desktop-commander.execute_command", migrate_here)
+        hub.on_effect("droplet-executor.deploy", migrate_there)
+        hub.on_effect("droplet-executor.*", look)
+        hub.on_effect(
+            "communication-hub.resolve_alert", lambda _: self.seconds_when_resolved.append(self.seconds())
+        )
+
+    def repository(self) -> HostedRepository:
+        """`shop/api` on GitHub."""
+        return self.hosting.repositories[REPOSITORY]
+
+    def seconds(self) -> float:
+        """How long users of production wait for an answer now."""
+        service = self.droplets.service_on(PRODUCTION, SERVICE)
+        return self.droplets.metric(SERVICE, service, "response_seconds")

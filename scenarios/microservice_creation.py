@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pytest_mcpflow import Answer, Hub, Interaction, Question, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
-from pytest_mcpflow.fakes.droplet_executor import Droplet, DropletExecutor
-from pytest_mcpflow.fakes.github import GitHub, Protection, repository
-from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring, WatchedService
-from pytest_mcpflow.scenarios._microservice_creation_world import desktop, droplets
+from pytest_mcpflow import Answer, Hub, Question, Run, Scenario, invariant
+from pytest_mcpflow.fakes.github import Protection
+from pytest_mcpflow.scenarios import _microservice_workflow as work
+from pytest_mcpflow.scenarios._microservice_creation_world import EmptyDesktop
 from pytest_mcpflow.scenarios._microservice_files import CHECKS, PIPELINE_PATH, SCAFFOLD
 from pytest_mcpflow.scenarios._microservice_workflow import (
-    HEALTHY_ERRORS,
     HOST,
-    MESSAGE,
     NAME,
-    PORTS,
-    QUESTION,
-    REGION,
     REPOSITORY,
     SECRETS,
     SERVICE,
-    SIZE,
-    VERSION,
     Creation,
     ServiceReport,
 )
-from pytest_mcpflow.scenarios._rules import Guarded, ran_in_order, succeeded, tests_passed_before
-from pytest_mcpflow.scenarios._worlds import receive
+from pytest_mcpflow.scenarios._rules import lacking, ran_in_order, succeeded, tests_passed_before
 
 __all__ = ["MicroserviceCreation", "ServiceReport"]
 
+FILES_SAY = {
+    "src/providers/sendgrid.ts": ("class SendGrid", "SENDGRID_API_KEY"),
+    "src/providers/twilio.ts": ("class Twilio", "TWILIO_AUTH_TOKEN"),
+    "src/queue/rabbitmq.ts": ("assertQueue('notifications', { durable: true })", "channel.ack("),
+    "src/application/send.ts": ("1000 * 2 ** attempt",),
+    "src/http/routes.ts": ("/notifications", "/health"),
+    "Dockerfile": ("FROM node", "HEALTHCHECK"),
+    "docker-compose.yml": ("rabbitmq:4", "build: ."),
+    ".env.example": ("SENDGRID_API_KEY=\n",),
+}
+
 
 @dataclass
-class MicroserviceCreation(Guarded, Scenario):
+class MicroserviceCreation(EmptyDesktop, Scenario):
     """Create a notification service for e-mail and SMS: scaffold it, host its code, and run it on a new droplet.
 
     The desktop's folder is empty; its remote is `shop/notification-service` once that exists. Version 0.1.0 is
@@ -43,24 +44,6 @@ class MicroserviceCreation(Guarded, Scenario):
     """
 
     tags = ("full-stack",)
-
-    desktop: DesktopCommander = field(default_factory=desktop)
-    hosting: GitHub = field(default_factory=lambda: GitHub(repositories={"shop/api": repository()}))
-    droplets: DropletExecutor = field(default_factory=droplets)
-    monitoring: PrometheusMonitoring = field(default_factory=PrometheusMonitoring)
-
-    def connect(self, hub: Hub) -> None:
-        def push(_: Interaction) -> None:
-            if REPOSITORY in self.hosting.repositories:
-                receive(hub, self.desktop, self.hosting.repositories[REPOSITORY])
-
-        def watch(_: Interaction) -> None:
-            """Prometheus finds its targets by itself."""
-            running = any(SERVICE in host.services for host in self.droplets.hosts.values())
-            self.monitoring.services = {SERVICE: WatchedService("staging")} if running else {}
-
-        hub.on_effect("desktop-commander.execute_command", push)
-        hub.on_effect("droplet-executor.*", watch)
 
     async def workflow(self, hub: Hub) -> ServiceReport:
         return await Creation(hub).run()
@@ -72,18 +55,8 @@ class MicroserviceCreation(Guarded, Scenario):
         repo = self.hosting.repositories[REPOSITORY]
         files = repo.branches["main"].files
         assert {*files} == {*SCAFFOLD}
-        for path, facts in {
-            "src/providers/sendgrid.ts": ("class SendGrid", "SENDGRID_API_KEY"),
-            "src/providers/twilio.ts": ("class Twilio", "TWILIO_AUTH_TOKEN"),
-            "src/queue/rabbitmq.ts": ("assertQueue('notifications', { durable: true })", "channel.ack("),
-            "src/application/send.ts": ("1000 * 2 ** attempt",),
-            "src/http/routes.ts": ("/notifications", "/health"),
-            "Dockerfile": ("FROM node", "HEALTHCHECK"),
-            "docker-compose.yml": ("rabbitmq:4", "build: ."),
-            ".env.example": ("SENDGRID_API_KEY=\n",),
-        }.items():
-            assert [fact for fact in facts if fact not in files[path]] == []
-        assert repo.branches["main"].commits[-1].message == MESSAGE
+        assert lacking(files, FILES_SAY) == []
+        assert repo.branches["main"].commits[-1].message == work.MESSAGE
         [workflow] = self.hosting.list_workflows("shop", NAME)
         assert (workflow.path, workflow.state) == (PIPELINE_PATH, "active")
         assert {job.name: job.needs for job in workflow.jobs} == {
@@ -92,16 +65,16 @@ class MicroserviceCreation(Guarded, Scenario):
             "build": ["test"],
         }
         assert repo.protection == {"main": Protection([*CHECKS], 1)}
-        [(droplet_id, droplet)] = self._running()
-        assert (droplet.name, droplet.size, droplet.region) == (HOST, SIZE, REGION)
+        [(droplet_id, droplet)] = self.running()
+        assert (droplet.name, droplet.size, droplet.region) == (HOST, work.SIZE, work.REGION)
         host = self.droplets.hosts[HOST]
-        assert host.open_ports == PORTS
+        assert host.open_ports == work.PORTS
         service = host.services[SERVICE]
-        assert (service.version, service.environment, service.pending) == (VERSION, SECRETS, [])
-        assert self.droplets.metric(SERVICE, service, "error_rate") <= HEALTHY_ERRORS
+        assert (service.version, service.environment, service.pending) == (work.VERSION, SECRETS, [])
+        assert self.droplets.metric(SERVICE, service, "error_rate") <= work.HEALTHY_ERRORS
         assert {rule.service for rule in self.monitoring.rules} == {SERVICE}
         assert ran_in_order(self.desktop, ("npm test", 0), ("docker compose config --quiet", 0))
-        assert [(each.question, each.approved) for each in self.people.approvals] == [(QUESTION, True)]
+        assert [(each.question, each.approved) for each in self.people.approvals] == [(work.QUESTION, True)]
         assert [sent.message for sent in self.people.notifications] == [
             f"{NAME} runs on {HOST}; its code is in {REPOSITORY}"
         ]
@@ -112,14 +85,14 @@ class MicroserviceCreation(Guarded, Scenario):
         """After a failure, each droplet and repository that stays is named in the report or an alert."""
         if run.error is not None or not succeeded(run.result):
             told = " ".join([repr(run.result), *(alert.message for alert in self.people.alerts)])
-            left = [f"droplet {droplet.name}" for _, droplet in self._running()]
+            left = [f"droplet {droplet.name}" for _, droplet in self.running()]
             left += [f"repository {name}" for name in self.hosting.repositories if name != "shop/api"]
             assert [each for each in left if each not in told] == []
 
     @invariant
     def there_is_one_of_each(self, run: Run) -> None:
         """However answers are lost, and however often it is run, there is one droplet and one repository at most."""
-        assert len(self._running()) <= 1
+        assert len(self.running()) <= 1
         assert {*self.hosting.repositories} <= {"shop/api", REPOSITORY}
 
     @invariant
@@ -148,9 +121,6 @@ class MicroserviceCreation(Guarded, Scenario):
         """Success is only told of a service that answers requests, is watched, and whose main branch is guarded."""
         if succeeded(run.result):
             service = self.droplets.service_on(HOST, SERVICE)
-            assert self.droplets.metric(SERVICE, service, "error_rate") <= HEALTHY_ERRORS
+            assert self.droplets.metric(SERVICE, service, "error_rate") <= work.HEALTHY_ERRORS
             assert self.monitoring.rules
             assert self.hosting.repositories[REPOSITORY].protection
-
-    def _running(self) -> list[tuple[str, Droplet]]:
-        return [each for each in self.droplets.droplets.items() if each[1].destroyed_at is None]

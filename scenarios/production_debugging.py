@@ -2,52 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pytest_mcpflow import Hub, Interaction, Run, Scenario, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
-from pytest_mcpflow.fakes.droplet_executor import DropletExecutor
-from pytest_mcpflow.fakes.github import GitHub
+from pytest_mcpflow import Hub, Run, Scenario, invariant
+from pytest_mcpflow.scenarios import _debugging_workflow as work
 from pytest_mcpflow.scenarios._debugging_workflow import (
-    BRANCH,
     DATABASE,
     EXPLAIN,
     FAST_SECONDS,
     FIXED,
-    INDEX,
-    MIGRATE,
-    MIGRATION,
     PRODUCTION,
-    REPOSITORY,
     SERVICE,
-    SET_UP,
     STAGING,
-    TEST,
     Debugging,
     DebuggingReport,
 )
-from pytest_mcpflow.scenarios._production_debugging_world import (
-    COPY,
-    INDEXED,
-    SCAN,
-    desktop,
-    droplets,
-    hosting_before,
-)
+from pytest_mcpflow.scenarios._production_debugging_world import SlowShop
 from pytest_mcpflow.scenarios._rules import (
-    Guarded,
+    lacking,
     ran_in_order,
     staged_before,
     succeeded,
     tests_passed_before,
 )
-from pytest_mcpflow.scenarios._worlds import connect_remote
 
 __all__ = ["DebuggingReport", "ProductionDebugging"]
 
+FIX = {work.MIGRATION: ("CONCURRENTLY", "orders (user_id)"), work.TEST: ("toBeLessThan(50)",)}
+
 
 @dataclass
-class ProductionDebugging(Guarded, Scenario):
+class ProductionDebugging(SlowShop, Scenario):
     """Users report slow responses of the API. Find out why, reproduce it, and fix it without downtime.
 
     The service `api` on `prod-1` uses the database `shop`; `staging-1` has a copy. The checkout's remote is
@@ -56,36 +41,6 @@ class ProductionDebugging(Guarded, Scenario):
     """
 
     tags = ("debugging",)
-
-    desktop: DesktopCommander = field(default_factory=desktop)
-    hosting: GitHub = field(default_factory=hosting_before)
-    droplets: DropletExecutor = field(default_factory=droplets)
-    seconds_when_resolved: list[float] = field(default_factory=list[float], init=False, repr=False)
-    outages: list[str] = field(default_factory=list[str], init=False, repr=False)
-
-    def connect(self, hub: Hub) -> None:
-        def migrate_here(ran: Interaction) -> None:
-            if MIGRATE in ran.arguments["command"] and self.desktop.history[-1].exit_code == 0:
-                self.desktop.scripts = [INDEXED if each == SCAN else each for each in self.desktop.scripts]
-
-        def migrate_there(deployed: Interaction) -> None:
-            database = {PRODUCTION: DATABASE, STAGING: COPY}[str(deployed.arguments["host"])]
-            pushed = [branch.files for branch in self.hosting.repositories[REPOSITORY].branches.values()]
-            migrated = self.droplets.record_of(database).indexes
-            if any(files.get(MIGRATION) == INDEX for files in pushed) and not migrated:
-                self.droplets.create_index(database, "orders", "user_id")
-
-        def look(_: Interaction) -> None:
-            problem = self.droplets.problem(SERVICE, self.droplets.service_on(PRODUCTION, SERVICE))
-            self.outages += [problem] if problem else []
-
-        connect_remote(hub, self.desktop, self.hosting.repositories[REPOSITORY])
-        hub.on_effect("desktop-commander.execute_command", migrate_here)
-        hub.on_effect("droplet-executor.deploy", migrate_there)
-        hub.on_effect("droplet-executor.*", look)
-        hub.on_effect(
-            "communication-hub.resolve_alert", lambda _: self.seconds_when_resolved.append(self._seconds())
-        )
 
     async def workflow(self, hub: Hub) -> DebuggingReport:
         return await Debugging(hub).run()
@@ -99,26 +54,30 @@ class ProductionDebugging(Guarded, Scenario):
         ]
         assert ran_in_order(
             self.desktop,
-            (SET_UP, 0),
+            (work.SET_UP, 0),
             (EXPLAIN, 0),
             ("npm test -- orders.performance", 1),
-            (MIGRATE, 0),
+            (work.MIGRATE, 0),
             (EXPLAIN, 0),
             ("npm test", 0),
         )
-        hosted = self.hosting.repositories[REPOSITORY]
-        [pull] = hosted.pull_requests
-        assert (pull.head, pull.base, pull.merged) == (BRANCH, "main", True)
+        [pull] = self.repository().pull_requests
+        assert (pull.head, pull.base, pull.merged) == (work.BRANCH, "main", True)
         cause = "a missing index on orders.user_id causes full table scans"
         assert all(fact in pull.body for fact in (cause, "2.3 s", "Tests: 88 passed"))
-        assert "CONCURRENTLY" in hosted.branches["main"].files[MIGRATION]
-        assert TEST in hosted.branches["main"].files
+        main = self.repository().branches["main"].files
+        assert (
+            lacking(
+                main, {work.MIGRATION: ("CONCURRENTLY", "orders (user_id)"), work.TEST: ("toBeLessThan(50)",)}
+            )
+            == []
+        )
         report = run.result
         assert (report.success, report.cause, report.query_seconds) == (True, cause, 2.3)
         assert report.pull_request == pull.number
         assert report.before_seconds == 2.32
         assert report.after_seconds < FAST_SECONDS
-        assert self._seconds() < FAST_SECONDS
+        assert self.seconds() < FAST_SECONDS == 0.05
         [alert] = self.people.alerts
         assert (alert.severity, alert.message) == ("high", f"Users report slow responses of {SERVICE}")
         assert alert.resolved_at is not None
@@ -132,7 +91,7 @@ class ProductionDebugging(Guarded, Scenario):
     def done_only_when_recovered(self, run: Run) -> None:
         """Neither the report, nor a notice, nor a resolved alert says that it is over while responses are slow."""
         if succeeded(run.result) or any("again" in sent.message for sent in self.people.notifications):
-            assert self._seconds() < FAST_SECONDS
+            assert self.seconds() < FAST_SECONDS
         assert all(seconds < FAST_SECONDS for seconds in self.seconds_when_resolved)
 
     @invariant
@@ -150,7 +109,7 @@ class ProductionDebugging(Guarded, Scenario):
     @invariant
     def one_fix(self, run: Run) -> None:
         """However answers are lost, there is one pull request, and one deployment a host."""
-        assert len(self.hosting.repositories[REPOSITORY].pull_requests) <= 1
+        assert len(self.repository().pull_requests) <= 1
         forward = [each.host for each in self.droplets.deployments if each.kind != "rollback"]
         assert len(forward) == len(set(forward))
 
@@ -158,7 +117,3 @@ class ProductionDebugging(Guarded, Scenario):
     def there_is_no_downtime(self, run: Run) -> None:
         """Production answers after every step."""
         assert self.outages == []
-
-    def _seconds(self) -> float:
-        service = self.droplets.service_on(PRODUCTION, SERVICE)
-        return self.droplets.metric(SERVICE, service, "response_seconds")

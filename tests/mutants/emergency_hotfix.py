@@ -77,7 +77,7 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
         tampered(reference, believe_in_tests),
         "no_fix_is_proposed_or_deployed_while_tests_fail",
     ),
-    "close at once": (close_at_once, "an_alert_stays_open_while_payments_fail"),
+    "close at once": (close_at_once, "a_failure_is_heard"),
     "fail unheard": (tampered(reference, unheard("deploy")), "a_failure_is_heard"),
 }
 """Workflow and the check that catches it, by what is wrong with it."""
