@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,10 @@ from pytest_mcpflow.errors import ServerStartError, VirtualTimeError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.journal import Journal
 from pytest_mcpflow.outcome import shortened
+from pytest_mcpflow.refusal import output_schema
+from pytest_mcpflow.schema import contract_of
+from pytest_mcpflow.serve.channel import Channel
+from pytest_mcpflow.serve.checking import AnswerCheck
 from pytest_mcpflow.serve.child import child_transport
 from pytest_mcpflow.serve.http import http_transport
 from pytest_mcpflow.serve.memory import memory_transport
@@ -92,10 +96,18 @@ class FakeSource(Source):
 
     def __init__(self, fake: Fake, name: str, *, way: Way, era: Era, ledger: Ledger) -> None:
         self.fake = fake
-        self._source = ServerSource(serve_fake(fake, name=name, ledger=ledger), way=way, era=era)
+        self._server = serve_fake(fake, name=name, ledger=ledger)
+        self._way, self._era = way, era
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
-        return self._source.connect(make_client)
+        if self._way.is_in_process and self._era is Era.STATELESS:
+            return make_client(Channel(self._server, self._schema_of), self._era.client_mode)
+        return ServerSource(self._server, way=self._way, era=self._era).connect(make_client)
+
+    def _schema_of(self, tool: str) -> Mapping[str, Any] | None:
+        spec = contract_of(self.fake).tools[tool]
+        of_success = spec.output_schema if spec.listed is None else spec.listed.get("outputSchema")
+        return output_schema(self.fake, of_success)
 
 
 class OutsideSource(Source):
@@ -269,11 +281,16 @@ def client_factory(
 ) -> ClientFactory:
     """Makes clients whose requests are written down, if there is a journal, and whose questions the test answers."""
 
-    def connected(session: ClientSession) -> None:
-        if journal is not None:
-            tap(session, server, journal, ours=ours, elsewhere=elsewhere, tape=tape)
-
     def make_client(transport: Transport, mode: str) -> Client:
+        channel = transport if isinstance(transport, Channel) else None
+
+        def connected(session: ClientSession) -> None:
+            if channel is not None:
+                # The SDK has no public way to give a session schemas it need not ask for.
+                session.validate_tool_result = AnswerCheck(channel.schema_of)  # type: ignore[method-assign]
+            if journal is not None:
+                tap(session, server, journal, ours=ours, elsewhere=elsewhere, tape=tape, channel=channel)
+
         return _HubClient(
             transport,
             mode=mode,

@@ -92,6 +92,8 @@ IMPORTS_MCP = {
     "cassette.tap": "is a transport",
     "connection": "enters clients",
     "served": "connects clients",
+    "serve.channel": "is a transport",
+    "serve.checking": "holds answers against schemas as a session does",
     "serve.child": "is a transport",
     "serve.http": "is a transport",
     "serve.lines": "is a transport's framing",

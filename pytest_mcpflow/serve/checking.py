@@ -1,0 +1,87 @@
+"""Answers held against output schemas as the SDK's client does it, without what it does anew on each connection.
+
+On its first answer from a tool a session lists the tools and compiles the tool's schema, which takes longer than some
+ten calls. A schema that is known already needs no listing, and is compiled once in a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import anyio
+from anyio.abc import TaskStatus
+from mcp import ClientSession
+from mcp.shared.dispatcher import CallOptions, OnNotify, OnNotifyIntercept, OnRequest
+from mcp_types import CallToolResult
+from pydantic_core import from_json, to_json
+
+__all__ = ["AnswerCheck"]
+
+COMPILED = 512
+"""So many schemas are kept compiled."""
+
+
+class AnswerCheck:
+    """Takes the place of a session's `validate_tool_result`.
+
+    Args:
+        schema_of: The output schema that a tool is listed with; `None` if it has none.
+    """
+
+    def __init__(self, schema_of: Callable[[str], Mapping[str, Any] | None]) -> None:
+        self._schema_of = schema_of
+        self._sessions: dict[str, ClientSession | None] = {}
+
+    async def __call__(self, name: str, result: CallToolResult) -> None:
+        """Hold an answer against its schema.
+
+        Raises:
+            RuntimeError: It breaks the schema, or lacks the structured content that the schema describes.
+        """
+        if name not in self._sessions:
+            schema = self._schema_of(name)
+            self._sessions[name] = None if schema is None else _session_for(name, to_json(schema))
+        session = self._sessions[name]
+        if session is not None:
+            await session.validate_tool_result(name, result)
+
+
+@lru_cache(COMPILED)
+def _session_for(name: str, schema: bytes) -> ClientSession:
+    """A session that is connected to nothing, and knows one tool by its output schema, which it compiles once."""
+    return ClientSession(dispatcher=_OneTool(name, schema))
+
+
+class _OneTool:
+    """The far end of a session that asks for nothing but the list of tools."""
+
+    def __init__(self, name: str, schema: bytes) -> None:
+        self._name, self._schema = name, schema
+
+    async def send_raw_request(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
+    ) -> dict[str, Any]:
+        tool = {
+            "name": self._name,
+            "inputSchema": {"type": "object"},
+            "outputSchema": from_json(self._schema),
+        }
+        return {"tools": [tool]}
+
+    async def notify(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
+    ) -> None:
+        """Nobody listens."""
+
+    async def run(
+        self,
+        on_request: OnRequest,
+        on_notify: OnNotify,
+        on_notify_intercept: OnNotifyIntercept | None = None,
+        *,
+        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """Nothing ever comes."""
+        task_status.started()
