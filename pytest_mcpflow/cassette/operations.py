@@ -6,6 +6,7 @@ one operation, also where protocol 2026-07-28 needs several requests for it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -288,7 +289,9 @@ class Assembler:
         begun = None
         if operation is None or operation.method != method:
             request: list[_Part] = [("request", frame)]
-            begun = operation = Operation(frame.session, frame.line, method, "", False, request, self._times)
+            begun = operation = Operation(
+                *(frame.session, frame.line, sys.intern(method), "", False), request, self._times
+            )
             self.operations.append(operation)
         else:
             _add(operation, "request", frame)

@@ -10,7 +10,7 @@ from typing import Any, cast
 from pytest_mcpflow.cassette.format import FORMAT, Cassette, Frame, Session
 from pytest_mcpflow.cassette.kinds import CHECKS, SIDES, is_rpc
 from pytest_mcpflow.cassette.unusable import unreadable
-from pytest_mcpflow.cassette.values import decoded
+from pytest_mcpflow.cassette.values import decoded_lines
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["read_cassette", "read_frames"]
@@ -68,9 +68,10 @@ def _load(path: Path) -> tuple[list[bytes], bool]:
 
 
 def _frames(path: Path, lines: list[bytes]) -> Iterator[tuple[Frame, Mapping[str, Any]]]:
+    values = decoded_lines(lines)
     for number, raw in enumerate(lines, 1):
         try:
-            content = decoded(raw)
+            content = next(values)
         except (ValueError, RecursionError) as error:
             raise CassetteError(f"{path}:{number} is not JSON ({error}); {DAMAGED}") from error
         if not isinstance(content, dict):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, cast
 
-__all__ = ["DEPTH", "as_object", "decoded", "depth_of", "dump"]
+__all__ = ["DEPTH", "as_object", "decoded", "decoded_lines", "depth_of", "dump"]
 
 DEPTH = 200
 """How deeply a line may be nested, so that whatever was written can be read wherever it is read."""
+
+AT_ONCE = 64
+"""How many lines are read at once: more make it no quicker, and take memory."""
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _encode_in_ascii = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -48,6 +51,35 @@ def decoded(line: bytes, *, depth: int = DEPTH) -> object:
     return value
 
 
+def decoded_lines(lines: Sequence[bytes]) -> Iterator[object]:
+    """The values of lines. What is wrong with one, `decoded` raises when its turn comes."""
+    for first in range(0, len(lines), AT_ONCE):
+        some = lines[first : first + AT_ONCE]
+        yield from _decoded_at_once(some) or map(decoded, some)
+
+
+def _decoded_at_once(lines: Sequence[bytes]) -> Sequence[object] | None:
+    """The values of lines, in two thirds of the time; `None` where they have to be looked at one by one.
+
+    They are read as one list, with a `NaN` between each two of them. As no line has one, and JSON knows none, each that
+    is found in the list itself stands between two lines; if all are, every line is one value, whatever it says.
+    """
+    joined = b"[%b]" % b",NaN,".join(lines)
+    if joined.count(b"NaN") != len(lines) - 1 or any(map(_may_be_deep, lines)):
+        return None
+    try:
+        text = joined.decode()
+        values, end = _raw_decode_list(text)
+    except (ValueError, RecursionError):
+        return None
+    is_whole = end == len(text) and len(values) == 2 * len(lines) - 1
+    return values[::2] if is_whole and all(each is _BETWEEN for each in values[1::2]) else None
+
+
+def _may_be_deep(line: bytes) -> bool:
+    return len(line) > 2 * DEPTH and line.count(b"{") + line.count(b"[") > DEPTH
+
+
 def depth_of(value: object) -> int:
     """How many objects and lists are inside of one another."""
     depth, level = -1, [value]
@@ -70,4 +102,10 @@ def _finite(text: str) -> float:
     return number
 
 
+def _between(constant: str) -> object:
+    return _BETWEEN if constant == "NaN" else _no_constant(constant)
+
+
+_BETWEEN = object()
 _raw_decode = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite).raw_decode
+_raw_decode_list = json.JSONDecoder(parse_constant=_between, parse_float=_finite).raw_decode

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from pytest_mcpflow import CassetteError
 from pytest_mcpflow.cassette.reading import read_cassette
-from pytest_mcpflow.cassette.values import as_object
+from pytest_mcpflow.cassette.values import as_object, decoded, decoded_lines
 from pytest_mcpflow.cassette.writer import CassetteWriter
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -98,6 +100,23 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 
 HEADER = '{"format":1,"kind":"header","recorder":"pytest-mcpflow"}\n'
+
+
+SPLIT = [b'{"a":"x', b'y"}', b'{"a":[1', b"2]}", b"1]", b"[1", b"1,NaN,2", b"1,2"]
+WHOLE = [b"{}", b" {} ", b"7", b'"NaN"', b"NaN", b"Infinity", b"", b"\xc3", b"\xa0{}", b'{"a":1e999}']
+FRAGMENTS = st.sampled_from([*SPLIT, *WHOLE, b"[" * 300 + b"]" * 300])
+
+
+@given(st.lists(FRAGMENTS | st.binary(max_size=6), min_size=1, max_size=8))
+def test_lines_read_together_are_what_each_is_alone(lines: list[bytes]) -> None:
+    def as_far_as_possible(values: Iterator[object]) -> list[object]:
+        found = list[object]()
+        with suppress(ValueError, RecursionError):
+            for value in values:
+                found.append(value)
+        return found
+
+    assert as_far_as_possible(decoded_lines(lines)) == as_far_as_possible(map(decoded, lines))
 
 
 @pytest.mark.parametrize(
