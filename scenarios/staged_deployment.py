@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pytest_mcpflow import Answer, Hub, Interaction, Question, Run, Scenario, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
 from pytest_mcpflow.fakes.droplet_executor import CommandResult, DropletExecutor
-from pytest_mcpflow.scenarios._rules import Heard, ran_in_order, succeeded, told
+from pytest_mcpflow.scenarios._rules import AtDesk, ran_in_order, succeeded, told
 from pytest_mcpflow.scenarios._staged_deployment_world import OLD, desktop, droplets
 from pytest_mcpflow.scenarios._staged_workflow import (
     APPROVER,
@@ -26,7 +26,7 @@ __all__ = ["StagedDeployment", "StagedReport"]
 
 
 @dataclass
-class StagedDeployment(Heard, Scenario):
+class StagedDeployment(AtDesk, Scenario):
     """Bring version 2.1.0-auth of the API to staging, and from there to both production hosts without downtime.
 
     Staging is `staging-droplet-01`; production is `prod-1` and `prod-2`, which serve from one colour. On
