@@ -209,6 +209,7 @@ class _Body(Subject):
             head=f"{'async ' if is_async else ''}({', '.join(hints)}) -> None",
             call=f"{target}.{self.test.__name__}({passed})",
             module=module,
+            way=judgement.way.value,
             schedule=judgement.schedule,
         )
 

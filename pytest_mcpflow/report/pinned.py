@@ -56,6 +56,7 @@ def pin_call(
     head: str,
     call: str,
     module: str,
+    way: str,
     schedule: int | None = None,
 ) -> Pinned:
     """A test that calls another test under a plan.
@@ -67,11 +68,12 @@ def pin_call(
         head: Of the function after its name: `(mcpflow)`, `async` before it if it is to be awaited.
         call: The call of the other test, by the name `module` and an attribute.
         module: Where the other test is imported from.
+        way: How its calls went.
         schedule: The order of tasks that makes it fail, in place of a plan.
     """
     is_async = head.startswith("async ")
     parameters = head.removeprefix("async ")
-    marker = f"mcp_chaos(plans=[{quoted(plan)}])" if schedule is None else f"mcpflow(schedule={schedule})"
+    marker = f"mcp_chaos(plans=[{quoted(plan)}])" if schedule is None else f"mcpflow(schedule={schedule}, transport={quoted(way)})"
     test = _test_name(name.removeprefix("test_"), circumstances(plan, schedule))
     lines = [
         f"@pytest.mark.{marker}",

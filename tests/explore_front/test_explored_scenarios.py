@@ -253,13 +253,29 @@ def test_workers_share_scenarios_and_say_the_same(project: pytest.Pytester) -> N
     (project.path / "known.txt").unlink()
     shared = project.runpytest_subprocess(*options, "-n", "2", "-p", "no:asyncio", "--junitxml=shared.xml")
 
-    def summary(result: pytest.RunResult) -> list[str]:
-        lines = result.outlines
-        return lines[lines.index(next(line for line in lines if "MCP resilience" in line)) : -1]
-
-    assert summary(shared) == summary(alone)
+    assert resilience(shared) == resilience(alone)
     assert verdicts_of_junit(project.path / "shared.xml") == verdicts_of_junit(project.path / "alone.xml")
     assert (project.path / "known.txt").read_text(encoding="utf-8") == written
+
+
+def test_workers_share_a_deep_exploration_and_say_the_same(project: pytest.Pytester) -> None:
+    options = ("--mcp-scenario=trip", "--mcp-chaos=2", "--mcp-chaos-baseline=known.txt", "--mcp-chaos-update")
+    alone = ran(project, *options, "-p", "no:xdist")
+    written = (project.path / "known.txt").read_text(encoding="utf-8")
+    (project.path / "known.txt").unlink()
+
+    shared = project.runpytest_subprocess(*options, "-n", "2", "-v", "-p", "no:asyncio")
+
+    shared.assert_outcomes(passed=2)
+    shared.stdout.fnmatch_lines_random(["*trip[[]direct-part-1-of-2]*", "*trip[[]direct-part-2-of-2]*"])
+    assert resilience(shared) == resilience(alone)
+    assert (project.path / "known.txt").read_text(encoding="utf-8") == written
+
+
+def resilience(result: pytest.RunResult) -> list[str]:
+    """What is said of explorations at the end."""
+    lines = result.outlines
+    return lines[lines.index(next(line for line in lines if "MCP resilience" in line)) : -1]
 
 
 def test_junit_has_failures_and_claims(project: pytest.Pytester) -> None:
