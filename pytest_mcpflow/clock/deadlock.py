@@ -39,10 +39,16 @@ def livelock(tasks: set[asyncio.Task[Any]], *, at: float) -> DeadlockError:
 def _stuck(tasks: set[asyncio.Task[Any]], what: str) -> DeadlockError:
     mine = [task for task in tasks if not getattr(task, "is_background", False)]
     alive = sorted(mine or tasks, key=hash)
-    lines = [f"  {task.get_name()} {waiting(task)}" for task in alive]
-    if len(lines) > SHOWN:
-        lines = [*lines[: SHOWN - 1], f"  and {len(lines) - SHOWN + 1} more"]
+    told = [task for task in alive if _is_in_users_code(task)] or alive
+    lines = [f"  {task.get_name()} {waiting(task)}" for task in told[: SHOWN - 1]]
+    if len(lines) < len(alive):
+        lines.append(f"  and {len(alive) - len(lines)} more")
     return DeadlockError("\n".join([what, *lines]))
+
+
+def _is_in_users_code(task: asyncio.Task[Any]) -> bool:
+    """Whether a task waits below the user's code; servers and clients of the SDK always wait for something."""
+    return any(_is_users(frame.f_code.co_filename) for frame in _frames(task.get_coro()))
 
 
 def waiting(task: asyncio.Task[Any]) -> str:

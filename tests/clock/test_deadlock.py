@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 
 import anyio
 import pytest
 
-from pytest_mcpflow import DeadlockError, run
+from pytest_mcpflow import DeadlockError, Era, Hub, Way, run
 from pytest_mcpflow.clock import background
+from pytest_mcpflow.fakes.utility import Utility
 
 
 async def wait_for_ever() -> None:
@@ -120,3 +122,18 @@ def _virtual_loop() -> asyncio.AbstractEventLoop:
     from pytest_mcpflow.clock import VirtualTimeLoop
 
     return VirtualTimeLoop()
+
+
+def test_tasks_of_the_sdk_are_counted_where_there_are_tasks_of_the_user() -> None:
+    async def wait_for_ever() -> None:
+        async with Hub(way=Way.MEMORY, era=Era.HANDSHAKE) as hub:
+            hub.serve(Utility())
+            await hub.call_tool("utility.echo", {"message": "hello"})
+            await asyncio.Event().wait()
+
+    with pytest.raises(DeadlockError) as caught:
+        run(wait_for_ever())
+
+    _, waits, others = str(caught.value).splitlines()
+    assert "wait_for_ever, " in waits
+    assert re.fullmatch(r"  and \d more", others)

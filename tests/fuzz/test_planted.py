@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import pytest
 from planted_promises import PLANTED, Ledger, library, lowlevel
 
-from pytest_mcpflow import Law, LawBrokenError, mcpflow_fuzz
+from pytest_mcpflow import Fake, Law, LawBrokenError, mcpflow_fuzz, tool
+from pytest_mcpflow.fuzz.looks import ProbedLook
+from pytest_mcpflow.fuzz.steps import Answered, CallTool
 
 
 def steps_of(broken: LawBrokenError) -> list[str]:
@@ -70,6 +73,32 @@ def test_a_mistake_of_a_lowlevel_server_is_found(change: str, law: Law, steps: l
 
     assert caught.value.law == law
     assert steps_of(caught.value) == steps
+
+
+def test_an_idempotent_tool_that_crashes_when_it_is_called_again_needs_one_step_to_be_shown() -> None:
+    @dataclass
+    class Door(Fake):
+        """Opens once."""
+
+        shut: int = 1
+
+        @tool(idempotent=True)
+        def open(self) -> int:
+            """Open."""
+            self.shut, width = 0, 90 // self.shut
+            return width
+
+    with pytest.raises(LawBrokenError, match="open: the second time: ZeroDivisionError"):
+        mcpflow_fuzz(Door(), replay='[{"call": "open", "with": {}}]')
+
+
+def test_answers_that_have_yet_to_settle_say_nothing_about_the_call_between() -> None:
+    read = CallTool("now", {})
+    answers = iter(["1", "2", "3", "3"])
+
+    look = ProbedLook([read], lambda step: Answered(next(answers)))
+
+    assert look.changes() == []
 
 
 def test_a_crash_that_the_sdk_only_logs_is_told_with_what_was_raised(
