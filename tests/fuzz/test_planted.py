@@ -96,7 +96,7 @@ def test_answers_that_have_yet_to_settle_say_nothing_about_the_call_between() ->
     read = CallTool("now", {})
     answers = iter(["1", "2", "3", "3"])
 
-    look = ProbedLook([read], lambda step: Answered(next(answers)))
+    look = ProbedLook([read], lambda _: Answered(next(answers)))
 
     assert look.changes() == []
 
