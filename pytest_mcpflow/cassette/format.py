@@ -142,12 +142,14 @@ class Cassette:
         sessions: Its sessions, in the order in which they began.
         torn: Whether the last line was cut off by a crash; it is left out.
         redaction: The fingerprint of the rules that took out secrets; `None` if nothing was taken out.
+        format: The version of the format that it is in.
     """
 
     path: Path
     sessions: tuple[Session, ...]
     torn: bool = False
     redaction: str | None = None
+    format: int = FORMAT
 
     @property
     def server_name(self) -> str | None:

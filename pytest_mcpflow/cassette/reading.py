@@ -41,8 +41,9 @@ def read_cassette(path: Path, visit: Callable[[Frame, Mapping[str, Any]], None] 
             session.frames.append(frame)
             if visit is not None:
                 visit(frame, content)
-    redaction = header.get("redaction")
-    return Cassette(path, tuple(sessions.values()), torn, None if redaction is None else str(redaction))
+    recorded_by = header.get("redaction")
+    redaction = None if recorded_by is None else str(recorded_by)
+    return Cassette(path, tuple(sessions.values()), torn, redaction, header["format"])
 
 
 def read_frames(path: Path) -> tuple[list[Frame], bool]:
@@ -99,7 +100,7 @@ def _frames(path: Path, lines: list[bytes]) -> Iterator[tuple[Frame, Mapping[str
 
 def _check_header(path: Path, header: Mapping[str, Any]) -> None:
     number = header.get("format")
-    if header.get("kind") != "header" or type(number) is not int:
+    if header.get("kind") != "header" or type(number) is not int or number < 1:
         begins = json.dumps({"format": FORMAT, "kind": "header"})
         raise CassetteError(f"{path}:1 is not the header of a cassette, which begins like {begins}")
     if number > FORMAT:

@@ -84,7 +84,7 @@ def lines_of(cassette: Cassette, *, session: int | None = None, full: bool = Fal
 
 def summary(cassette: Cassette) -> str:
     """A cassette in one line."""
-    parts = [f"{cassette.path.name}: {counted(len(cassette.sessions), 'session')}"]
+    parts = [f"{cassette.path.name}: format {cassette.format}", counted(len(cassette.sessions), "session")]
     parts.append("not redacted" if cassette.redaction is None else f"redacted by {cassette.redaction}")
     if cassette.torn:
         parts.append("its last line is torn and left out")
@@ -96,6 +96,8 @@ def _session(session: Session, *, full: bool) -> Iterator[str]:
     yield fitted(f"session {session.number}: {server}, {session.protocol} over {session.transport}", COLUMNS)
     if session.command:
         yield fitted(f"  {' '.join(session.command)}", COLUMNS)
+    if session.capabilities:
+        yield fitted(f"  offers {', '.join(sorted(session.capabilities))}", COLUMNS)
     recorded = operations(session)
     width = len(str(recorded[-1].line)) if recorded else 1
     for operation in recorded:

@@ -15,7 +15,8 @@ from pytest_mcpflow import CassetteError
 from pytest_mcpflow.cassette.reading import read_cassette
 
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "cassette.schema.json").read_text(encoding="utf-8"))
-TAPES = [*(ROOT / "fixtures" / "tapes").glob("*.jsonl"), *(ROOT / "examples").rglob("*.jsonl")]
+FOLDERS = ("fixtures/tapes", "examples", "tests/cassette/versions")
+TAPES = [tape for folder in FOLDERS for tape in (ROOT / folder).rglob("*.jsonl")]
 
 
 def invalid(frame: Any) -> list[str]:

@@ -37,9 +37,10 @@ def written(path: Path, *messages: tuple[str, Mapping[str, Any]]) -> Path:
 
 
 BRIEF = """\
-tape.jsonl: 1 session, not redacted
+tape.jsonl: format 1, 1 session, not redacted
 
 session 1: weather-station 1, 2025-11-25 over memory
+  offers prompts, resources, tools
    3  initialize -> weather-station 1
    7  tools/list -> 8 tools
    9  temperature(city='Oslo') -> {"celsius": 12.5, "city": "Oslo", "measured_a…
