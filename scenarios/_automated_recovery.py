@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pytest_mcpflow import CallResult, Hub
 from pytest_mcpflow.scenarios._careful import Desk
 
-__all__ = ["BACKUP_DATABASE", "KINDS", "Recoveries", "Recovery", "recover_from_each"]
+__all__ = ["BACKUP_DATABASE", "DUMP", "KINDS", "Recoveries", "Recovery", "recover_from_each"]
 
 IncidentType = Literal["service_failure", "database_failure", "infrastructure_failure"]
 KINDS: tuple[IncidentType, ...] = ("service_failure", "database_failure", "infrastructure_failure")

@@ -102,6 +102,6 @@ async def _attempt(desk: Desk, step: Step, pause: Callable[[int], Awaitable[None
 async def _give_up(
     desk: Desk, step: Step, attempts: int, how: Literal["failed", "unknown"], why: str
 ) -> Ended:
-    metadata = {"attempts": attempts, "tool": step.tool, "outcome": how}
+    metadata = {"attempts": attempts, "tool": step.tool, "outcome": how, "error": why}
     await desk.alert(f"{step.name}: {why}", metadata, severity="high")
     return Ended(step.name, how, attempts)

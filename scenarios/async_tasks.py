@@ -16,6 +16,7 @@ from pytest_mcpflow.scenarios._cross_server import CrossServer
 __all__ = ["AsyncTasks", "TasksReport"]
 
 BACKUP = "emergency/high/production-data"
+TOOLS = ("comprehensive_scan", "emergency_backup", "verify_service_health")
 
 
 def _scanner() -> SecurityScanner:
@@ -48,6 +49,10 @@ class AsyncTasks(CrossServer):
         assert [*self.storage.objects] == [BACKUP]
         completed = {"scan": "completed", "backup": "completed", "verify": "completed"}
         assert json.loads(self.desktop.files[BOARD]) == completed
+        # Submitted together, and seen to run: nobody waits for one before the next.
+        assert len({run.calls(tool)[0].at for tool in TOOLS}) == 1
+        boards = [json.loads(each.arguments["content"]) for each in run.calls("write_file")]
+        assert "running" in [board["scan"] for board in boards]
         told = [(sent.message, *sent.channels) for sent in self.people.notifications]
         assert {text.partition(" after")[0] for text, *_ in told} == {
             *("Scan finished, 1 findings", "Production data is backed up"),

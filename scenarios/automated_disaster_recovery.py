@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_mcpflow import Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander
@@ -13,14 +14,28 @@ from pytest_mcpflow.fakes.s3_storage import S3Storage
 from pytest_mcpflow.scenarios._automated_disaster_recovery_world import cluster, desktop, monitoring
 from pytest_mcpflow.scenarios._automated_recovery import (
     BACKUP_DATABASE,
+    DUMP,
     KINDS,
     Recoveries,
     Recovery,
     recover_from_each,
 )
-from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, first_call, is_well
 
 __all__ = ["AutomatedDisasterRecovery", "Recoveries", "Recovery"]
+
+APPLY, PATCH, RUN = "kubectl_apply", "kubectl_patch", "execute_command"
+PAGE, STATUS = "curl -f https://app.example/health", "systemctl status critical-services"
+SIDE_BY_SIDE: tuple[dict[str, dict[str, Any]], ...] = (
+    {
+        "kubectl_get": {"resource_type": "pods", "namespace": "production"},
+        "docker_ps": {"all": False},
+        RUN: {"command": STATUS},
+    },
+    {"emergency_backup": {"source": "production-data", "priority": "high"}, RUN: {"command": DUMP}},
+    {"verify_service_health": {"service": "app", "timeout": 300}, RUN: {"command": PAGE}},
+)
+"""What is looked at, backed up and verified, each at the same time."""
 
 
 @dataclass
@@ -43,6 +58,7 @@ class AutomatedDisasterRecovery(CrossServer):
 
     def connect(self, hub: Hub) -> None:
         """Errors end when the pods of what was done are ready; half an hour after a recovery the next thing fails."""
+        super().connect(hub)
 
         def errors_end(_: Interaction) -> None:
             self.monitoring.record("app", "error_rate", 0.01, after=self.cluster.startup_seconds)
@@ -58,6 +74,10 @@ class AutomatedDisasterRecovery(CrossServer):
         app = self.cluster.deployments["production/app"]
         assert [revision.cause for revision in app.revisions] == ["apply", "apply", "patch"]
         assert not app.crashing
+        assessment = run.calls("get_system_health")[0]
+        assert assessment.arguments == {"include_metrics": True, "time_range": "1h"}
+        for steps in SIDE_BY_SIDE:
+            assert len({first_call(run, *each).at for each in steps.items()}) == 1, steps
         assert len(self.cluster.running("production", "app")) == 3
         assert app.env["DATABASE_URL"] == BACKUP_DATABASE
         assert "production/app-backup-region" in self.cluster.deployments
@@ -69,6 +89,7 @@ class AutomatedDisasterRecovery(CrossServer):
         assert [alert.message for alert in self.people.alerts] == [
             f"Disaster recovery started: {kind}" for kind in KINDS
         ]
+        assert [alert.metadata["incident_type"] for alert in self.people.alerts] == [*KINDS]
         assert {(alert.severity, alert.escalation_policy) for alert in self.people.alerts} == {
             ("critical", "critical")
         }
@@ -78,15 +99,9 @@ class AutomatedDisasterRecovery(CrossServer):
         assert {
             (tuple(sent.channels), sent.priority, sent.template) for sent in self.people.notifications
         } == {(("slack", "email", "dashboard"), "critical", "incident")}
-        order = [
-            "get_system_health",
-            "send_alert",
-            "docker_ps",
-            "kubectl_apply",
-            "emergency_backup",
-            "verify_service_health",
-        ]
-        first = [run.calls(tool)[0].at for tool in [*order, "send_notification"]]
+        order = ["get_system_health", "send_alert", "docker_ps", APPLY, "emergency_backup"]
+        order += ["verify_service_health", "send_notification"]
+        first = [run.calls(tool)[0].at for tool in order]
         assert first == sorted(first)
         assert [
             (each.incident, each.action, each.recovered, each.missing) for each in run.result.recoveries
@@ -102,16 +117,23 @@ class AutomatedDisasterRecovery(CrossServer):
 
     @invariant
     def recovered_means_acted_and_verified(self, run: Run) -> None:
-        """Success is only reported when an action ran and verification passed."""
-        told = [sent for sent in self.people.notifications if sent.message.startswith("Recovered from")]
-        passed = [call for call in run.calls("verify_service_health") if said(call).get("success") is True]
-        acted = [*run.effects("kubectl_apply"), *run.effects("kubectl_patch")]
-        assert len(told) <= min(len(passed), len(acted))
+        """An incident is only reported as recovered from when an action ran in it and both verifications passed."""
+        since: list[Interaction] = []
+        for call in run.transcript:
+            since.append(call)
+            if call.name == "send_notification" and call.effect:
+                if call.arguments["message"].startswith("Recovered from"):
+                    assert any(
+                        each.effect for each in since if each.name in ("kubectl_apply", "kubectl_patch")
+                    )
+                    assert any(each.name == "verify_service_health" and is_well(each) for each in since)
+                    assert any(each.arguments.get("command") == PAGE and is_well(each) for each in since)
+                since.clear()
 
     @invariant
     def alerted_before_acting(self, run: Run) -> None:
         """People are alerted before anything is changed."""
-        acted = [*run.effects("kubectl_apply"), *run.effects("kubectl_patch")]
+        acted = [*run.effects(APPLY), *run.effects(PATCH)]
         alerted = run.calls("send_alert")
         assert not acted or (alerted and alerted[0].at <= min(each.at for each in acted))
 

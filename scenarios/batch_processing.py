@@ -26,11 +26,21 @@ OPERATIONS = [
     *(f"1 deployment {app}" for app in APPS[:5]),
     *(f"2 deployment {app}" for app in APPS[5:]),
     *(f"3 monitoring {service}" for service in SERVICES),
-    *(f"4 backup {name}" for name in BACKUPS),
+    "4 backup monday",
     # The tenth, in the instant in which the first one has waited long enough.
     f"5 notification {BUILDS[9]}",
     *(f"6 notification {build}" for build in BUILDS[10:]),
+    # Not the first of its batch, which therefore waits no longer for it.
+    "7 backup tuesday",
 ]
+SUBJECTS = {"kubectl_apply": "manifest_path", "setup_alerts": "service", "backup_config": "backup_name"}
+"""By tool, the argument that tells which operation a call is for."""
+BEGINNINGS = {
+    **{f"k8s/{app}.yaml": 1.0 if app in APPS[:5] else 7.0 for app in APPS},
+    **{service: 3.0 if service in SERVICES[:20] else 8.0 for service in SERVICES},
+    **dict.fromkeys(BACKUPS, 9.0),
+}
+"""When operations begin, in seconds after they were read: a full batch at once, others 5 s after their first."""
 
 
 def _cluster() -> Kubernetes:
@@ -80,6 +90,7 @@ class BatchProcessing(CrossServer):
         }
         sizes = {kind: sorted(each, reverse=True) for kind, each in run.result.batches.items()}
         assert (sizes["deployment"], sizes["monitoring"], sizes["backup"]) == ([5, 2], [20, 1], [2])
+        assert _begun(run) == BEGINNINGS
         noticed = [
             re.match(r"Batch processed: (\d+) (\w+) operations", each.message) for each in self._notices()
         ]
@@ -122,3 +133,13 @@ class BatchProcessing(CrossServer):
 
     def _notices(self) -> list[Notification]:
         return [sent for sent in self.people.notifications if sent.message.startswith("Batch")]
+
+
+def _begun(run: Run) -> dict[str, float]:
+    """When each operation was first tried, in seconds after they were read."""
+    read = next(each.until or 0.0 for each in run.calls("read_file") if each.ok)
+    begun: dict[str, float] = {}
+    for each in run.transcript:
+        if each.name in SUBJECTS:
+            begun.setdefault(each.arguments[SUBJECTS[each.name]], round(each.at - read, 6))
+    return begun

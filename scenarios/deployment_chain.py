@@ -57,9 +57,9 @@ class DeploymentChain(CrossServer):
         assert (app.image, app.replicas, len(app.revisions)) == ("app:latest", 3, 1)
         assert list(self.docker.images) == ["app:latest"]
         assert {"deploy/config", "deploy/logs", "deploy/backup"} <= set(self.desktop.folders)
-        assert [(rule.name, rule.service) for rule in self.monitoring.rules] == [
-            ("HighErrorRate", "app"),
-            ("SlowResponses", "app"),
+        assert [(rule.name, rule.service, rule.environment) for rule in self.monitoring.rules] == [
+            ("HighErrorRate", "app", "production"),
+            ("SlowResponses", "app", "production"),
         ]
         assert [(sent.environment, sent.service, sent.status) for sent in self.people.broadcasts] == [
             ("production", "app", "completed")
@@ -75,11 +75,12 @@ class DeploymentChain(CrossServer):
 
     @invariant
     def nothing_unchecked_is_deployed(self, run: Run) -> None:
-        """Nothing is applied unless the scan passed and the build succeeded before."""
+        """Nothing is applied unless a scan of everything passed and the build succeeded before."""
         if run.effects("kubernetes.kubectl_apply"):
-            assert run.transcript.before("security-scanner.comprehensive_scan", "kubernetes.kubectl_apply")
-            assert run.transcript.before("docker.docker_build", "kubernetes.kubectl_apply")
-            assert all(said(run.calls(tool)[-1]).get(key) is True for tool, key in _GATES)
+            for tool, key, arguments in _GATES:
+                assert run.transcript.before(tool, "kubernetes.kubectl_apply")
+                assert said(run.calls(tool)[-1]).get(key) is True
+                assert arguments.items() <= run.calls(tool)[-1].arguments.items()
 
     @invariant
     def one_broadcast_per_outcome(self, run: Run) -> None:
@@ -101,4 +102,8 @@ _STEPS = [
     "prometheus-monitoring.setup_alerts",
     "communication-hub.broadcast_deployment",
 ]
-_GATES = [("security-scanner.comprehensive_scan", "passed"), ("docker.docker_build", "success")]
+_GATES = (
+    ("security-scanner.comprehensive_scan", "passed", {"scope": "full", "severity": "medium"}),
+    ("docker.docker_build", "success", {"dockerfile_path": "Dockerfile", "image_tag": "app:latest"}),
+)
+"""What has to say yes before anything is applied, under which key, and to what."""

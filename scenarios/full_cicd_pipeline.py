@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from pytest_mcpflow import Hub, Interaction, Run, invariant
-from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
-from pytest_mcpflow.fakes.docker import Docker
-from pytest_mcpflow.fakes.kubernetes import Kubernetes
-from pytest_mcpflow.fakes.prometheus_monitoring import PrometheusMonitoring
-from pytest_mcpflow.fakes.s3_storage import S3Storage
-from pytest_mcpflow.fakes.security_scanner import SecurityScanner
-from pytest_mcpflow.scenarios._cross_server import CrossServer, said
+from pytest_mcpflow import Hub, Run, invariant
+from pytest_mcpflow.scenarios._cross_server import first_call, said
 from pytest_mcpflow.scenarios._full_cicd_pipeline_workflow import (
     BACKUP_KEY,
     COMMANDS,
@@ -19,19 +13,10 @@ from pytest_mcpflow.scenarios._full_cicd_pipeline_workflow import (
     PipelineReport,
     deliver,
 )
-from pytest_mcpflow.scenarios._full_cicd_pipeline_world import (
-    GATES,
-    builder,
-    cluster,
-    desktop,
-    monitoring,
-    scanner,
-    storage,
-)
+from pytest_mcpflow.scenarios._full_cicd_pipeline_world import APPLY, GATES, RUN, DeliveryWorld
 
 __all__ = ["FullCicdPipeline", "PipelineReport"]
 
-APPLY = "kubernetes.kubectl_apply"
 STEPS = (
     *("quality", "build", "test", "security_scan", "staging_deploy"),
     *("integration_tests", "backup", "production_deploy", "monitoring"),
@@ -39,36 +24,11 @@ STEPS = (
 
 
 @dataclass
-class FullCicdPipeline(CrossServer):
+class FullCicdPipeline(DeliveryWorld):
     """Take app:latest from its code to production by way of staging, with a backup, and watch it there."""
 
     tags = ("cicd", "pipeline")
     depth = 2
-
-    scanner: SecurityScanner = field(default_factory=scanner)
-    desktop: DesktopCommander = field(default_factory=desktop)
-    docker: Docker = field(default_factory=builder)
-    cluster: Kubernetes = field(default_factory=cluster)
-    storage: S3Storage = field(default_factory=storage)
-    monitoring: PrometheusMonitoring = field(default_factory=monitoring)
-    touched: list[tuple[bool, bool]] = field(default_factory=list[tuple[bool, bool]], init=False, repr=False)
-    """Each time production was touched: whether staging ran the image, and whether there was a new backup."""
-
-    def connect(self, hub: Hub) -> None:
-        def built(_: Interaction) -> None:
-            if IMAGE in self.docker.images:
-                self.scanner.images.setdefault(IMAGE, [])
-
-        def applied(call: Interaction) -> None:
-            if call.arguments["namespace"] == "production":
-                staged = self.cluster.running("staging", "app")
-                on_staging = self.cluster.deployments["staging/app"].image == IMAGE and bool(staged)
-                backed_up = any(each.at >= 0 for each in self.storage.objects[BACKUP_KEY])
-                self.touched.append((on_staging, backed_up))
-                self._let_pods_be_waited_for()
-
-        hub.on_effect("docker.docker_build", built)
-        hub.on_effect(APPLY, applied)
 
     async def workflow(self, hub: Hub) -> PipelineReport:
         return await deliver(hub)
@@ -87,6 +47,10 @@ class FullCicdPipeline(CrossServer):
         assert sent.status == "completed"
         assert sent.details == {"pipeline_steps": 9, "security_issues": 0, "deploy_ready": True}
         assert self.people.alerts == []
+        begun = [first_call(run, site, arguments) for site, arguments, _ in GATES[:4]]
+        assert len({each.at for each in begun}) == 1, "the checks of quality run at the same time"
+        watching = (run.calls("setup_alerts")[0], first_call(run, RUN, {"command": COMMANDS["pods"]}))
+        assert watching[0].at == watching[1].at
         assert run.transcript.before("security-scanner.bandit_scan", "docker.docker_build")
         assert run.transcript.before("docker.docker_build", "docker.docker_run")
         assert run.transcript.before("docker.docker_run", "security-scanner.container_scan")
@@ -111,8 +75,9 @@ class FullCicdPipeline(CrossServer):
 
     @invariant
     def production_needs_staging(self, run: Run) -> None:
-        """Production is not touched unless the image runs on staging."""
+        """Production is not touched, and integration tests do not run, unless the image runs on staging."""
         assert all(on_staging for on_staging, _ in self.touched)
+        assert all(self.tried)
 
     @invariant
     def production_needs_a_backup(self, run: Run) -> None:
@@ -134,6 +99,14 @@ class FullCicdPipeline(CrossServer):
             assert self.monitoring.rules
 
     @invariant
+    def a_stop_says_how_far_it_came(self, run: Run) -> None:
+        """Who is alerted of a stop is told the context and the steps that passed, if alerts get through."""
+        if isinstance(run.result, PipelineReport) and run.result.stopped_at:
+            about = {"context_id": run.transcript[0].context_id, "partial_results": [*run.result.passed]}
+            told = [alert.severity for alert in self.people.alerts if alert.metadata == about]
+            assert told == ["high"] or not all(each.ok for each in run.calls("send_alert"))
+
+    @invariant
     def production_is_not_left_broken(self, run: Run) -> None:
         """What production cannot run with is undone once, or somebody is asked to do it by hand."""
         causes = [each.cause for each in self.cluster.deployments["production/app"].revisions]
@@ -141,10 +114,3 @@ class FullCicdPipeline(CrossServer):
         by_hand = any("by hand" in alert.message for alert in self.people.alerts)
         unreachable = any(not each.ok for each in run.calls("send_alert"))
         assert by_hand or unreachable or len(self.cluster.running("production", "app")) == 3
-
-    def _let_pods_be_waited_for(self) -> None:
-        """What `kubectl wait` on the desktop says depends on the cluster."""
-        pods = self.cluster.pods(self.cluster.deployments["production/app"])
-        if not all(pod.phase in ("Pending", "Running") for pod in pods):
-            words = "error: timed out waiting for the condition on pods/app"
-            self.desktop.scripts[-1] = Script(COMMANDS["pods"], stderr=words, exit_code=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Hub, Interaction, Run, invariant
@@ -86,18 +87,21 @@ class GracefulDegradation(CrossServer):
 
     @invariant
     def what_fails_altogether_is_alerted_with_both_errors(self, run: Run) -> None:
-        """Where a tool and what stands in for it failed, an alert has both errors, if alerts get through."""
+        """Where a tool and what stands in for it failed, an alert has both servers' errors, if alerts get through."""
         for tool, (first, last) in _lost(run).items():
             told = [each for each in self.people.alerts if each.severity == "high" and tool in each.message]
-            both = [(each.metadata["primary_error"], each.metadata["fallback_error"]) for each in told]
-            heard = any(first in one and last in other for one, other in both)
+            servers = {"primary_server": "security-scanner", "fallback_server": "desktop-commander"}
+            whole = [each.metadata for each in told if servers.items() <= each.metadata.items()]
+            heard = any(first in each["primary_error"] and last in each["fallback_error"] for each in whole)
             assert heard or not all(each.ok for each in run.calls("send_alert"))
 
     @invariant
     def the_last_error_is_raised(self, run: Run) -> None:
-        """Where a tool and what stands in for it failed, the workflow ends with the error of the latter."""
+        """Where a tool failed, and what stands in for it if anything does, the workflow ends with the last error."""
         for _, last in _lost(run).values():
             assert last in str(run.error)
+        if (alone := run.calls(SEMGREP)) and not alone[-1].ok:
+            assert _error(alone[-1]) in str(run.error)
 
     @invariant
     def a_fallback_is_noticed(self, run: Run) -> None:
@@ -110,16 +114,12 @@ class GracefulDegradation(CrossServer):
     @invariant
     def nothing_stands_in_without_need(self, run: Run) -> None:
         """A command runs only after the tool it stands in for has failed."""
-        asked: dict[str, Interaction] = {}
+        failed_at: dict[str, float] = {}
         for call in run.transcript:
-            asked[call.site] = call
+            failed_at[call.site] = math.inf if call.ok or call.until is None else call.until
             for tool, command in COMMANDS.items():
                 if call.arguments.get("command") == command:
-                    assert tool in asked
-                    assert not asked[tool].ok
-                    ended = asked[tool].until
-                    assert ended is not None
-                    assert ended <= call.at
+                    assert failed_at.get(tool, math.inf) <= call.at
 
 
 def _fallbacks(run: Run, tool: str) -> list[Interaction]:

@@ -11,7 +11,7 @@ from pytest_mcpflow import Hub, Interaction, Run, invariant
 from pytest_mcpflow.fakes.desktop_commander import DesktopCommander, Script
 from pytest_mcpflow.fakes.docker import Container, Docker
 from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Outage, Revision
-from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, said
+from pytest_mcpflow.scenarios._cross_server import CrossServer, context_of, is_well, said
 from pytest_mcpflow.scenarios._health_workflow import RESTART, Recovery, Watch, watch
 
 __all__ = ["HealthRecovery", "Watch"]
@@ -56,6 +56,8 @@ class HealthRecovery(CrossServer):
     cluster: Kubernetes = field(default_factory=_cluster)
 
     def connect(self, hub: Hub) -> None:
+        super().connect(hub)
+
         def restart(call: Interaction) -> None:
             if call.arguments["command"] == RESTART and self.desktop.history[-1].exit_code == 0:
                 self.docker.restart(after=BOOT_SECONDS)
@@ -71,6 +73,7 @@ class HealthRecovery(CrossServer):
         assert {(ran.command, ran.exit_code) for ran in self.desktop.history} == {(RESTART, 0)}
         checks = [each.at for each in run.calls(PS) if each.at % 30 == 0]
         assert checks == [*range(0, 601, 30)] == [each.at for each in run.calls(GET) if each.at % 30 == 0]
+        assert {bool(each.arguments["all"]) for each in run.calls(PS)} == {False}
         # Not answered at 60 nor a second and two later; the check at 90 leaves the engine its time to start.
         assert [(each.server, each.at, each.how) for each in run.result.recoveries] == [
             ("docker", 63.0, "done"),
@@ -95,7 +98,7 @@ class HealthRecovery(CrossServer):
         restarts = _restarts(run)
         assert all(then.at - first.at >= 60 for first, then in itertools.pairwise(restarts))
         for first, *_, last in zip(restarts, restarts[1:], restarts[2:], restarts[3:], strict=False):
-            assert any(_is_well(each) and first.at < each.at < last.at for each in run.calls(PS))
+            assert any(is_well(each) and first.at < each.at < last.at for each in run.calls(PS))
 
     @invariant
     def only_the_unhealthy_are_helped(self, run: Run) -> None:
@@ -106,7 +109,7 @@ class HealthRecovery(CrossServer):
                 looked = call
             elif call in _restarts(run):
                 assert looked is not None
-                assert not _is_well(looked)
+                assert not is_well(looked)
 
     @invariant
     def a_failed_recovery_is_alerted(self, run: Run) -> None:
@@ -126,10 +129,6 @@ class HealthRecovery(CrossServer):
 
 def _restarts(run: Run) -> list[Interaction]:
     return [each for each in run.calls(RUN) if each.arguments["command"] == RESTART]
-
-
-def _is_well(look: Interaction) -> bool:
-    return said(look).get("success") is True
 
 
 def _succeeded(call: Interaction) -> bool:

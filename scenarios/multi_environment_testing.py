@@ -48,6 +48,7 @@ class MultiEnvironmentTesting(CrossServer):
         self.context7_2.requests = self.context7_3.requests = self.context7.requests
 
     def connect(self, hub: Hub) -> None:
+        super().connect(hub)
         def operate(told: Interaction) -> None:
             """What operators do when they are told."""
             message = str(told.arguments["message"])

@@ -97,6 +97,13 @@ class ParallelDeployment(CrossServer):
             assert not calls or max(_end(run, each) for each in calls) - calls[0].at <= limit
 
     @invariant
+    def alerts_name_the_context(self, run: Run) -> None:
+        """Whoever is alerted is told the context in which to look, and that it is urgent."""
+        contexts = {each.context_id for each in run.transcript}
+        assert all(alert.metadata.get("context_id") in contexts for alert in self.people.alerts)
+        assert {alert.severity for alert in self.people.alerts} <= {"high"}
+
+    @invariant
     def no_call_outlives_the_workflow(self, run: Run) -> None:
         """When the workflow ends, nothing it began is still under way."""
         assert [each.call for each in run.transcript if each.until is None] == []

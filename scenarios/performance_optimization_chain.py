@@ -55,6 +55,7 @@ class PerformanceOptimizationChain(CrossServer):
     desktop: DesktopCommander = field(default_factory=_desktop)
 
     def connect(self, hub: Hub) -> None:
+        super().connect(hub)
         def analyse(_: Interaction) -> None:
             """What the next analysis finds depends on the code."""
             found = CLEAN if "maxsize" in self.desktop.files[CODE] else LEAKS

@@ -91,6 +91,7 @@ class RetryBackoff(CrossServer):
         [alert] = self.people.alerts
         assert alert.message.startswith("switch on: failed after 3 retries: ")
         assert (alert.severity, alert.metadata["attempts"]) == ("high", 4)
+        assert alert.metadata["error"] in alert.message
         assert run.result == DOCUMENTED
 
     def admits(self, run: Run) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from tampering import Send, Tamper, answer
+from tampering import Send, Tamper, answer, tampered
 
-from pytest_mcpflow import CallResult, ToolError
+from pytest_mcpflow import CallResult, Hub, ToolError, Workflow
 
-__all__ = ["commit_everything", "pretend", "unheard"]
+__all__ = ["commit_everything", "one_after_the_other", "pretend", "unheard"]
 
 
 async def commit_everything(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
@@ -42,3 +43,20 @@ def unheard(tool: str) -> Tamper:
         return await send(name, arguments)
 
     return tamper
+
+
+def one_after_the_other(workflow: Workflow, *tools: str) -> Workflow:
+    """Waits for one of these tools before it calls the next, where they do not need each other."""
+
+    async def run(hub: Hub) -> Any:
+        turn = asyncio.Lock()
+
+        async def wait(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+            if not name.endswith(tools):
+                return await send(name, arguments)
+            async with turn:
+                return await send(name, arguments)
+
+        return await tampered(workflow, wait)(hub)
+
+    return run

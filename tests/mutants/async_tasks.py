@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from common_mistakes import one_after_the_other
 from tampering import Send, answer, tampered
 
 from pytest_mcpflow import CallResult, Hub, ToolError, Workflow
 from pytest_mcpflow.scenarios._async_tasks_workflow import TaskManager, TasksReport, TaskStatus, release
 from pytest_mcpflow.scenarios._careful import Careful, Desk
+from pytest_mcpflow.scenarios.async_tasks import TOOLS, AsyncTasks
 
 __all__ = ["MUTANTS"]
 
@@ -72,6 +74,13 @@ async def never_scan(name: str, arguments: dict[str, Any], send: Send) -> CallRe
     return await send(name, arguments)
 
 
+async def write_the_board_at_the_end(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+    """Says how far the tasks are when they are over."""
+    if name.endswith("write_file") and "running" in arguments["content"]:
+        return answer({"result": "written"})
+    return await send(name, arguments)
+
+
 async def forget_failures(hub: Hub) -> TasksReport:
     return await release(hub, Forgetful)
 
@@ -96,6 +105,11 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "leave a failed task running": (tampered(forget_failures, refuse_the_backup), "nothing_runs_for_ever"),
     "wait for ever": (tampered(wait_for_ever, never_scan), "nothing_runs_for_ever"),
     "fail quietly": (tampered(fail_quietly, refuse_the_backup), "a_failed_task_alerts_medium"),
+    "write the board at the end": (
+        tampered(AsyncTasks().workflow, write_the_board_at_the_end),
+        "expect",
+    ),
+    "wait for each task": (one_after_the_other(AsyncTasks().workflow, *TOOLS), "expect"),
     "call a failure completed": (tampered(call_it_completed, refuse_the_backup), "completed_means_done"),
     "repeat the backup": (repeat_the_backup, "one_backup"),
 }

@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from common_mistakes import one_after_the_other
 from tampering import Send, answer, tampered
 
 from pytest_mcpflow import CallResult, Hub, Workflow
-from pytest_mcpflow.scenarios.automated_disaster_recovery import AutomatedDisasterRecovery, Recoveries
+from pytest_mcpflow.scenarios.automated_disaster_recovery import (
+    PAGE,
+    RUN,
+    AutomatedDisasterRecovery,
+    Recoveries,
+)
 
 __all__ = ["MUTANTS"]
 
@@ -36,11 +42,28 @@ async def fail_unheard(name: str, arguments: dict[str, Any], send: Send) -> Call
     return await send(name, arguments)
 
 
+async def not_look_at_the_page(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+    """Trusts the monitoring, whatever users get to see."""
+    if arguments.get("command") == PAGE:
+        return answer({"success": True, "exit_code": 0, "stdout": "ok", "stderr": ""})
+    return await send(name, arguments)
+
+
 MUTANTS: dict[str, tuple[Workflow, str]] = {
     "claim recovery": (claim_recovery, "recovered_means_acted_and_verified"),
     "fail unheard": (
         tampered(AutomatedDisasterRecovery().workflow, fail_unheard),
         "every_incident_is_reported",
+    ),
+    "not look at the page": (
+        tampered(AutomatedDisasterRecovery().workflow, not_look_at_the_page),
+        "recovered_means_acted_and_verified",
+    ),
+    "look one after the other": (
+        one_after_the_other(
+            AutomatedDisasterRecovery().workflow, "docker_ps", "kubectl_get", "verify_service_health", RUN
+        ),
+        "expect",
     ),
     "act before alerting": (act_before_alerting, "alerted_before_acting"),
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from common_mistakes import one_after_the_other
+
 from pytest_mcpflow import Hub, Workflow
 from pytest_mcpflow.scenarios._batch_processing_workflow import Batcher, BatchReport, Operation, work_off
 
@@ -52,6 +54,15 @@ class WithoutTimer(Batcher):
         """Flushes nothing."""
 
 
+class Patient(Batcher):
+    """Waits for five seconds after the last operation, and not after the first."""
+
+    def add(self, operation: Operation) -> None:
+        if (timer := self._timers.pop(operation.kind, None)) is not None:
+            timer.cancel()
+        super().add(operation)
+
+
 async def cancel_the_timer(hub: Hub) -> BatchReport:
     return await work_off(hub, Cancelling)
 
@@ -64,6 +75,10 @@ async def ignore_the_limits(hub: Hub) -> BatchReport:
     return await work_off(hub, Unlimited)
 
 
+async def wait_for_the_last(hub: Hub) -> BatchReport:
+    return await work_off(hub, Patient)
+
+
 async def forget_the_rest(hub: Hub) -> BatchReport:
     return await work_off(hub, WithoutTimer)
 
@@ -72,6 +87,8 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "cancel the timer that processes": (cancel_the_timer, "nothing_is_forgotten"),
     "empty the queue too late": (take_twice, "nothing_is_done_twice"),
     "ignore the limits": (ignore_the_limits, "a_full_batch_does_not_grow"),
+    "wait for the last": (wait_for_the_last, "expect"),
+    "deploy one after the other": (one_after_the_other(work_off, "kubectl_apply"), "expect"),
     "forget what does not fill a batch": (forget_the_rest, "nothing_is_forgotten"),
 }
 """Workflow and the check that catches it, by what is wrong with it."""

@@ -34,7 +34,7 @@ async def roll_back_forwards(hub: Hub) -> PipelineReport:
 
 
 async def stop_rolling_back(hub: Hub) -> PipelineReport:
-    """Gives up when the first thing cannot be undone, and tells nobody of what is left."""
+    """Gives up when the first thing cannot be undone, and alerts of that one alone."""
     context = hub.create_context().id
     place = {"namespace": "production"}
     build = {"dockerfile_path": "Dockerfile", "image_tag": "app:latest"}
@@ -44,7 +44,7 @@ async def stop_rolling_back(hub: Hub) -> PipelineReport:
         await hub.call_tool("kubernetes.kubectl_rollout_undo", {"name": "app", **place}, context)
         await hub.call_tool("docker.docker_rmi", {"image": "app:latest"}, context)
     except ToolError as error:
-        alert = {"message": f"Pipeline failed: {error}", "severity": "high"}
+        alert = {"message": f"Rollback failed: {error}", "severity": "critical"}
         await hub.call_tool("communication-hub.send_alert", alert, context)
     return PipelineReport(success=False, executed=("build", "deploy"), skipped=(), error="smoke test failed")
 

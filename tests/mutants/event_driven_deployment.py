@@ -42,6 +42,13 @@ async def fail_unheard(name: str, arguments: dict[str, Any], send: Send) -> Call
     return await send(name, arguments)
 
 
+async def forget_the_event(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+    """Does not say which event it was that a handler failed at."""
+    if name.endswith("send_alert"):
+        arguments["metadata"] = {"handler": arguments["metadata"]["handler"]}
+    return await send(name, arguments)
+
+
 async def not_wait(hub: Hub) -> Deployed:
     """Takes a rollout for done that has only begun."""
     context = hub.create_context().id
@@ -76,6 +83,10 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
         "every_handler_is_tried",
     ),
     "fail unheard": (under(_of(fail_unheard), {BACKUP: Fault.REFUSE}), "a_handler_that_fails_is_alerted"),
+    "forget the event": (
+        under(_of(forget_the_event), {BACKUP: Fault.REFUSE}),
+        "a_handler_that_fails_is_alerted",
+    ),
     "not wait": (not_wait, "success_is_only_told_of_what_runs"),
     "note twice": (_of(note_twice), "nothing_is_done_twice"),
     "back up twice": (_of(back_up_twice), "nothing_is_done_twice"),

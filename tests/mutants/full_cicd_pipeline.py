@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from common_mistakes import one_after_the_other
 from tampering import Send, Tamper, answer, tampered
 
 from pytest_mcpflow import CallResult, Hub, ToolError, Workflow
 from pytest_mcpflow.scenarios._full_cicd_pipeline_workflow import COMMANDS, IMAGE, PipelineReport
+from pytest_mcpflow.scenarios._full_cicd_pipeline_world import RUN
 from pytest_mcpflow.scenarios.full_cicd_pipeline import FullCicdPipeline
 
 __all__ = ["MUTANTS", "as_documented"]
@@ -98,6 +100,20 @@ def _without_staging() -> Tamper:
     return skip_staging
 
 
+async def try_what_was_there(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+    """Tries staging before the new image is there."""
+    if name.endswith("docker_build"):
+        await send(RUN, {"command": COMMANDS["integration tests"]})
+    return await send(name, arguments)
+
+
+async def forget_how_far_it_came(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+    """Stops for want of a type checker, and says no more than that."""
+    if name.endswith("send_alert"):
+        arguments["metadata"] = {}
+    return await break_mypy(name, arguments, send)
+
+
 async def broadcast_twice(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
     """Repeats the broadcast, as after a lost answer, without the key that would tell."""
     if name.endswith("broadcast_deployment"):
@@ -129,6 +145,12 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "deploy before the gates": (deploy_before_the_gates, "production_needs_every_gate"),
     "trust the old backup": (_of(_without_backup()), "production_needs_a_backup"),
     "skip staging": (_of(_without_staging()), "production_needs_staging"),
+    "try what was there": (_of(try_what_was_there), "production_needs_staging"),
+    "check one after the other": (
+        one_after_the_other(FullCicdPipeline().workflow, "bandit_scan", "npm_audit", "execute_command"),
+        "expect",
+    ),
+    "forget how far it came": (_of(forget_how_far_it_came), "a_stop_says_how_far_it_came"),
     "broadcast twice": (_of(broadcast_twice), "one_broadcast"),
     "announce at once": (announce_at_once, "completed_means_running"),
 }

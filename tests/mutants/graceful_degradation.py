@@ -8,7 +8,7 @@ from planned import Fault, under
 from tampering import Send, Tamper, answer, tampered
 
 from pytest_mcpflow import CallResult, Hub, Workflow
-from pytest_mcpflow.scenarios._degradation import BANDIT, Review
+from pytest_mcpflow.scenarios._degradation import BANDIT, SEMGREP, Review
 from pytest_mcpflow.scenarios.graceful_degradation import COMMANDS, RUN, GracefulDegradation
 
 __all__ = ["MUTANTS"]
@@ -35,6 +35,22 @@ async def lose_the_first_error(name: str, arguments: dict[str, Any], send: Send)
     return await send(name, arguments)
 
 
+async def not_say_who_failed(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+    """Alerts of two errors, and of no server."""
+    if name.endswith("send_alert"):
+        errors = ("primary_error", "fallback_error")
+        arguments["metadata"] = {each: arguments["metadata"][each] for each in errors}
+    return await send(name, arguments)
+
+
+async def end_with_another_error(hub: Hub) -> Review:
+    """Says that something failed where nothing stands in, and not what."""
+    try:
+        return await GracefulDegradation().workflow(hub)
+    except Exception:
+        raise RuntimeError("the review failed") from None
+
+
 async def take_missing_for_clean(hub: Hub) -> Review:
     """Goes on as if nothing had been found where nothing answered."""
     try:
@@ -53,6 +69,14 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "lose the first error": (
         under(_of(lose_the_first_error), {RUN: Fault.REFUSE}),
         "what_fails_altogether_is_alerted_with_both_errors",
+    ),
+    "not say who failed": (
+        under(_of(not_say_who_failed), {RUN: Fault.REFUSE}),
+        "what_fails_altogether_is_alerted_with_both_errors",
+    ),
+    "end with another error": (
+        under(end_with_another_error, {SEMGREP: Fault.REFUSE}),
+        "the_last_error_is_raised",
     ),
     "take missing for clean": (
         under(take_missing_for_clean, {RUN: Fault.REFUSE}),

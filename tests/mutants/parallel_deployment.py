@@ -54,6 +54,15 @@ async def fail_unheard(name: str, arguments: dict[str, Any], send: Send) -> Call
     return await send(name, arguments)
 
 
+async def forget_the_context(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+    """Alerts of a scan that does not run, and does not say of which deployment."""
+    if name.endswith("send_alert"):
+        del arguments["metadata"]["context_id"]
+    if name.endswith("bandit_scan"):
+        raise ToolError("security-scanner", "bandit_scan", "bandit: command not found")
+    return await send(name, arguments)
+
+
 async def apply_first(hub: Hub) -> Rollout:
     """Deploys what was never looked at."""
     context = hub.create_context()
@@ -79,6 +88,7 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "not wait for the image": (_of(not_wait_for_the_image), "no_call_outlives_the_workflow"),
     "build for ever": (build_for_ever, "time_limits_are_honoured"),
     "apply twice": (_of(apply_twice), "production_changes_once"),
+    "forget the context": (_of(forget_the_context), "alerts_name_the_context"),
     "fail unheard": (_of(fail_unheard), "a_failure_is_heard"),
 }
 """Workflow and the check that catches it, by what is wrong with it."""

@@ -49,6 +49,13 @@ async def keep_the_failure_quiet(name: str, arguments: dict[str, Any], send: Sen
     return await send(name, arguments)
 
 
+async def forget_why(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+    """Gives up, and does not say after which error."""
+    if name.endswith("send_alert"):
+        arguments["metadata"] = {**arguments["metadata"], "error": "unknown"}
+    return await send(name, arguments)
+
+
 async def leave_out_what_failed(hub: Hub) -> Rollout:
     """Does not report what it gave up."""
     report = await RetryBackoff().workflow(hub)
@@ -65,6 +72,7 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "hammer": (_of(hammer), "pauses_grow"),
     "keep retries quiet": (_of(keep_retries_quiet), "every_retry_is_noticed"),
     "keep the failure quiet": (_of(keep_the_failure_quiet), "what_is_not_done_is_alerted"),
+    "forget why": (_of(forget_why), "expect"),
     "leave out what failed": (leave_out_what_failed, "expect"),
 }
 """Workflow and the check that catches it, by what is wrong with it."""

@@ -13,6 +13,7 @@ from single_faults import Faulted, each_call_failing, faulted, reference, silent
 from pytest_mcpflow import Hub
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._conditional_workflow import Pipeline, PipelineReport, Step, release_steps
+from pytest_mcpflow.scenarios._cross_server import context_of
 from pytest_mcpflow.scenarios.conditional_pipeline import ConditionalPipeline
 
 UNDO, REMOVE = "kubernetes.kubectl_rollout_undo", "docker.docker_rmi"
@@ -60,8 +61,9 @@ def with_a_last_step_that_fails(faults: Mapping[str, Fault]) -> Faulted[Conditio
         raise RuntimeError("smoke test failed")
 
     async def workflow(hub: Hub) -> PipelineReport:
-        desk = Desk(hub, context_id=hub.create_context().id)
-        return await Pipeline(desk, [*release_steps(desk), Step("smoke test", smoke_test)]).execute()
+        with context_of(hub, "smoke-test") as context_id:
+            desk = Desk(hub, context_id=context_id)
+            return await Pipeline(desk, [*release_steps(desk), Step("smoke test", smoke_test)]).execute()
 
     return faulted(ConditionalPipeline(), faults, workflow)
 

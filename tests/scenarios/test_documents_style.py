@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from pytest_mcpflow import Hub, Scenario, Way
+from pytest_mcpflow.scenarios._cross_server import context_of
 from pytest_mcpflow.scenarios.automated_disaster_recovery import AutomatedDisasterRecovery
 from pytest_mcpflow.scenarios.conditional_pipeline import ConditionalPipeline
 from pytest_mcpflow.scenarios.deployment_chain import DeploymentChain
@@ -24,7 +25,8 @@ def put_into(scenario: Scenario, workflow: Managed, plan: str | None = None) -> 
     """Run a workflow that takes a manager and a context id in a scenario's world."""
 
     async def with_context(hub: Hub) -> Any:
-        return await workflow(hub, hub.create_context(scenario.name).id)
+        with context_of(hub, scenario.name) as context_id:
+            return await workflow(hub, context_id)
 
     return judge(scenario, way=Way.DIRECT, workflow=with_context, plan=plan)
 

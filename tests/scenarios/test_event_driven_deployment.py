@@ -7,6 +7,7 @@ from planned import Fault
 from single_faults import each_call_failing, faulted, silent_under
 
 from pytest_mcpflow import Hub, Way
+from pytest_mcpflow.scenarios._cross_server import context_of
 from pytest_mcpflow.scenarios.event_driven_deployment import APPLY, HANDLERS, EventDrivenDeployment
 from pytest_mcpflow.verdict import judge
 
@@ -56,7 +57,10 @@ def test_a_deployment_that_does_not_come_up_is_told_as_failed_and_nothing_is_not
 
 def test_the_handler_of_the_document_does_everything_in_one() -> None:
     async def workflow(mcp_manager: Hub) -> None:
-        context_id = mcp_manager.create_context().id
+        with context_of(mcp_manager, "as documented") as context_id:
+            await handled(mcp_manager, context_id)
+
+    async def handled(mcp_manager: Hub, context_id: str) -> None:
         event_data = {"environment": "production", "service": "app", "version": "1.2.3"}
         place = {"namespace": "production"}
         await mcp_manager.call_tool(APPLY, {"manifest_path": "k8s/", **place}, context_id)

@@ -11,6 +11,7 @@ from single_faults import faulted
 from pytest_mcpflow import ArgumentError, ServerStartError, ToolError
 from pytest_mcpflow.scenario import invariants_of
 from pytest_mcpflow.scenarios._coordinator import is_servers_fault
+from pytest_mcpflow.scenarios._cross_server import CrossServer
 from pytest_mcpflow.scenarios.failover import Failover
 
 MAIL = "communication-hub-2.send_notification"
@@ -111,6 +112,6 @@ def test_only_the_attempt_that_mails_nothing_could_be_left_out_unnoticed() -> No
 
 
 def test_every_rule_has_a_way_that_breaks_it() -> None:
-    of_its_own = {rule.name for rule in invariants_of(Failover())} - {"every_call_has_a_context"}
+    of_its_own = {rule.name for rule in invariants_of(Failover())} - {*vars(CrossServer)}
 
-    assert of_its_own == {check for _, check in MUTANTS.values()}
+    assert of_its_own <= {check for _, check in MUTANTS.values()}

@@ -10,6 +10,7 @@ from planned import Fault
 from single_faults import each_call_failing, faulted, reference, silent_under
 
 from pytest_mcpflow import Hub, ToolError, Way
+from pytest_mcpflow.scenarios._cross_server import context_of
 from pytest_mcpflow.scenarios._degradation import BANDIT, NPM, SEMGREP
 from pytest_mcpflow.scenarios.graceful_degradation import COMMANDS, RUN, GracefulDegradation
 from pytest_mcpflow.verdict import judge
@@ -120,7 +121,10 @@ def test_the_document_s_own_manager_runs_with_its_map_of_tools() -> None:
                 return result
 
     async def workflow(hub: Hub) -> object:
-        manager = GracefulDegradationManager(hub, hub.create_context().id)
+        with context_of(hub, "as documented") as context_id:
+            return await scanned(GracefulDegradationManager(hub, context_id))
+
+    async def scanned(manager: GracefulDegradationManager) -> object:
         mapping = {"bandit_scan": "execute_command", "npm_audit": "execute_command"}
         manager.register_fallback("security-scanner", "desktop-commander", mapping)
         for tool, arguments in (

@@ -15,6 +15,7 @@ from single_faults import each_call_failing, faulted, reference
 from pytest_mcpflow import Hub, Way, run
 from pytest_mcpflow.scenario import invariants_of
 from pytest_mcpflow.scenarios._coordinator import Coordinator
+from pytest_mcpflow.scenarios._cross_server import CrossServer
 from pytest_mcpflow.scenarios._documentation import SEARCH, documentation_server
 from pytest_mcpflow.scenarios.load_balancing import LoadBalancing
 
@@ -77,6 +78,6 @@ def test_the_weighted_order_is_within_one_call_of_the_ideal_at_any_time(
 
 
 def test_every_rule_has_a_way_that_breaks_it() -> None:
-    of_its_own = {rule.name for rule in invariants_of(LoadBalancing())} - {"every_call_has_a_context"}
+    of_its_own = {rule.name for rule in invariants_of(LoadBalancing())} - {*vars(CrossServer)}
 
-    assert of_its_own == {check for _, check in MUTANTS.values()}
+    assert of_its_own <= {check for _, check in MUTANTS.values()}

@@ -16,6 +16,7 @@ from single_faults import faulted
 from pytest_mcpflow import Hub, ToolError, run
 from pytest_mcpflow.fakes.droplet_executor import Service
 from pytest_mcpflow.scenario import invariants_of
+from pytest_mcpflow.scenarios._cross_server import CrossServer
 from pytest_mcpflow.scenarios._retry_manager import RetryManager
 from pytest_mcpflow.scenarios.mcp_error_handling import McpErrorHandling
 
@@ -129,6 +130,6 @@ def test_no_pause_is_longer_than_the_longest(attempt: int, factor: float, longes
 
 
 def test_every_rule_has_a_session_that_breaks_it() -> None:
-    of_its_own = {rule.name for rule in invariants_of(McpErrorHandling())} - {"every_call_has_a_context"}
+    of_its_own = {rule.name for rule in invariants_of(McpErrorHandling())} - {*vars(CrossServer)}
 
-    assert of_its_own == {check for _, check in MUTANTS.values()}
+    assert of_its_own <= {check for _, check in MUTANTS.values()}

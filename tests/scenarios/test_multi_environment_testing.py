@@ -14,6 +14,7 @@ from single_faults import faulted, reference
 
 from pytest_mcpflow import Hub, Way, run
 from pytest_mcpflow.scenario import invariants_of
+from pytest_mcpflow.scenarios._cross_server import CrossServer
 from pytest_mcpflow.scenarios._environment_trial import DRILLS, OVER, REPORT, Quota
 from pytest_mcpflow.scenarios.multi_environment_testing import MultiEnvironmentTesting
 from pytest_mcpflow.verdict import Verdict, judge
@@ -135,8 +136,6 @@ def test_no_quota_is_exceeded_whenever_requests_begin_and_end(
 
 
 def test_every_rule_has_a_trial_that_breaks_it() -> None:
-    of_its_own = {rule.name for rule in invariants_of(MultiEnvironmentTesting())} - {
-        "every_call_has_a_context"
-    }
+    of_its_own = {rule.name for rule in invariants_of(MultiEnvironmentTesting())} - {*vars(CrossServer)}
 
-    assert of_its_own == {check for _, check in MUTANTS.values()}
+    assert of_its_own <= {check for _, check in MUTANTS.values()}

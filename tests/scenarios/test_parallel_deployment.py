@@ -11,6 +11,7 @@ from single_faults import each_call_failing, faulted, silent_under
 
 from pytest_mcpflow import Hub, Way
 from pytest_mcpflow.fakes.security_scanner import Finding
+from pytest_mcpflow.scenarios._cross_server import context_of
 from pytest_mcpflow.scenarios._parallel_workflow import APPLY, BUILDS, SCANS
 from pytest_mcpflow.scenarios.parallel_deployment import ParallelDeployment
 from pytest_mcpflow.verdict import judge
@@ -81,8 +82,11 @@ def test_all_five_run_side_by_side() -> None:
 
 
 def test_the_document_s_own_shape_with_gather_passes() -> None:
-    async def parallel_deployment_workflow(mcp_manager: Hub) -> object:
-        context_id = mcp_manager.create_context("parallel").id
+    async def workflow(hub: Hub) -> object:
+        with context_of(hub, "parallel") as context_id:
+            return await parallel_deployment_workflow(hub, context_id)
+
+    async def parallel_deployment_workflow(mcp_manager: Hub, context_id: str) -> object:
         security_tasks = [
             mcp_manager.call_tool(tool, arguments, context_id) for tool, arguments in SCANS.items()
         ]
@@ -99,7 +103,7 @@ def test_the_document_s_own_shape_with_gather_passes() -> None:
             )
         return None
 
-    judgement = judge(ParallelDeployment(), way=Way.DIRECT, workflow=parallel_deployment_workflow)
+    judgement = judge(ParallelDeployment(), way=Way.DIRECT, workflow=workflow)
 
     # It deploys as it should, and returns no report.
     assert {broken.check for broken in judgement.broken} == {"expect", "a_failure_is_heard"}

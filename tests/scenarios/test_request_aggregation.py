@@ -9,6 +9,7 @@ from planned import Fault
 from single_faults import each_call_failing, faulted
 
 from pytest_mcpflow.scenario import invariants_of
+from pytest_mcpflow.scenarios._cross_server import CrossServer
 from pytest_mcpflow.scenarios.request_aggregation import RequestAggregation
 
 
@@ -59,6 +60,6 @@ def test_no_step_with_an_effect_can_be_left_out_unnoticed() -> None:
 
 
 def test_every_rule_has_a_way_that_breaks_it() -> None:
-    of_its_own = {rule.name for rule in invariants_of(RequestAggregation())} - {"every_call_has_a_context"}
+    of_its_own = {rule.name for rule in invariants_of(RequestAggregation())} - {*vars(CrossServer)}
 
-    assert of_its_own == {check for _, check in MUTANTS.values()}
+    assert of_its_own <= {check for _, check in MUTANTS.values()}
