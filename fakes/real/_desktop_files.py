@@ -143,6 +143,10 @@ class FileTools(DesktopCommander):
     def tool_move_file(self, source: str, destination: str) -> str:
         """Move a file, over what was there."""
         content = self._content(source)
+        if self.is_folder(destination):
+            raise FakeError(
+                f"Error: EISDIR: illegal operation on a directory, rename '{source}' -> '{destination}'"
+            )
         del self.files[workspace_path(source)]
         self.files[workspace_path(destination)] = content
         return f"Successfully moved {source} to {destination}"

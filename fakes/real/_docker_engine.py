@@ -52,7 +52,7 @@ class EngineView(Docker):
         auto_remove: bool,
         instead_of: Container | None = None,
     ) -> Details:
-        """What a new container is made with, unless its name or a port is taken."""
+        """What a new container is made with, unless its name is taken."""
         if network is not None:
             raise FakeError(f"network {network} not found")
         for each in self.containers:
@@ -60,12 +60,16 @@ class EngineView(Docker):
             if name is not None and known.name == name and each is not instead_of:
                 said = f'The container name "/{name}" is already in use by container "{each.id}"'
                 raise FakeError(f"Conflict. {said}")
-            taken = {*map(str, known.ports.values())} & {*map(str, (ports or {}).values())}
-            if taken and each.status == "running" and each is not instead_of:
-                raise FakeError(f"Bind for 0.0.0.0:{taken.pop()} failed: port is already allocated")
         given = dict.fromkeys(labels, "") if isinstance(labels, list) else labels or {}
         texts = {key: str(value) for key, value in given.items()}
         return Details(name or "", texts, environment or {}, ports or {}, auto_remove)
+
+    def check_ports(self, ports: dict[str, Any], *, besides: Container | None = None) -> None:
+        """Refuse ports of the host that a running container has; the engine looks when a container starts."""
+        for each in self.containers:
+            taken = {*map(str, self.details_of(each).ports.values())} & {*map(str, ports.values())}
+            if taken and each.status == "running" and each is not besides:
+                raise FakeError(f"Bind for 0.0.0.0:{min(taken)} failed: port is already allocated")
 
     def make(
         self, image: str, entrypoint: str | None, command: str | None, details: Details, *, starts: bool

@@ -92,6 +92,7 @@ class MCPServerDocker(EngineView, in_place_of=Docker):
             if not detach:
                 raise FakeError("'bytes' object has no attribute 'attrs'")
             details = self.new_details(name, network, environment, ports, labels, auto_remove)
+            self.check_ports(details.ports)
             return self.make(image, entrypoint, command, details, starts=True)
 
     @tool(destroys=True)
@@ -115,6 +116,7 @@ class MCPServerDocker(EngineView, in_place_of=Docker):
             old = self.find(container_id or name or "")
             self.check_image(image, entrypoint, command)
             details = self.new_details(name, network, environment, ports, labels, auto_remove, instead_of=old)
+            self.check_ports(details.ports, besides=old)
             self.forget(old)
             return self.make(image, entrypoint, command, details, starts=True)
 
@@ -123,6 +125,7 @@ class MCPServerDocker(EngineView, in_place_of=Docker):
         """Start a container; one that runs stays as it is."""
         with self.doing("start_container"):
             container = self.find(container_id)
+            self.check_ports(self.details_of(container).ports, besides=container)
             container.status, container.exit_code = "running", None
             return self.shown(container)
 

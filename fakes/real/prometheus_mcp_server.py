@@ -7,10 +7,11 @@ Names, arguments, answers and refusals are those of version 1.6.2. PromQL is und
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -122,8 +123,8 @@ class PrometheusMCPServer(PrometheusMonitoring, in_place_of=PrometheusMonitoring
             "execute_range_query", "query_range", {"query": query, "start": start, "end": end, "step": step}
         ):
             first, last = self._seconds(start), self._seconds(end)
-            width = float(step) if step.replace(".", "", 1).isdigit() else seconds_of(step)
-            if width <= 0 or last < first or (last - first) / width >= MOST_POINTS:
+            width = float(step) if _is_number(step) else seconds_of(step)
+            if not 0 < width < math.inf or last < first or (last - first) / width >= MOST_POINTS:
                 raise FakeError("bad_data: exceeded maximum resolution of 11,000 points per timeseries")
             metric, labels = selector(query)
         instants = [first + number * width for number in range(math.floor((last - first) / width) + 1)]
@@ -202,12 +203,11 @@ class PrometheusMCPServer(PrometheusMonitoring, in_place_of=PrometheusMonitoring
     def _seconds(self, time: str) -> float:
         """Seconds on the fake's clock, of a time as clients write it."""
         try:
-            return float(time) - self.clock.starts_at.timestamp()
-        except ValueError:
-            pass
-        try:
-            return (datetime.fromisoformat(time) - self.clock.starts_at).total_seconds()
-        except (ValueError, TypeError):
+            moment = (
+                datetime.fromtimestamp(float(time), UTC) if _is_number(time) else datetime.fromisoformat(time)
+            )
+            return (moment - self.clock.starts_at).total_seconds()
+        except (ValueError, TypeError, OverflowError):
             raise FakeError(f'bad_data: cannot parse "{time}" to a valid timestamp') from None
 
     def _unix(self, at: float) -> float:
@@ -226,6 +226,10 @@ class PrometheusMCPServer(PrometheusMonitoring, in_place_of=PrometheusMonitoring
 
 def _refused(name: str, words: str) -> FakeError:
     return FakeError(f"Error calling tool '{name}': {words}")
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?[0-9]+(\.[0-9]*)?(e[+-]?[0-9]+)?", text) is not None
 
 
 def _text(value: float) -> str:

@@ -180,6 +180,11 @@ def test_a_folder_that_is_not_there_is_no_error() -> None:
             {"source": "nope", "destination": "x"},
             "Error: ENOENT: no such file or directory, open 'nope'",
         ),
+        (
+            "move_file",
+            {"source": "README.md", "destination": "src"},
+            "Error: EISDIR: illegal operation on a directory, rename 'README.md' -> 'src'",
+        ),
         ("get_file_info", {"path": "nope"}, "Error: ENOENT: no such file or directory, open 'nope'"),
         (
             "edit_block",

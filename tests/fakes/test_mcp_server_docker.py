@@ -66,6 +66,19 @@ def test_a_container_that_was_only_created_does_not_run() -> None:
     assert (started["status"], started["labels"]) == ("running", {"batch": ""})
 
 
+def test_a_port_that_is_taken_is_found_out_when_a_container_starts() -> None:
+    server = engine()
+    ask(server, "run_container", image="app:1", name="web", ports={"80/tcp": 8080})
+    made = ask(server, "create_container", image="app:1", name="job", ports={"80/tcp": 8080})
+
+    assert made["status"] == "created"
+    assert refused(server, "start_container", container_id="job") == (
+        "Bind for 0.0.0.0:8080 failed: port is already allocated"
+    )
+    ask(server, "stop_container", container_id="web")
+    assert ask(server, "start_container", container_id="job")["status"] == "running"
+
+
 def test_a_container_is_replaced_by_one_of_the_same_name() -> None:
     server = engine()
     old = ask(server, "run_container", image="app:1", name="web", ports={"80/tcp": 80})
@@ -109,6 +122,7 @@ def test_a_stopped_container_is_removed() -> None:
         ("run_container", {"image": "app:1", "ports": {"81/tcp": 80}}, "port is already allocated"),
         ("run_container", {"image": "app:1", "network": "blue"}, "network blue not found"),
         ("recreate_container", {"image": "nope", "name": "taken"}, "No such image: nope"),
+        ("create_container", {"image": "app:1", "name": "taken"}, "is already in use by container"),
         (
             "recreate_container",
             {"image": "app:1", "name": "taken", "command": "mine"},

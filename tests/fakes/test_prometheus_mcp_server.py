@@ -87,6 +87,18 @@ def test_a_range_has_a_value_for_each_step() -> None:
     [
         ("execute_query", {"query": "rate(x[5m])"}, "query?query=rate%28x%5B5m%5D%29"),
         ("execute_query", {"query": "up", "time": "noon"}, "query?query=up&time=noon"),
+        ("execute_query", {"query": "up", "time": "nan"}, "query?query=up&time=nan"),
+        ("execute_query", {"query": "up", "time": "1e300"}, "query?query=up&time=1e300"),
+        (
+            "execute_range_query",
+            {"query": "up", "start": "0", "end": "9", "step": "²"},
+            "query_range?query=up&start=0&end=9&step=%C2%B2",
+        ),
+        (
+            "execute_range_query",
+            {"query": "up", "start": "0", "end": "9", "step": "1e999"},
+            "query_range?query=up&start=0&end=9&step=1e999",
+        ),
         (
             "execute_range_query",
             {"query": "up", "start": "0", "end": "1000000", "step": "1"},
