@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar, cast
 
 from pytest_mcpflow.answers import Desk
-from pytest_mcpflow.clock import pause
+from pytest_mcpflow.clock import order_is_drawn
 from pytest_mcpflow.errors import nearest_phrase
 from pytest_mcpflow.fake import Call, Declined, Fake, LogLevel
 from pytest_mcpflow.journal import Entry, Journal
@@ -64,8 +63,10 @@ async def call_directly(
         return as_said(fake, result, marked=True)
 
     faulted = None if journal.faults is None else journal.faults.about(entry)
+    is_drawn = order_is_drawn()
     try:
-        await pause()
+        if is_drawn:
+            await asyncio.sleep(0)
         if faulted is not None:
             async with asyncio.timeout(timeout):
                 result = await faulted.go_wrong(send, timeout=timeout, on_progress=on_progress)
@@ -74,7 +75,8 @@ async def call_directly(
         else:
             async with asyncio.timeout(timeout):
                 result = await send(None, on_progress)
-        await pause()
+        if is_drawn:
+            await asyncio.sleep(0)
     except asyncio.CancelledError:
         journal.cancel(entry)
         raise
@@ -100,7 +102,7 @@ async def call_directly(
 
 def _takes_time(fake: Fake, spec: ToolSpec) -> bool:
     """Whether a call can be cut short by a time limit at all: most answer in one step, and need none."""
-    return spec.name in fake.takes or inspect.iscoroutinefunction(spec.method)
+    return spec.is_async or spec.name in fake.takes
 
 
 def _offered(fake: Fake) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime
 
-from pytest_mcpflow.clock import EPOCH, Clock, RealClock, RunClock, VirtualTimeLoop
+from pytest_mcpflow.clock import EPOCH, Clock, RealClock, VirtualTimeLoop
 from pytest_mcpflow.errors import VirtualTimeError
 
 __all__ = ["HubClock"]
@@ -22,12 +22,15 @@ class HubClock(Clock):
     def __init__(self, virtual_time: bool | None = None, *, starts_at: datetime = EPOCH) -> None:
         super().__init__(starts_at)
         self.virtual_time = virtual_time
-        self._running: RunClock | None = None
+        self._source: Clock | None = None
+        self._zero = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped_at = 0.0
 
     def now(self) -> float:
-        return self._stopped_at if self._running is None else self._stopped_at + self._running.now()
+        return (
+            self._stopped_at if self._source is None else self._stopped_at + self._source.now() - self._zero
+        )
 
     def start(self) -> None:
         """Follow the running loop from here on.
@@ -52,14 +55,15 @@ class HubClock(Clock):
             )
         if isinstance(loop, VirtualTimeLoop):
             loop.rebase(self.wall())
-            self._running = RunClock(loop.clock)
+            self._source = loop.clock
         else:
+            self._source = RealClock()
             if self._stopped_at == 0.0:
-                self.starts_at = RealClock().wall()
-            self._running = RunClock(RealClock())
+                self.starts_at = self._source.wall()
+        self._zero = self._source.now()
         self._loop = loop
 
     def stop(self) -> None:
         """Stand still until the next start, possibly on another loop."""
         self._stopped_at = self.now()
-        self._running = self._loop = None
+        self._source = self._loop = None

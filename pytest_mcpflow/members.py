@@ -44,6 +44,7 @@ class Members:
 
     def __init__(self) -> None:
         self._by_name: dict[str, Member] = {}
+        self._has_dotted_names = False
 
     def __iter__(self) -> Iterator[Member]:
         return iter(tuple(self._by_name.values()))
@@ -68,6 +69,7 @@ class Members:
                 f"there is a server {name!r} already; give this one a name of its own: name='{name}-2'"
             )
         self._by_name[name] = member = Member(name, make_source)
+        self._has_dotted_names = self._has_dotted_names or "." in name
         return member
 
     def get(self, name: str) -> Member:
@@ -89,6 +91,9 @@ class Members:
             UnknownNameError: No server's name begins it.
         """
         __tracebackhide__ = True
+        first, _, rest = call.partition(".")
+        if first in self._by_name and not self._has_dotted_names:
+            return self._by_name[first], rest
         servers = [name for name in self._by_name if call.startswith(f"{name}.")]
         if not servers:
             known = [f"{member.name}.{tool}" for member in self for tool in member.tools or ("...",)]

@@ -123,6 +123,7 @@ def perform(
     *,
     way: Way,
     era: Era,
+    world: Mapping[str, Fake] | None = None,
     workflow: Workflow | None = None,
     plan: FaultPlan | None = None,
     deadline: float = DEADLINE,
@@ -131,9 +132,9 @@ def perform(
     rules: Sequence[Invariant] = (),
     schedule: int | None = None,
 ) -> Performance:
-    """Run a scenario, and check it; see `judge`."""
+    """Run a scenario, and check it; see `judge`. `world` is that of `seeded_world`, where it was made already."""
     plan = plan or FaultPlan()
-    world = seeded_world(scenario)
+    world = world or seeded_world(scenario)
     hub = hub_of(scenario, world, way, era)
     hub.answer_with(scenario.answer)
     if onlooker is not None:

@@ -41,8 +41,10 @@ def as_said(fake: Fake, result: dict[str, Any], *, marked: bool = False) -> dict
         MCPError: The service refused, and its server says so with an error of the protocol.
     """
     own = cast("ErrorStyle | None", result.pop(STYLE, None))
+    if not result.get("isError"):
+        return result
     style = fake.error_style or own or fake.service_error_style
-    if not result.get("isError") or style is ErrorStyle.IS_ERROR:
+    if style is ErrorStyle.IS_ERROR:
         return result
     message = "\n".join(block["text"] for block in result["content"] if block["type"] == "text")
     if style is ErrorStyle.PROTOCOL:

@@ -78,8 +78,8 @@ def text_of(raw: Mapping[str, Any]) -> str:
 
 def _values(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     structured = raw.get("structuredContent")
-    if isinstance(structured, Mapping):
-        return cast("Mapping[str, Any]", structured)
+    if isinstance(structured, dict):
+        return cast("dict[str, Any]", structured)
     if structured is not None:
         return {"result": structured}
     text = text_of(raw)

@@ -31,7 +31,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from pytest_mcpflow.admission import result_admits_failure
 from pytest_mcpflow.clock import EPOCH
@@ -160,14 +160,23 @@ INVARIANT_ATTRIBUTE = "__mcpflow_invariant__"
 
 def invariants_of(scenario: Scenario) -> Iterator[Invariant]:
     """The rules of a scenario, in source order."""
+    for name, claim in _claims_of(scenario).items():
+        yield Invariant(name, claim, getattr(scenario, name))
+
+
+def _claims_of(scenario: Scenario) -> Mapping[str, str]:
+    """What its rules claim, by their names; found out once per class."""
+    known: Mapping[str, str] | None = type(scenario).__dict__.get("_claims")
+    if known is not None:
+        return known
     names: dict[str, None] = {}
     for base in reversed(type(scenario).__mro__):
         names.update(
             {name: None for name, member in vars(base).items() if hasattr(member, INVARIANT_ATTRIBUTE)}
         )
-    for name in names:
-        check = cast("Callable[[Run], None]", getattr(scenario, name))
-        yield Invariant(name, " ".join((inspect.getdoc(check) or "").split()), check)
+    claims = {name: " ".join((inspect.getdoc(getattr(scenario, name)) or "").split()) for name in names}
+    setattr(type(scenario), "_claims", claims)  # noqa: B010 - a cache that lives and dies with the class
+    return claims
 
 
 def world_of(scenario: Scenario) -> dict[str, Fake]:

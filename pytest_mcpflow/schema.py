@@ -10,7 +10,7 @@ import asyncio
 import copy
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, Required, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -65,7 +65,8 @@ M = TypeVar("M", ToolMark, ResourceMark, PromptMark)
 class ToolSpec:
     """One tool of a fake: `mark` is what it promises, `wraps` whether its result travels as `{"result": ...}`.
 
-    `listed` is how a recorded server lists it, where that stands in place of what the signature says.
+    `listed` is how a recorded server lists it, where that stands in place of what the signature says. `is_async` is
+    whether its method is a coroutine function.
     """
 
     name: str
@@ -77,6 +78,10 @@ class ToolSpec:
     output_schema: dict[str, Any] | None
     wraps: bool
     listed: Mapping[str, Any] | None = None
+    is_async: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.method))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +202,9 @@ async def invoke(
         await asyncio.sleep(fake.takes[spec.name])
     try:
         value = spec.method(fake, **values)
-        if inspect.isawaitable(value):
+        if hasattr(
+            value, "__await__"
+        ):  # as inspect.isawaitable() finds out, which takes longer than most tools
             value = await value
     except FakeError as error:
         return refusal(str(error), style=error.style)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, cast
 
 from mcp.server import NotificationOptions, Server
@@ -292,11 +292,20 @@ class _FakeServer:
 
 
 class _ChangingServer(Server[Any]):
-    """Says in the handshake that its lists can change."""
+    """Says in the handshake that its lists can change, and on each result who it is."""
 
     def create_initialization_options(self, *args: Any, **kwargs: Any) -> Any:
         changes = NotificationOptions(prompts_changed=True, resources_changed=True, tools_changed=True)
         return super().create_initialization_options(changes, **kwargs)
+
+    @cached_property
+    def _who(self) -> dict[str, Any]:
+        return super().server_info_stamp
+
+    @property
+    def server_info_stamp(self) -> dict[str, Any]:
+        """Who answers, on each result; a name and a version, for which the SDK's deep copy takes longer than needed."""
+        return {**self._who}
 
 
 _PARAMS: Mapping[str, type[RequestParams]] = {

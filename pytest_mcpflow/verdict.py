@@ -166,11 +166,13 @@ def judge(
     Raises:
         FaultPlanError: The text is no plan, or names what the scenario's world does not have.
     """
-    before = _snapshot(seeded_world(scenario))
+    world = seeded_world(scenario)
+    before = _snapshot(world)
     performance = perform(
         scenario,
         way=way,
         era=era,
+        world=world,
         workflow=workflow,
         plan=FaultPlan.parse(plan, seed=scenario.seed) if isinstance(plan, str) else plan,
         deadline=deadline,

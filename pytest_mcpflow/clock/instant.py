@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-__all__ = ["EPOCH", "Clock", "ManualClock", "RealClock", "RunClock"]
+__all__ = ["EPOCH", "Clock", "ManualClock", "RealClock"]
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """When a virtual run starts, unless the scenario or the marker says otherwise."""
@@ -65,14 +65,3 @@ class RealClock(Clock):
 
     def now(self) -> float:
         return time.monotonic() - self._zero
-
-
-class RunClock(Clock):
-    """Seconds since this clock was made, on another clock."""
-
-    def __init__(self, source: Clock) -> None:
-        super().__init__(source.wall())
-        self._source, self._zero = source, source.now()
-
-    def now(self) -> float:
-        return self._source.now() - self._zero

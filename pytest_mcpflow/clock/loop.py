@@ -56,8 +56,10 @@ class VirtualClock(Clock):
 
     def rebase(self, wall: datetime) -> None:
         """Let it be `wall` now."""
-        self.starts_at = wall - timedelta(seconds=self._now)
-        self._tell()
+        starts_at = wall - timedelta(seconds=self._now)
+        if starts_at != self.starts_at:
+            self.starts_at = starts_at
+            self._tell()
 
     @contextmanager
     def followed_by(self, follower: Callable[[datetime], None]) -> Generator[None]:

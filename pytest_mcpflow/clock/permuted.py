@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-__all__ = ["Permuted", "pause"]
+__all__ = ["Permuted", "order_is_drawn"]
 
 Turn = tuple[asyncio.Handle, Callable[..., object], tuple[Any, ...], Context | None]
 
@@ -59,8 +59,7 @@ class Permuted(asyncio.SelectorEventLoop):
             context.run(callback, *args)
 
 
-async def pause() -> None:
-    """Let other tasks take a turn, where their order is drawn; otherwise go on at once."""
+def order_is_drawn() -> bool:
+    """Whether the running loop draws the order of tasks, so that whoever could wait should."""
     loop = asyncio.get_running_loop()
-    if isinstance(loop, Permuted) and loop.is_permuted:
-        await asyncio.sleep(0)
+    return isinstance(loop, Permuted) and loop.is_permuted

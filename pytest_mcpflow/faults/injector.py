@@ -236,7 +236,8 @@ class Injector:
         going_on = list(self._going_on)
         for task in going_on:
             task.cancel()
-        await asyncio.gather(*going_on, return_exceptions=True)
+        if going_on:
+            await asyncio.wait(going_on)
 
     def _objection(self, fault: Fault) -> str | None:
         if not self._members.may_be_called(fault.site):
