@@ -6,8 +6,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pytest
+from mcp.server import Server
+from mcp.types import (
+    CallToolRequestParams,
+    CallToolResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    TextContent,
+    Tool,
+)
 from planted_promises import PLANTED, Ledger, library, lowlevel
 
 from pytest_mcpflow import Fake, Law, LawBrokenError, mcpflow_fuzz, tool
@@ -99,6 +109,23 @@ def test_answers_that_have_yet_to_settle_say_nothing_about_the_call_between() ->
     look = ProbedLook([read], lambda _: Answered(next(answers)))
 
     assert look.changes() == []
+
+
+def test_tools_are_found_on_each_page_of_a_list() -> None:
+    def listed(name: str, then: str | None) -> ListToolsResult:
+        return ListToolsResult(tools=[Tool(name=name, input_schema={"type": "object"})], next_cursor=then)
+
+    async def list_tools(_: Any, asked: PaginatedRequestParams | None) -> ListToolsResult:
+        return listed("first", "2") if asked is None or asked.cursor is None else listed("second", None)
+
+    async def call_tool(_: Any, asked: CallToolRequestParams) -> CallToolResult:
+        return CallToolResult(content=[TextContent(type="text", text=asked.name)])
+
+    report = mcpflow_fuzz(
+        lambda: Server("paged", on_list_tools=list_tools, on_call_tool=call_tool), examples=3
+    )
+
+    assert [*report.tools] == ["first", "second"]
 
 
 def test_a_crash_that_the_sdk_only_logs_is_told_with_what_was_raised(
