@@ -271,6 +271,7 @@ def test_the_list_fits_eighty_columns(project: pytest.Pytester, monkeypatch: pyt
     assert result.ret == 0
     lines = [line for line in result.outlines if line]
     assert max(map(len, lines)) <= 80
+    assert not any(line.endswith("-") for line in lines)  # a server's name is never parted
     assert lines[lines.index("restock  [shop]") :][:3] == [
         "restock  [shop]",
         "    The shelf is empty. Order more, once.",

@@ -3,7 +3,7 @@
     def test_the_shop_keeps_its_promises() -> None:
         mcpflow_fuzz(Shop(stock={"tea": 3}))
 
-Needs `pip install pytest-mcpflow[hypothesis]`.
+Needs `pip install 'pytest-mcpflow[hypothesis]'`.
 """
 
 from __future__ import annotations

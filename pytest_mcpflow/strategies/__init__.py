@@ -3,7 +3,7 @@
     @given(arguments(shop_schema))
     def test_an_order_never_crashes(order: dict[str, Any]) -> None: ...
 
-Needs `pip install pytest-mcpflow[hypothesis]`.
+Needs `pip install 'pytest-mcpflow[hypothesis]'`.
 """
 
 from __future__ import annotations
