@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Hub, Interaction
@@ -21,7 +22,6 @@ from pytest_mcpflow.scenarios._debugging_workflow import (
     DATABASE,
     EXPLAIN,
     FIXED,
-    INDEX,
     MIGRATE,
     MIGRATION,
     PRODUCTION,
@@ -88,10 +88,14 @@ class SlowShop(Emergency):
 
         def migrate_there(deployed: Interaction) -> None:
             database = {PRODUCTION: DATABASE, STAGING: COPY}[str(deployed.arguments["host"])]
-            pushed = [branch.files for branch in self.repository().branches.values()]
-            migrated = self.droplets.record_of(database).indexes
-            if any(files.get(MIGRATION) == INDEX for files in pushed) and not migrated:
+            pushed = [branch.files.get(MIGRATION, "") for branch in self.repository().branches.values()]
+            created = [
+                text for text in pushed if re.search(r"^CREATE INDEX .*ON orders \(user_id\)", text, re.M)
+            ]
+            if created and not self.droplets.record_of(database).indexes:
                 self.droplets.create_index(database, "orders", "user_id")
+                if database == DATABASE and not any("CONCURRENTLY" in text for text in created):
+                    self.outages.append("orders takes no writes while its index is built")
 
         def look(_: Interaction) -> None:
             problem = self.droplets.problem(SERVICE, self.droplets.service_on(PRODUCTION, SERVICE))

@@ -115,5 +115,5 @@ class ProductionDebugging(SlowShop, Scenario):
 
     @invariant
     def there_is_no_downtime(self, run: Run) -> None:
-        """Production answers after every step."""
+        """Production answers after every step, and writes go on while the index is built."""
         assert self.outages == []

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from common_mistakes import commit_everything, unheard
 from tampering import Send, Tamper, answer, tampered
 
 from pytest_mcpflow import CallResult, Hub, ToolError, Workflow
@@ -76,22 +77,6 @@ async def open_two_issues(name: str, arguments: dict[str, Any], send: Send) -> C
     return await send(name, arguments)
 
 
-async def commit_everything(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
-    """Commits whatever lies about."""
-    if name.endswith("execute_command"):
-        arguments["command"] = re.sub(r"^git add .* &&", "git add . &&", arguments["command"])
-    return await send(name, arguments)
-
-
-async def fail_unheard(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
-    """Loses all alerts, and cannot create an instance."""
-    if name.endswith("send_alert"):
-        return answer({"success": True, "alert_id": "alert-1"})
-    if name.endswith("create_database"):
-        raise ToolError("droplet-executor", "create_database", "no room")
-    return await send(name, arguments)
-
-
 async def keep_the_window_quiet(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
     """Tells people that data may be missing, and not of which hours."""
     if name.startswith("communication-hub.send"):
@@ -127,6 +112,6 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "skip the tests": (_of(skip_the_tests), "online_is_what_was_tested"),
     "open two issues": (_of(open_two_issues), "one_issue_and_one_instance"),
     "commit everything": (_of(commit_everything), "the_secret_stays_on_the_desktop"),
-    "fail unheard": (_of(fail_unheard), "a_failure_is_heard"),
+    "fail unheard": (_of(unheard("create_database")), "a_failure_is_heard"),
 }
 """Workflow and the check that catches it, by what is wrong with it."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from common_mistakes import commit_everything, deploy_twice, unheard, unseen
 from tampering import Send, Tamper, answer, tampered
 
-from pytest_mcpflow import CallResult, Hub, ToolError, Workflow
+from pytest_mcpflow import CallResult, Hub, Workflow
 from pytest_mcpflow.scenarios._incident_workflow import LEAK, RELEASE
 from pytest_mcpflow.scenarios.incident_response import IncidentReport, IncidentResponse
 
@@ -31,13 +31,6 @@ async def play_it_down(name: str, arguments: dict[str, Any], send: Send) -> Call
     return await send(name, arguments)
 
 
-async def skip_the_look_at_staging(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
-    """Takes the health of staging for granted."""
-    if name.endswith("check_health") and arguments["host"] == "staging-1":
-        return answer({"healthy": True, "services": {"api": {"healthy": True, "version": "2.4.1"}}})
-    return await send(name, arguments)
-
-
 async def overlook_failing_tests(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
     """Goes on with tests that fail."""
     if name.endswith("edit_block"):
@@ -45,29 +38,6 @@ async def overlook_failing_tests(name: str, arguments: dict[str, Any], send: Sen
     result = await send(name, arguments)
     passed = {"success": True, "exit_code": 0, "stdout": "Tests: 112 passed", "stderr": ""}
     return answer(passed) if arguments.get("command") == "npm test" else result
-
-
-async def deploy_twice(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
-    """Repeats each deployment under another key."""
-    if name.endswith(".deploy"):
-        await send(name, {**arguments, "idempotency_key": f"again on {arguments['host']}"})
-    return await send(name, arguments)
-
-
-async def commit_everything(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
-    """Commits whatever lies about."""
-    if name.endswith("execute_command"):
-        arguments["command"] = re.sub(r"^git add .* &&", "git add . &&", arguments["command"])
-    return await send(name, arguments)
-
-
-async def fail_unheard(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
-    """Loses all alerts, and cannot raise the pool."""
-    if name.endswith("send_alert"):
-        return answer({"success": True, "alert_id": "alert-1"})
-    if name.endswith("set_connection_pool"):
-        raise ToolError("droplet-executor", "set_connection_pool", "no room")
-    return await send(name, arguments)
 
 
 async def unfixed(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
@@ -116,10 +86,10 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "close at once": (close_at_once, "closed_only_while_healthy"),
     "close without looking": (_of(close_without_looking), "closed_only_while_healthy"),
     "keep the makeshift": (_of(keep_the_makeshift), "no_makeshift_stays"),
-    "skip the look at staging": (_of(skip_the_look_at_staging), "staging_before_production"),
+    "skip the look at staging": (_of(unseen("staging-1", "api", "2.4.1")), "staging_before_production"),
     "overlook failing tests": (_of(overlook_failing_tests), "a_failing_test_stops_the_rest"),
     "deploy twice": (_of(deploy_twice), "one_fix"),
     "commit everything": (_of(commit_everything), "the_secret_stays_on_the_desktop"),
-    "fail unheard": (_of(fail_unheard), "a_failure_is_heard"),
+    "fail unheard": (_of(unheard("set_connection_pool")), "a_failure_is_heard"),
 }
 """Workflow and the check that catches it, by what is wrong with it."""

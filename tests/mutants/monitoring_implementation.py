@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common_mistakes import commit_everything, pretend, unheard
+from common_mistakes import commit_everything, pretend, unheard, unseen
 from tampering import Send, answer, tampered
 
 from pytest_mcpflow import CallResult, Hub, Workflow
@@ -14,7 +14,6 @@ from pytest_mcpflow.scenarios.monitoring_implementation import MonitoringImpleme
 __all__ = ["MUTANTS", "forget_the_middleware"]
 
 reference = MonitoringImplementation().workflow
-HEALTHY = {"healthy": True, "version": VERSION}
 
 
 async def rules_first(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
@@ -45,13 +44,6 @@ async def forget_the_middleware(name: str, arguments: dict[str, Any], send: Send
     return await send(name, arguments)
 
 
-async def skip_the_look_at_staging(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
-    """Takes the health of staging for granted."""
-    if name.endswith("check_health") and arguments["host"] == STAGING:
-        return answer({"services": {"api": HEALTHY}})
-    return await send(name, arguments)
-
-
 async def believe_in_tests(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
     """Writes no test, and takes the tests for passed."""
     if arguments.get("path", "").startswith("test/") and "content" in arguments:
@@ -76,7 +68,7 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "forget the runbooks": (tampered(reference, forget_the_runbooks), "every_alert_has_a_runbook"),
     "write the key down": (tampered(reference, write_the_key_down), "the_key_stays_in_the_vault"),
     "skip the look at staging": (
-        tampered(reference, skip_the_look_at_staging),
+        tampered(reference, unseen(STAGING, "api", VERSION)),
         "staging_before_production",
     ),
     "believe in tests": (

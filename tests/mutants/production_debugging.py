@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from common_mistakes import commit_everything, unheard
+from common_mistakes import commit_everything, deploy_twice, unheard, unseen
 from tampering import Send, answer, tampered
 
 from pytest_mcpflow import CallResult, Workflow
@@ -31,24 +31,17 @@ async def forget_the_index(name: str, arguments: dict[str, Any], send: Send) -> 
     return await send(name, arguments)
 
 
+async def lock_the_table(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
+    """Builds the index the short way, which keeps customers from ordering meanwhile."""
+    if name.endswith("write_file") and arguments["path"].startswith("migrations/"):
+        arguments["content"] = arguments["content"].replace(" CONCURRENTLY", "")
+    return await send(name, arguments)
+
+
 async def fix_before_reproducing(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
     """Never sees the test fail."""
     if arguments.get("command") == "npm test -- orders.performance":
         return answer({"success": False, "exit_code": 1, "stdout": "", "stderr": ""})
-    return await send(name, arguments)
-
-
-async def skip_the_look_at_staging(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
-    """Takes the health of staging for granted."""
-    if name.endswith("check_health") and arguments["host"] == STAGING:
-        return answer({"services": {"api": {"healthy": True, "version": FIXED}}})
-    return await send(name, arguments)
-
-
-async def deploy_twice(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
-    """Repeats each deployment under another key."""
-    if name.endswith(".deploy"):
-        await send(name, {**arguments, "idempotency_key": f"again on {arguments['host']}"})
     return await send(name, arguments)
 
 
@@ -67,10 +60,11 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
         "nothing_is_shipped_unreproduced",
     ),
     "skip the look at staging": (
-        tampered(reference, skip_the_look_at_staging),
+        tampered(reference, unseen(STAGING, "api", FIXED)),
         "staging_before_production",
     ),
     "deploy twice": (tampered(reference, deploy_twice), "one_fix"),
+    "lock the table": (tampered(reference, lock_the_table), "there_is_no_downtime"),
     "restart the service": (tampered(reference, restart_the_service), "there_is_no_downtime"),
     "commit everything": (tampered(reference, commit_everything), "the_secret_stays_on_the_desktop"),
     "fail unheard": (tampered(reference, unheard("get_logs")), "a_failure_is_heard"),
