@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.modes import RecordMode
     from pytest_mcpflow.cassette.recording import Recording
+    from pytest_mcpflow.cassette.replay import ReplayTransport
     from pytest_mcpflow.clock import Clock, ManualClock
     from pytest_mcpflow.context import Context, HubTool
     from pytest_mcpflow.errors import (
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "cassette.modes": ("RecordMode",),
     "cassette.recording": ("Recording",),
+    "cassette.replay": ("ReplayTransport",),
     "clock": ("Clock", "ManualClock"),
     "errors": (
         "ArgumentError",
@@ -168,6 +170,7 @@ __all__ = [
     "RecordMode",
     "Recording",
     "Refused",
+    "ReplayTransport",
     "Run",
     "Sampling",
     "Scenario",

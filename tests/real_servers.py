@@ -18,7 +18,7 @@ from typing import NoReturn
 import pytest
 from mcp import StdioServerParameters
 
-__all__ = ["everything", "filesystem", "git", "memory", "time"]
+__all__ = ["everything", "filesystem", "git", "memory", "python_with_sdk_1", "time"]
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pytest-mcpflow" / "servers"
 INSTALL_LIMIT = 300.0
@@ -49,6 +49,19 @@ def git(repository: Path) -> StdioServerParameters:
 def time() -> StdioServerParameters:
     """What time it is in the world."""
     return _pypi("mcp-server-time", "--local-timezone", "UTC")
+
+
+def python_with_sdk_1() -> Path:
+    """The Python of an environment that has version 1 of the SDK, and nothing of this project."""
+    folder = CACHE / "pypi" / "sdk-1"
+    python = folder / "bin" / "python"
+    installed = folder / "bin" / "mcp"
+    commands = [
+        [sys.executable, "-m", "venv", str(folder)],
+        [str(python), "-m", "pip", "install", "--quiet", "mcp==1.30.0"],
+    ]
+    _install_once(folder, installed, lambda: commands)
+    return python
 
 
 def _npm(package: str, program: str, *arguments: str) -> StdioServerParameters:

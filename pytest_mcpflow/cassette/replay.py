@@ -5,28 +5,43 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from mcp import types
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCRequest, JSONRPCResponse, jsonrpc_message_adapter
 
-from pytest_mcpflow.cassette.player import Player
+from pytest_mcpflow.cassette.matching import Matching, SameRequest
+from pytest_mcpflow.cassette.player import Player, Tape
+from pytest_mcpflow.cassette.redaction import Redactor, Rule
 from pytest_mcpflow.cassette.speaker import Out, Speaker
+from pytest_mcpflow.errors import UnusedRecordingError
 from pytest_mcpflow.serve.closing import Closing
 
 __all__ = ["ReplayTransport"]
 
 Sender = MemoryObjectSendStream[SessionMessage | Exception]
+MESSAGE: Any = types.JSONRPCMessage
+OLD_MESSAGE: Any = MESSAGE if isinstance(MESSAGE, type) else None
+"""The model that SDK 1 has around each message; SDK 2 has none, and `JSONRPCMessage` is a union of types."""
 
 
 @dataclass
 class ReplayTransport:
-    """A transport for any client of the SDK. It has no task: an answer is there when its request is sent.
+    """A transport for any client of the SDK, of its versions 1 and 2. It has no task: an answer is there when its
+    request is sent.
+
+        transport = ReplayTransport.from_tape("tape.jsonl")
+        async with transport as streams, ClientSession(*streams) as session:
+            ...
+        transport.verify()
+
+    In a hub it is `hub.replay(...)`, whose transcript and faults a transport by itself does not have.
 
     Args:
         player: What was recorded. It may be played to several clients, one after the other.
@@ -35,6 +50,53 @@ class ReplayTransport:
 
     player: Player
     timing: bool = False
+
+    @classmethod
+    def from_tape(
+        cls,
+        tape: str | Path,
+        *,
+        ignore: Sequence[str] = (),
+        ordered: bool = False,
+        same: SameRequest | None = None,
+        redaction: Sequence[Rule] = (),
+        timing: bool = False,
+    ) -> Self:
+        """Play a cassette.
+
+        Args:
+            tape: The file.
+            ignore: JSON pointers into a request's parameters that do not count, such as `/arguments/now`.
+            ordered: Whether tools must be called in the order in which they were recorded.
+            same: Says whether recorded and live parameters of one tool ask the same, in place of the comparison.
+            redaction: What was taken out of the tape besides secrets.
+            timing: As for the class.
+
+        Raises:
+            CassetteError: The file is missing or broken, or a pointer is malformed.
+        """
+        loaded = Tape.load(Path(tape), Matching(tuple(ignore), ordered, same))
+        name = loaded.cassette.server_name or Path(tape).stem
+        return cls(Player(loaded, name, Redactor.of_tape(loaded.cassette.redaction, redaction)), timing)
+
+    def verify(self, *, allow_unused: bool = False) -> None:
+        """Fail where it was not the recorded session, even if the client went on.
+
+        Args:
+            allow_unused: Whether recorded tool calls may be left that nobody made.
+
+        Raises:
+            CassetteError: Something was asked that has no answer.
+            UnusedRecordingError: Recorded tool calls were never made.
+        """
+        if self.player.misses:
+            raise self.player.misses[0]
+        unused = self.player.unused()
+        if unused and not allow_unused:
+            raise UnusedRecordingError(
+                f"{len(unused)} recorded calls were never made, the first of them {unused[0]}; correct the client, "
+                "record the session again, or say verify(allow_unused=True)"
+            )
 
     def __post_init__(self) -> None:
         self._to_client: Sender | None = None
@@ -90,19 +152,25 @@ class ReplayTransport:
 
 def _body(message: SessionMessage) -> Mapping[str, Any]:
     """A message as JSON values. Requests are most of them, and hold JSON values already."""
-    inner = message.message
-    if isinstance(inner, JSONRPCRequest):
+    inner: Any = message.message
+    if OLD_MESSAGE is not None:
+        inner = inner.root
+    if isinstance(inner, types.JSONRPCRequest):
         return {"jsonrpc": "2.0", "id": inner.id, "method": inner.method, "params": inner.params or {}}
-    return inner.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    body: Mapping[str, Any] = inner.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return body
 
 
 def _session_message(out: Out) -> SessionMessage:
     body = out.message
     assert body is not None
     if out.is_fresh and "result" in body:  # most messages; no part of them is anybody else's
-        return SessionMessage(JSONRPCResponse(jsonrpc="2.0", id=body["id"], result=body["result"]))
+        response = types.JSONRPCResponse(jsonrpc="2.0", id=body["id"], result=body["result"])
+        return SessionMessage(response if OLD_MESSAGE is None else OLD_MESSAGE(response))
     copied = json.dumps(body)  # what the client does with it must not change the tape
-    return SessionMessage(jsonrpc_message_adapter.validate_json(copied, by_name=False))
+    if OLD_MESSAGE is not None:
+        return SessionMessage(OLD_MESSAGE.model_validate_json(copied))
+    return SessionMessage(types.jsonrpc_message_adapter.validate_json(copied, by_name=False))
 
 
 class _Writer(Closing):

@@ -11,7 +11,7 @@ from typing import Any, assert_never, assert_type
 
 import pytest
 from hypothesis import strategies as st
-from mcp import Client, StdioServerParameters
+from mcp import Client, ClientSession, StdioServerParameters
 from mcp.server import MCPServer
 from mcp.types import ContentBlock
 
@@ -64,6 +64,7 @@ from pytest_mcpflow import (
     Recording,
     RecordMode,
     Refused,
+    ReplayTransport,
     Run,
     Sampling,
     Scenario,
@@ -448,6 +449,13 @@ def a_fake_of_a_tape(hub: Hub, tape: Path) -> None:
     assert_type(notes.is_as_recorded, bool)
     assert_type(Fake.from_tape(tape), Fake)
     assert_type(Recording.read(tape).server, str)
+
+
+async def a_client_of_ones_own(tape: Path) -> None:
+    transport = ReplayTransport.from_tape(tape, ignore=("/arguments/now",), ordered=True, timing=True)
+    async with transport as streams, ClientSession(*streams) as session:
+        await session.initialize()
+    transport.verify(allow_unused=True)
 
 
 def recorded(server: StdioServerParameters, tape: Path) -> Hub:

@@ -1,0 +1,123 @@
+"""A tape as a transport: for a client's own session, of either version of the SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from checkout import ROOT
+from mcp import ClientSession, MCPError
+from real_servers import python_with_sdk_1
+from tapes import ask, called, opened, say, write
+
+from pytest_mcpflow import DifferentArgumentsError, ReplayTransport, UnusedRecordingError
+
+EVERYTHING = ROOT / "fixtures" / "tapes" / "everything.jsonl"
+CLIENT = """
+import asyncio, importlib.metadata, sys
+
+from mcp import ClientSession, McpError, types
+from pytest_mcpflow.cassette.replay import ReplayTransport
+
+async def sample(context, params):
+    text = types.TextContent(type="text", text="tea")
+    return types.CreateMessageResult(role="assistant", content=text, model="none")
+
+async def main():
+    seen = []
+    async def note(progress, total, message):
+        seen.append(progress)
+    transport = ReplayTransport.from_tape(sys.argv[1])
+    async with transport as streams, ClientSession(*streams, sampling_callback=sample) as session:
+        server = await session.initialize()
+        tools = (await session.list_tools()).tools
+        steps = {"duration": 0.4, "steps": 4}
+        await session.call_tool("trigger-long-running-operation", steps, progress_callback=note)
+        asked = await session.call_tool("trigger-sampling-request", {"prompt": "tea"})
+        wrong = await session.call_tool("get-sum", {"a": "two"})
+        try:
+            await session.call_tool("echo", {"message": "never"})
+        except McpError as error:
+            print(error)
+    print(importlib.metadata.version("mcp"), server.serverInfo.name, len(tools), seen, wrong.isError)
+    print(asked.content[0].text.splitlines()[0])
+    print(len(transport.player.misses))
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def tape(tmp_path: Path) -> Path:
+    listed = [
+        ask(9, "tools/list"),
+        say(9, result={"tools": []}),
+    ]  # the SDK asks for it before it answers a call
+    calls = [*called(1, "a", {"n": 1}, "one"), *called(2, "a", {"n": 2}, "two")]
+    return write(tmp_path / "tape.jsonl", [*opened(), *listed, *calls])
+
+
+def in_session(transport: ReplayTransport, use: Callable[[ClientSession], Awaitable[object]]) -> None:
+    async def talk() -> None:
+        async with transport as streams, ClientSession(*streams) as session:
+            await session.initialize()
+            await use(session)
+
+    asyncio.run(talk())
+
+
+def test_a_session_of_sdk_1_is_answered_with_progress_and_questions() -> None:
+    done = subprocess.run(
+        [python_with_sdk_1(), "-W", "error", "-c", CLIENT, EVERYTHING],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    miss, said, asked, misses = done.stdout.splitlines() if done.returncode == 0 else [done.stderr, *"???"]
+    assert "at /arguments/message was recorded 'hello', and asked 'never'" in miss
+    assert said == "1.30.0 mcp-servers/everything 16 [1.0, 2.0, 3.0, 4.0] True"
+    assert asked.startswith("LLM sampling result:")
+    assert misses == "1"
+
+
+def test_a_miss_that_the_client_swallowed_is_raised_by_verify(tape: Path) -> None:
+    transport = ReplayTransport.from_tape(tape)
+
+    async def swallow(session: ClientSession) -> None:
+        with pytest.raises(MCPError, match="at /arguments/n was recorded 1, and asked 3"):
+            await session.call_tool("a", {"n": 3})
+
+    in_session(transport, swallow)
+
+    with pytest.raises(DifferentArgumentsError, match="at /arguments/n was recorded 1, and asked 3"):
+        transport.verify(allow_unused=True)
+
+
+def test_recorded_calls_that_were_not_made_are_raised_by_verify(tape: Path) -> None:
+    transport = ReplayTransport.from_tape(tape)
+
+    in_session(transport, lambda session: session.call_tool("a", {"n": 1}))
+
+    with pytest.raises(
+        UnusedRecordingError, match=r"1 recorded calls were never made, the first of them a\(n=2\)"
+    ):
+        transport.verify()
+    transport.verify(allow_unused=True)
+
+
+def test_what_does_not_count_and_the_order_are_the_clients_to_say(tape: Path) -> None:
+    loose = ReplayTransport.from_tape(tape, ignore=["/arguments/n"])
+    in_session(loose, lambda session: session.call_tool("a", {"n": 9}))
+    strict = ReplayTransport.from_tape(tape, ordered=True)
+
+    async def backwards(session: ClientSession) -> None:
+        with pytest.raises(MCPError, match="out of order"):
+            await session.call_tool("a", {"n": 2})
+
+    in_session(strict, backwards)
