@@ -9,7 +9,7 @@ from pytest_mcpflow.faults.plan import Fault
 from pytest_mcpflow.performance import Verdict
 from pytest_mcpflow.transcript import matches
 
-__all__ = ["Familiar"]
+__all__ = ["Familiar", "includes", "is_part"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,15 @@ class Familiar:
             return False
         if len(self.faults) > 1 and {each.site for each in self.faults} <= {each.site for each in faults}:
             return True
-        return all(any(_includes(fault, each) for fault in faults) for each in self.faults)
+        return is_part(self.faults, faults)
 
 
-def _includes(fault: Fault, smaller: Fault) -> bool:
+def is_part(known: tuple[Fault, ...], faults: tuple[Fault, ...]) -> bool:
+    """Whether all that goes wrong by one plan goes wrong by another one, too."""
+    return all(any(includes(fault, each) for fault in faults) for each in known)
+
+
+def includes(fault: Fault, smaller: Fault) -> bool:
     """Whether all that goes wrong by one fault goes wrong by another one, too."""
     return (
         matches(fault.site, smaller.site)

@@ -13,7 +13,7 @@ from pytest_mcpflow.faults.lost import Delay, Hang, Jitter, Late, LoseReply, Los
 from pytest_mcpflow.faults.refused import Refuse
 from pytest_mcpflow.schema import ToolSpec
 
-__all__ = ["DEFAULT_KINDS", "applicable", "delays_at", "lasting", "likely", "rounded_up", "tried"]
+__all__ = ["DEFAULT_KINDS", "applicable", "delays_at", "instead", "lasting", "likely", "rounded_up", "tried"]
 
 DEFAULT_KINDS: tuple[FaultKind, ...] = (
     Refuse(),
@@ -53,7 +53,7 @@ def applicable(
     for kind in kinds:
         if spec is not None and kind.objection(spec) is not None:
             continue
-        if reads and (kind.effect in (Effect.TWICE, Effect.PARTIAL) or _without_effect(kind) in kinds):
+        if reads and (kind.effect in (Effect.TWICE, Effect.PARTIAL) or instead(kind) in kinds):
             continue
         yield kind
 
@@ -74,7 +74,7 @@ def likely(kind: FaultKind) -> float:
     return 0.01 if kind.effect is Effect.LATE or isinstance(kind, LoseRequest) else 0.02
 
 
-def _without_effect(kind: FaultKind) -> FaultKind | None:
+def instead(kind: FaultKind) -> FaultKind | None:
     """The kind that is this one where there is no effect to lose; it is enough to try that one."""
     match kind:
         case LoseReply() | Late() | Hang():

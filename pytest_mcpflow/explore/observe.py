@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from pytest_mcpflow.clock import break_off
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.lost import Hang
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
@@ -25,7 +26,7 @@ from pytest_mcpflow.verdict import Judgement
 __all__ = ["CALLS", "Observation", "Seen", "Watch", "digest", "first_difference", "observation_of"]
 
 CALLS = 10_000
-"""The calls of a run after which all further ones get no answer: a workflow that calls for ever hangs then."""
+"""The calls of a run after which it is broken off, as one that hangs: it would go on for ever."""
 
 _INSTANT = re.compile(
     rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?|\d+\.\d+(?:e[+-]?\d+)?"
@@ -105,6 +106,7 @@ class Watch:
     Args:
         world: The fakes by name.
         choose: Lets calls go wrong by chance, if given.
+        remembers: Whether what it chooses needs earlier states of the fakes.
         thorough: Whether to look at the world at each call, not only after tools that change it.
     """
 
@@ -113,10 +115,12 @@ class Watch:
         world: Mapping[str, Fake],
         *,
         choose: Callable[[str, int], Fault | None] | None = None,
+        remembers: bool = False,
         thorough: bool = False,
     ) -> None:
         self.chosen: list[Fault] = []
         self.trespass = ""
+        self.remembers = remembers
         self._choose, self._thorough = choose, thorough
         self._offered = {name: contract_of(fake).tools for name, fake in world.items()}
         self._states = [(fake, state_adapter(type(fake)).serializer.to_json) for fake in world.values()]
@@ -139,6 +143,7 @@ class Watch:
         world = self._look()
         self._calls.append((entry, number, hash(asyncio.current_task()), world))
         if len(self._calls) > CALLS:
+            break_off(f"after {CALLS} calls no end is in sight")
             return Fault(f"{entry.server}.{entry.name}", Hang(), number, number)
         if self._choose is None:
             return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import platform
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from dataclasses import dataclass
@@ -103,13 +106,31 @@ class Runner:
         for start in range(0, len(jobs), AT_ONCE):
             chunk = jobs[start : start + AT_ONCE]
             try:
-                yield chunk, executor.submit(_run_all, self._subject, chunk)
+                yield chunk, executor.submit(_run_all, self._subject, chunk, asked_by=_here())
             except BrokenExecutor:
                 yield chunk, None
 
 
-def _run_all(subject: Subject, jobs: Sequence[Job]) -> list[Observation]:
-    """What another process does."""
+Place = tuple[str, int, int]
+"""A host, a process on it, and a thread of that."""
+
+
+def _here() -> Place:
+    return platform.node(), os.getpid(), threading.get_ident()
+
+
+def _run_all(subject: Subject, jobs: Sequence[Job], *, asked_by: Place) -> list[Observation]:
+    """What another process does.
+
+    Raises:
+        ExplorationError: It is the same process, in which each thread would put its own virtual time in place.
+    """
+    here = _here()
+    if here[:2] == asked_by[:2] and here != asked_by:
+        raise ExplorationError(
+            "the executor runs plans in threads of this process, and virtual time is one for a whole process; take one "
+            "that has processes of its own: concurrent.futures.ProcessPoolExecutor, a cluster's client, or none"
+        )
     tools = Tools(subject, {})
     with Stage() as stage:
         return [_run(subject, job, tools, stage) for job in jobs]
@@ -117,7 +138,8 @@ def _run_all(subject: Subject, jobs: Sequence[Job]) -> list[Observation]:
 
 def _run(subject: Subject, job: Job, tools: Tools, stage: Stage, *, thorough: bool = False) -> Observation:
     if isinstance(job, Drawing):
-        return subject.observe(FaultPlan(seed=subject.seed), stage=stage, choose=job.choose(tools.spec))
+        plan, choose = FaultPlan(seed=subject.seed), job.choose(tools.spec)
+        return subject.observe(plan, stage=stage, choose=choose, remembers=job.remembers)
     if isinstance(job, int):
         return subject.observe(FaultPlan(seed=subject.seed), stage=stage, schedule=job)
     return subject.observe(FaultPlan(job, subject.seed), stage=stage, thorough=thorough)

@@ -10,7 +10,8 @@ from functools import partial
 
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore.baseline import Baseline
-from pytest_mcpflow.explore.familiar import Familiar
+from pytest_mcpflow.explore.familiar import Familiar, is_part
+from pytest_mcpflow.explore.fewer import joined
 from pytest_mcpflow.explore.frontier import Frontier, Step
 from pytest_mcpflow.explore.observe import Observation
 from pytest_mcpflow.explore.part import WHOLE, Part
@@ -18,7 +19,7 @@ from pytest_mcpflow.explore.result import Accounting, Cell, Exploration, Finding
 from pytest_mcpflow.explore.runner import Job, Runner
 from pytest_mcpflow.explore.shrink import Failure, Shrinker
 from pytest_mcpflow.explore.subject import Subject
-from pytest_mcpflow.explore.swarm import Drawing, drawing
+from pytest_mcpflow.explore.swarm import Drawing, Swarm
 from pytest_mcpflow.explore.tactics import Tactics
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
@@ -94,6 +95,7 @@ class Search:
         self._cells: list[Cell] = []
         self._findings: list[Finding] = []
         self._familiar: list[Familiar] = []
+        self._too_deep: list[tuple[Fault, ...]] = []
         self._shrinker = Shrinker(runner.run, self._kinds, runner.tools.spec)
 
     def run(self) -> Exploration:
@@ -108,6 +110,7 @@ class Search:
             part=self._part,
         )
         self._calls = len(baseline.seen.calls)
+        self._swarm = Swarm(self._subject.seed, self._kinds, (call.site for call in baseline.seen.calls))
         self._refuse_astronomical()
         self._searched = self._runner.runs
         self._reorder()
@@ -180,8 +183,9 @@ class Search:
     def _draw(self) -> None:
         seen = self._observe(self._drawing(self._drawn))
         self._drawn += 1
-        if not seen.verdict.is_good and seen.plan:
-            self._found(seen.plan.faults, seen)
+        faults = joined(seen.plan.faults)
+        if not seen.verdict.is_good and faults and not any(is_part(each, faults) for each in self._too_deep):
+            self._found(faults, seen)
 
     def _observe(self, job: Job) -> Observation:
         self._searched += 1
@@ -195,7 +199,7 @@ class Search:
                 yield self._drawing(next(numbers))
 
     def _drawing(self, number: int) -> Drawing:
-        return drawing(self._subject.seed, number, self._kinds, depth=self._depth, calls=self._calls)
+        return self._swarm.drawing(number)
 
     def _found(self, faults: tuple[Fault, ...], seen: Observation) -> None:
         """A plan fails: unless it is known why, make it small and explain it."""
@@ -205,6 +209,9 @@ class Search:
         before = self._shrinker.runs
         smallest = self._shrinker.smallest(faults, seen)
         if any(each.explains(failure, smallest) for each in self._familiar):
+            return
+        if len(smallest) > self._depth:  # which can only be drawn
+            self._too_deep.append(smallest)
             return
         explanation = self._shrinker.explain(smallest, seen)
         judgement = self._subject.judge(FaultPlan(smallest, self._subject.seed))
@@ -226,6 +233,7 @@ class Search:
         )
         checks = self._findings[-1].checks
         self._familiar.append(Familiar(judgement.plan.faults, judgement.verdict, checks))
+        self._swarm.spare(smallest[-1])
 
     def _refuse_astronomical(self) -> None:
         """Say before the search how much there is to do.

@@ -128,6 +128,7 @@ class Subject:
         *,
         stage: Stage,
         choose: Choose | None = None,
+        remembers: bool = False,
         thorough: bool = False,
         schedule: int | None = None,
     ) -> Observation:
@@ -137,6 +138,7 @@ class Subject:
             plan: What goes wrong.
             stage: Where to run it.
             choose: Lets further calls go wrong.
+            remembers: Whether what it chooses needs earlier states of the fakes.
             thorough: Whether to look for changes of the world that no tool made.
             schedule: Draws the order of ready tasks; their own if `None`.
         """
@@ -144,7 +146,7 @@ class Subject:
             judged = self.judge(plan) if schedule is None else self.judge_schedule(plan, schedule)
             return observation_of(judged)
         scenario = self.fresh()
-        watch = Watch(world_of(scenario), choose=choose, thorough=thorough)
+        watch = Watch(world_of(scenario), choose=choose, remembers=remembers, thorough=thorough)
         performance = perform(
             scenario,
             way=self.way,

@@ -1,92 +1,185 @@
-"""Faults drawn by chance while a run goes on. Each run has its own probability, kinds and warm-up, which finds failures
-that lie far apart in the systematic order; every draw is a keyed hash, so a run is known by its number."""
+"""Faults drawn by chance while a run goes on, many at once: one run looks at more of a workflow than few faults do.
+
+There are three patterns, since no single one finds everything. Each draw is a keyed hash, so a run is known by its
+number.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pytest_mcpflow.explore.familiar import includes
 from pytest_mcpflow.explore.frontier import Specs
-from pytest_mcpflow.explore.kinds import applicable
+from pytest_mcpflow.explore.kinds import applicable, instead, likely
 from pytest_mcpflow.explore.subject import Choose
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.lost import Delay, Jitter
 from pytest_mcpflow.faults.plan import Fault, chance
 
-__all__ = ["Drawing", "drawing"]
+__all__ = ["Drawing", "Swarm"]
 
-PROBABILITIES = (0.02, 0.05, 0.1, 0.2, 0.2, 0.5)
-WARM_UPS = (0, 0, 0, 5, 15, 30)
-"""Calls that go well before the first fault."""
+PROBABILITIES = (0.1, 0.25, 0.5, 0.6, 0.7)
+"""That a call goes wrong, in a scattered drawing. High, since what few faults show is tried in order anyway."""
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Drawing(ABC):
     """How the faults of one run are drawn.
 
     Args:
         seed: Of the search.
         number: Of the run.
-        declared: The kinds of the search.
         kinds: Those that are drawn from.
-        probability: That a call goes wrong.
-        warm_up: How many calls go well first.
-        most: How many faults there are at most.
+        declared: All kinds of the search.
+        calm: How many calls go well first.
+        spared: Faults of known failures, which would hide others if they were drawn again.
     """
 
     seed: int
     number: int
-    declared: tuple[FaultKind, ...]
     kinds: tuple[FaultKind, ...]
-    probability: float
-    warm_up: int
-    most: int
+    declared: tuple[FaultKind, ...]
+    calm: int
+    spared: tuple[Fault, ...]
+
+    @property
+    def remembers(self) -> bool:
+        """Whether one of the kinds needs earlier states of the fakes."""
+        return any(kind.remembers for kind in self.kinds)
 
     def choose(self, specs: Specs) -> Choose:
         """What decides in one run."""
-        calls = faults = 0
+        calls = 0
 
         def decide(site: str, number: int) -> Fault | None:
-            nonlocal calls, faults
+            nonlocal calls
             calls += 1
-            if calls <= self.warm_up or faults >= self.most:
+            if calls <= self.calm:
                 return None
-            if self._chance(site, number, "whether") >= self.probability:
+            kind = self._kind_at(calls, site, number, specs)
+            if kind is None or any(_is_like(kind, site, number, known) for known in self.spared):
                 return None
-            kinds = [kind for kind in applicable(self.declared, specs(site)) if kind in self.kinds]
-            if not kinds:
-                return None
-            faults += 1
-            kind = kinds[int(self._chance(site, number, "which") * len(kinds))]
             return Fault(site, kind, number, number)
 
         return decide
+
+    @abstractmethod
+    def _kind_at(self, calls: int, site: str, number: int, specs: Specs) -> FaultKind | None:
+        """What happens to the run's n-th call, which is the n-th of its tool."""
+
+    def _kinds_of(self, site: str, specs: Specs) -> list[FaultKind]:
+        """Those that can happen to a tool; a read has no effect to lose, so its lost reply is a lost request."""
+        possible = [*applicable(self.declared, specs(site))]
+        found = dict.fromkeys(kind if kind in possible else instead(kind) for kind in self.kinds)
+        return [kind for kind in found if kind in possible]
 
     def _chance(self, site: str, number: int, salt: str) -> float:
         server, _, tool = site.rpartition(".")
         return chance(self.seed, server, tool, str(self.number), number, salt)
 
 
-def drawing(seed: int, number: int, kinds: Sequence[FaultKind], *, depth: int, calls: int) -> Drawing:
-    """The drawing of a number.
+@dataclass(frozen=True)
+class Scattered(Drawing):
+    """Each call goes wrong with a probability, in one of the kinds."""
+
+    probability: float
+
+    def _kind_at(self, calls: int, site: str, number: int, specs: Specs) -> FaultKind | None:
+        if self._chance(site, number, "whether") >= self.probability:
+            return None
+        kinds = self._kinds_of(site, specs)
+        return kinds[int(self._chance(site, number, "which") * len(kinds))] if kinds else None
+
+
+@dataclass(frozen=True)
+class CutOff(Drawing):
+    """From one call on nothing works any more: the workflow has lost its network."""
+
+    def _kind_at(self, calls: int, site: str, number: int, specs: Specs) -> FaultKind | None:
+        return next(iter(self._kinds_of(site, specs)), None)
+
+
+@dataclass(frozen=True)
+class Pursuit(Drawing):
+    """One call goes wrong, and then all that is called only because of it: retries, fallbacks, compensations.
+
+    Args:
+        usual: How often each tool is called without faults.
+    """
+
+    usual: tuple[tuple[str, int], ...]
+
+    def _kind_at(self, calls: int, site: str, number: int, specs: Specs) -> FaultKind | None:
+        if calls > self.calm + 1 and number <= dict(self.usual).get(site, 0):
+            return None
+        return next(iter(self._kinds_of(site, specs)), None)
+
+
+def _is_like(kind: FaultKind, site: str, number: int, known: Fault) -> bool:
+    return kind.effect is known.kind.effect and includes(known, Fault(site, known.kind, number, number))
+
+
+class Swarm:
+    """The drawings of one search.
 
     Args:
         seed: Of the search.
-        number: Of the run.
         kinds: Those declared.
-        depth: The most faults at once.
-        calls: How many calls the run without faults makes; a warm-up leaves some of them.
+        sites: What the run without faults calls, in order.
     """
 
-    def one_of(what: str, choices: Sequence[float]) -> float:
-        return choices[int(chance(seed, "swarm", what, "", number) * len(choices))]
+    def __init__(self, seed: int, kinds: Sequence[FaultKind], sites: Iterable[str]) -> None:
+        self._seed, self._kinds = seed, tuple(kinds)
+        self._spared: tuple[Fault, ...] = ()
+        calls = [*sites]
+        self._calls = max(1, len(calls))
+        self._usual = tuple(Counter(calls).items())
+        failing = [kind for kind in kinds if not isinstance(kind, Delay | Jitter)] or [*kinds]
+        self._cut_offs = self._shuffled("cut off", failing)
+        self._pursuits = self._shuffled("pursuit", failing)
 
-    failing = [kind for kind in kinds if not isinstance(kind, Delay | Jitter)] or [*kinds]
-    count = int(one_of("how many kinds", range(1, min(4, len(failing)) + 1)))
-    order = sorted(range(len(failing)), key=lambda index: chance(seed, "swarm", "kind", str(index), number))
-    chosen = tuple(failing[index] for index in sorted(order[:count]))
-    warm_ups = [each for each in WARM_UPS if each < max(1, calls)]
-    probability = max(
-        one_of("probability", PROBABILITIES), 1 / (calls + 1)
-    )  # else most runs would have no fault
-    return Drawing(seed, number, tuple(kinds), chosen, probability, int(one_of("warm-up", warm_ups)), depth)
+    def spare(self, fault: Fault) -> None:
+        """Draw it no more, nor any other kind with its effect at the same call."""
+        self._spared = (*self._spared, fault)
+
+    def drawing(self, number: int) -> Drawing:
+        """The drawing of a number."""
+        turn, which = divmod(number, 4)
+        if which == 1:
+            calm, kind = self._pursuits[turn % len(self._pursuits)]
+            return Pursuit(self._seed, number, (kind,), self._kinds, calm, self._spared, self._usual)
+        if which == 3:
+            calm, kind = self._cut_offs[turn % len(self._cut_offs)]
+            return CutOff(self._seed, number, (kind,), self._kinds, calm, self._spared)
+        return self._scattered(number)
+
+    def _scattered(self, number: int) -> Scattered:
+        kinds = self._kinds
+        if self._one_of("all kinds", number, 2):
+            order = self._by_chance("kind", number, range(len(kinds)))
+            count = 1 + self._one_of("how many kinds", number, min(4, len(kinds)))
+            kinds = tuple(kinds[index] for index in sorted(order[:count]))
+        probability = PROBABILITIES[self._one_of("probability", number, len(PROBABILITIES))]
+        calm = self._one_of("calm", number, self._calls) if self._one_of("at once", number, 2) else 0
+        return Scattered(self._seed, number, kinds, self._kinds, calm, self._spared, probability)
+
+    def _shuffled(self, what: str, kinds: Sequence[FaultKind]) -> list[tuple[int, FaultKind]]:
+        """Each call with each kind, once, in an order by chance in which likely kinds tend to be early."""
+        found = [(calm, kind) for calm in range(self._calls) for kind in kinds]
+
+        def place(index: int) -> float:
+            drawn = chance(self._seed, "swarm", what, "", index)
+            weight = 2.0 if found[index][1] is kinds[0] or likely(found[index][1]) < 0.02 else 1.0
+            return -math.log(1 - drawn) / weight
+
+        return [found[index] for index in sorted(range(len(found)), key=place)]
+
+    def _by_chance(self, what: str, number: int, indexes: Iterable[int]) -> list[int]:
+        return sorted(indexes, key=lambda index: chance(self._seed, "swarm", what, str(index), number))
+
+    def _one_of(self, what: str, number: int, count: int) -> int:
+        return int(chance(self._seed, "swarm", what, "", number) * count)

@@ -40,6 +40,11 @@ class Onlooker(Protocol):
         ...
 
     @property
+    def remembers(self) -> bool:
+        """Whether what it lets go wrong may need earlier states of the fakes."""
+        ...
+
+    @property
     def chosen(self) -> Iterable[Fault]:
         """What it let go wrong."""
         ...
@@ -115,7 +120,8 @@ class Injector:
                 text = str(planned.plan)
                 raise pointing_at(text, text.index(str(planned.fault)), objection)
         self._is_checked = True
-        if any(planned.fault.kind.remembers for planned in self._planned):
+        chosen_remember = self.onlooker is not None and self.onlooker.remembers
+        if chosen_remember or any(planned.fault.kind.remembers for planned in self._planned):
             for member in self._members:
                 if member.fake is not None and member.name not in self.beginnings:
                     self.beginnings[member.name] = self._latest[member.name] = deepcopy(member.fake)

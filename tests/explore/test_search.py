@@ -7,7 +7,7 @@ import pytest
 
 from pytest_mcpflow import Scenario, Way
 from pytest_mcpflow.explore import DEFAULT_KINDS, Exploration, Finding, Tactics, explore
-from pytest_mcpflow.explore.swarm import drawing
+from pytest_mcpflow.explore.swarm import Swarm
 from pytest_mcpflow.verdict import Verdict
 
 
@@ -104,7 +104,7 @@ def test_the_same_seed_gives_the_same_exploration() -> None:
 
 def test_another_seed_draws_other_faults() -> None:
     one, other = (
-        [drawing(seed, number, DEFAULT_KINDS, depth=2, calls=7).kinds for number in range(20)]
+        [Swarm(seed, DEFAULT_KINDS, ["shop.order"] * 7).drawing(number).kinds for number in range(20)]
         for seed in (1, 2)
     )
 
