@@ -62,7 +62,7 @@ class Machine:
             sessions_made = "1 session" if len(made) == 1 else f"{len(made)} sessions"
             raise VacuousTestError(
                 f"no call of {first.offer.name} was answered in {sessions_made}, so nothing was found out; "
-                "give it a world in which calls can succeed"
+                "give it a world in which calls can succeed, or good values with known="
             )
         return report
 

@@ -188,8 +188,9 @@ async def _offer(client: Client, name: str) -> Offer:
         lambda cursor: client.list_resource_templates(cursor=cursor), "resource_templates"
     )
     prompts = await _all_pages(lambda cursor: client.list_prompts(cursor=cursor), "prompts")
+    said = client.server_info
     return Offer(
-        name,
+        said.name if said is not None and said.name else name,
         {tool.name: _tool(tool) for tool in tools},
         [str(each.uri) for each in resources]
         + [each.uri_template for each in templates if is_simple(each.uri_template)],

@@ -186,7 +186,7 @@ def test_a_command_is_started_for_each_session() -> None:
 
     report = mcpflow_fuzz(server, examples=2, steps=5)
 
-    assert report.sessions == 2
+    assert (report.server, report.sessions) == ("greeter", 2)
     assert report.tools["greet"].answered
 
 
