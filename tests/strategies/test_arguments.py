@@ -160,6 +160,35 @@ def test_integers_stay_within_what_every_parser_tells_apart() -> None:
     )
 
 
+def test_both_branches_of_a_condition_are_drawn() -> None:
+    code = {"properties": {"code": {"type": "string", "pattern": "^[0-9]{9}$"}}, "required": ["code"]}
+    schema = {
+        "type": "object",
+        "properties": {"kind": {"enum": ["open", "locked"]}},
+        "required": ["kind"],
+        "if": {"properties": {"kind": {"const": "locked"}}},
+        "then": code,
+    }
+
+    values = drawn(arguments(schema), settings(MORE, max_examples=60))
+
+    assert {each["kind"] for each in values} == {"open", "locked"}
+
+
+def test_invalid_arguments_lie_right_beside_the_limits() -> None:
+    limits = {"word": {"minLength": 3, "maxLength": 5}, "dice": {"minimum": 2, "exclusiveMaximum": 7}}
+    types = {"word": "string", "dice": "integer"}
+    properties = {name: {"type": types[name], **limit} for name, limit in limits.items()}
+    schema = {"type": "object", "properties": properties, "required": ["word", "dice"]}
+
+    values = drawn(invalid_arguments(schema), settings(MORE, max_examples=300))
+
+    words = {len(each["word"]) for each in values if isinstance(each.get("word"), str)}
+    dice = {each["dice"] for each in values if type(each.get("dice")) is int}
+    assert words >= {2, 6}
+    assert dice >= {1, 7}
+
+
 def test_invalid_arguments_have_one_mistake() -> None:
     schema = {
         "type": "object",

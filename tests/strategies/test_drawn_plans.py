@@ -8,10 +8,24 @@ import pytest
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
-from pytest_mcpflow import Fake, FaultPlan, FaultPlanError, Hub, ToolError, UnknownNameError, Way, run, tool
+from pytest_mcpflow import (
+    Effect,
+    Fake,
+    FaultedCall,
+    FaultKind,
+    FaultPlan,
+    FaultPlanError,
+    Hub,
+    ToolError,
+    UnknownNameError,
+    Way,
+    run,
+    tool,
+)
 from pytest_mcpflow.faults.catalogue import KINDS
 from pytest_mcpflow.faults.lost import Delay, LoseReply
 from pytest_mcpflow.faults.world import Change
+from pytest_mcpflow.schema import RawResult, ToolSpec
 from pytest_mcpflow.strategies import plans
 
 
@@ -110,3 +124,22 @@ def test_a_world_in_which_nothing_can_go_wrong_is_refused() -> None:
 def test_two_fakes_of_one_service_need_names() -> None:
     with pytest.raises(UnknownNameError, match=r"till.*in a dict, by name"):
         plans([Till(), Till()])
+
+
+@dataclass(frozen=True)
+class Tilt(FaultKind, effect=Effect.NONE, sees="tilted"):
+    """The till is tilted, and only a little. Level: call."""
+
+    degrees: float = 0.0
+
+    def objection(self, spec: ToolSpec) -> str | None:
+        return "it would fall over" if self.degrees else None
+
+    async def happen(self, call: FaultedCall) -> RawResult:
+        return call.refusal("tilted")
+
+
+@QUICK
+@given(plans(Till(), kinds=[Tilt]))
+def test_what_a_kind_refuses_of_its_own_arguments_is_not_drawn(plan: FaultPlan) -> None:
+    assert {str(fault.kind) for fault in plan.faults} <= {"tilt"}
