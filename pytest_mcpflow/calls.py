@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -62,7 +61,6 @@ class Calls:
             raw = await call_directly(
                 member.fake,
                 member.tools[tool],
-                arguments,
                 journal=self.journal,
                 entry=self.journal.open(member.name, "tools/call", params, context_id=context_id),
                 desk=self.desk,
@@ -95,10 +93,13 @@ class Calls:
         entry = self.journal.open(member.name, "tools/call", params, context_id=context_id)
         try:
             client = await self.client(member.name)
-            with _set(announced_entry, entry):
+            announcement = announced_entry.set(entry)
+            try:
                 await client.call_tool(
                     tool, dict(arguments), read_timeout_seconds=timeout, progress_callback=on_progress
                 )
+            finally:
+                announced_entry.reset(announcement)
         except asyncio.CancelledError:
             self.journal.cancel(entry)
             raise
@@ -111,12 +112,3 @@ class Calls:
             raise
         assert entry.result is not None
         return cast("RawResult", from_json(entry.result))
-
-
-@contextmanager
-def _set(variable: Any, value: Any) -> Generator[None]:
-    token = variable.set(value)
-    try:
-        yield
-    finally:
-        variable.reset(token)

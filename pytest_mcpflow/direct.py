@@ -32,7 +32,6 @@ INTERNAL_ERROR, INVALID_PARAMS, REQUEST_TIMEOUT = -32603, -32602, -32001
 async def call_directly(
     fake: Fake,
     spec: ToolSpec,
-    arguments: Mapping[str, Any],
     *,
     journal: Journal,
     entry: Entry,
@@ -54,7 +53,7 @@ async def call_directly(
             )
         call = _DirectCall(desk, entry, progress)
         try:
-            result = await invoke(fake, spec, arguments if others is None else others, call)
+            result = await invoke(fake, spec, entry.arguments if others is None else others, call)
         except Exception as error:
             if entry.unanswered is None and not hasattr(error, "code"):
                 entry.crash = error

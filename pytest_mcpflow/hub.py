@@ -297,12 +297,12 @@ class Hub:
             UnknownNameError: There is no such server.
             ServerStartError: The server could not be reached.
         """
-        from pytest_mcpflow.connection import Connection
-        from pytest_mcpflow.served import client_factory
-
         member = self._members.get(name)
         self.clock.start()
         if member.connection is None:
+            from pytest_mcpflow.connection import Connection
+            from pytest_mcpflow.served import client_factory
+
             source = member.source = member.source or member.make_source()
             is_ours = member.fake is not None
             make_client = client_factory(
@@ -337,7 +337,7 @@ class Hub:
     @property
     def transcript(self) -> Transcript:
         """What happened so far."""
-        entries = (entry.freeze() for entry in self._journal.entries)
+        entries = (each if each.is_settled else each.freeze() for each in self._journal.entries)
         return Transcript(entries, is_known=self._members.may_be_called, known=self._members.sites)
 
     # Life

@@ -64,6 +64,11 @@ class Entry:
     is_sent: bool = False
     says_no: bool = False
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing about it can change any more, so that it may be frozen as well later."""
+        return self.until is not None and self.fault is None and not self.abandoned
+
     def freeze(self) -> Interaction:
         return Interaction(
             at=self.at,

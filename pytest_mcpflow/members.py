@@ -105,6 +105,9 @@ class Members:
 
     def may_be_called(self, pattern: str) -> bool:
         """Whether a pattern can name a call; what tools a server from outside has is not known here."""
+        named, _, tool = pattern.rpartition(".")
+        if named in self._by_name and tool in (self._by_name[named].tools or ()):
+            return True
         if any(matches(pattern, site) for site in self.sites):
             return True
         server = pattern.rpartition(".")[0]

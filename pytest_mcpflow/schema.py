@@ -183,15 +183,17 @@ def contract_of(fake: Fake | type[Fake]) -> Contract:
 
 
 async def invoke(
-    fake: Fake, spec: ToolSpec, arguments: Mapping[str, Any], call: Call, *, again: bool = False
+    fake: Fake, spec: ToolSpec, arguments: Mapping[str, Any] | bytes, call: Call, *, again: bool = False
 ) -> RawResult:
     """Run one tool call: validate, change state, describe the answer. Refusals are `isError` results, see `refusal`.
 
     Args:
+        arguments: As JSON values, or as their JSON.
         again: It is the same call, run again with what was asked, so it does not take its time again.
     """
     try:
-        values = spec.parameters.adapter.validator.validate_json(to_json(arguments))
+        sent = arguments if isinstance(arguments, bytes) else to_json(arguments)
+        values = spec.parameters.adapter.validator.validate_json(sent)
     except ValidationError as error:
         return refusal(complaint(spec.name, spec.parameters, error))
     except PydanticSerializationError as error:

@@ -13,7 +13,8 @@ import fnmatch
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast, overload
+from functools import cached_property
+from typing import Any, Protocol, cast, overload
 
 from pytest_mcpflow.errors import UnknownNameError
 from pytest_mcpflow.outcome import Answered, Asked, Injected, Outcome, Pending, shown_arguments
@@ -134,6 +135,15 @@ class Order:
     __repr__ = __str__
 
 
+class Unread(Protocol):
+    """An interaction that is written down and will not change any more, but that nobody has looked at yet."""
+
+    @property
+    def method(self) -> str: ...
+
+    def freeze(self) -> Interaction: ...
+
+
 class Transcript(Sequence[Interaction]):
     """Interactions in the order in which they began; a plain sequence that prints itself.
 
@@ -142,15 +152,21 @@ class Transcript(Sequence[Interaction]):
 
     def __init__(
         self,
-        interactions: Iterable[Interaction],
+        interactions: Iterable[Interaction | Unread],
         *,
         protocol: bool = False,
         is_known: Callable[[str], bool] | None = None,
         known: Iterable[str] = (),
     ) -> None:
         self._all = tuple(interactions)
-        self._shown = self._all if protocol else tuple(each for each in self._all if each.method not in NOISE)
+        self._counted = (
+            self._all if protocol else tuple(each for each in self._all if each.method not in NOISE)
+        )
         self._protocol, self._is_known, self._known = protocol, is_known, tuple(known)
+
+    @cached_property
+    def _shown(self) -> tuple[Interaction, ...]:
+        return tuple(each if isinstance(each, Interaction) else each.freeze() for each in self._counted)
 
     @overload
     def __getitem__(self, index: int) -> Interaction: ...
@@ -160,7 +176,7 @@ class Transcript(Sequence[Interaction]):
         return self._of(self._shown[index]) if isinstance(index, slice) else self._shown[index]
 
     def __len__(self) -> int:
-        return len(self._shown)
+        return len(self._counted)
 
     def __iter__(self) -> Iterator[Interaction]:
         return iter(self._shown)
@@ -250,8 +266,13 @@ class Transcript(Sequence[Interaction]):
             raise UnknownNameError("tool", pattern, self._known)
 
 
+_WILD = frozenset("*?[")
+
+
 def matches(pattern: str, site: str) -> bool:
     """Whether a pattern names a call site; a pattern without a dot names a tool of any server."""
+    if pattern == site or ("." in pattern and _WILD.isdisjoint(pattern)):
+        return pattern == site
     return fnmatch.fnmatchcase(site, pattern if "." in pattern else f"*.{pattern}")
 
 
