@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_mcpflow import CallResult, Context, Hub
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import context_of
+from pytest_mcpflow.scenarios._libraries import needed
+
+if TYPE_CHECKING:
+    from cachetools import TTLCache
 
 __all__ = ["CacheReport", "CacheStats", "SessionContexts", "serve_sessions"]
 
@@ -36,12 +41,6 @@ class CacheReport:
     failed: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Kept:
-    context: Context
-    since: float
-
-
 class SessionContexts:
     """The contexts of sessions. One that is full gives up the context that was not used for the longest time.
 
@@ -55,32 +54,34 @@ class SessionContexts:
     def __init__(
         self, hub: Hub, *, size: int = 200, ttl: float = 3600.0, cleanup_interval: float = 300.0
     ) -> None:
-        self._hub, self._size, self._ttl, self._cleanup_interval = hub, size, ttl, cleanup_interval
-        self._kept: dict[str, _Kept] = {}
-        """By session, the one used longest ago first."""
+        with needed("cachetools"):
+            from cachetools import TTLCache
+        self._hub, self._cleanup_interval = hub, cleanup_interval
+        self._kept: TTLCache[str, Context] = TTLCache(
+            size, ttl, timer=lambda: asyncio.get_running_loop().time()
+        )
         self._opened: dict[str, int] = {}
         self._hits = self._misses = self._evictions = self._expirations = 0
 
     def get(self, session: str) -> Context:
         """The context of a session: the one it has, or a new one."""
-        kept = self._kept.get(session)
-        if kept is not None and self._is_expired(kept):
-            self._expirations += 1
-            self._close(session)
-            kept = None
-        if kept is None:
-            self._misses += 1
-            kept = self._open(session)
-        else:
+        if (context := self._kept.get(session)) is not None:
             self._hits += 1
-        self._kept[session] = self._kept.pop(session, kept)
-        return kept.context
+            return context
+        self._misses += 1
+        self.clean_up()  # before the cache does, which would leave contexts open
+        if len(self._kept) == self._kept.maxsize:
+            self._make_room()
+        # Never an id twice: what an old context has left behind must not be taken for the new one's.
+        self._opened[session] = number = self._opened.get(session, 0) + 1
+        self._kept[session] = context = self._hub.create_context(f"{session}/{number}")
+        return context
 
     def clean_up(self) -> None:
         """Close what is expired."""
-        for session in [name for name, kept in self._kept.items() if self._is_expired(kept)]:
+        for _, context in self._kept.expire():
             self._expirations += 1
-            self._close(session)
+            self._close(context)
 
     async def keep_clean(self) -> None:
         """Clean up at every interval, until cancelled."""
@@ -90,31 +91,22 @@ class SessionContexts:
 
     def close(self) -> None:
         """Close all contexts."""
-        for session in list(self._kept):
-            self._close(session)
+        self.clean_up()
+        while self._kept:
+            self._close(self._kept.popitem()[1])
 
     def stats(self) -> CacheStats:
-        contexts = [kept.context for kept in self._kept.values()]
+        contexts = [*copy(self._kept).values()]  # a copy, since being looked at counts as use
         calls = sum(len(context.tool_calls) for context in contexts)
         done = (self._hits, self._misses, self._evictions, self._expirations)
         return CacheStats(*done, active_contexts=len(contexts), tool_calls=calls)
 
-    def _open(self, session: str) -> _Kept:
-        if len(self._kept) >= self._size:
-            self._evictions += 1
-            self._close(next(iter(self._kept)))
-        # Never an id twice: what an old context has left behind must not be taken for the new one's.
-        self._opened[session] = number = self._opened.get(session, 0) + 1
-        return _Kept(self._hub.create_context(f"{session}/{number}"), self._now())
+    def _make_room(self) -> None:
+        self._evictions += 1
+        self._close(self._kept.popitem()[1])  # the one used longest ago
 
-    def _close(self, session: str) -> None:
-        del self._hub.contexts[self._kept.pop(session).context.id]
-
-    def _is_expired(self, kept: _Kept) -> bool:
-        return self._now() - kept.since >= self._ttl
-
-    def _now(self) -> float:
-        return asyncio.get_running_loop().time()
+    def _close(self, context: Context) -> None:
+        del self._hub.contexts[context.id]
 
 
 class _Session(Desk):

@@ -1,15 +1,19 @@
-"""Retries with growing pauses, for what may be repeated and what may not."""
+"""Retries with growing pauses, by tenacity, for what may be repeated and what may not."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_mcpflow import ToolError
 from pytest_mcpflow.scenarios._careful import Desk
+from pytest_mcpflow.scenarios._libraries import needed
 from pytest_mcpflow.scenarios._plain_answers import UnclearAnswerError
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 __all__ = ["Backoff", "Ended", "Step", "carry_out"]
 
@@ -54,49 +58,82 @@ class Ended:
     attempts: int
 
 
+class _UnknownOutcomeError(Exception):
+    """Nobody can say whether a step that must not be repeated was done."""
+
+
+class _Attempts:
+    """The attempts at one step. Each but the first looks whether the one before was done, where that counts."""
+
+    def __init__(self, desk: Desk, step: Step) -> None:
+        self._desk, self._step = desk, step
+        self._is_in_doubt, self._error = False, ""
+        self.count = 0
+
+    async def one_more(self) -> None:
+        if await self.was_done():
+            return
+        self.count += 1
+        self._is_in_doubt = not self._step.is_repeatable
+        try:
+            await self._desk.call(self._step.tool, self._step.arguments)
+        except Exception as error:
+            # What a server clearly refuses it has not done.
+            self._is_in_doubt &= not isinstance(error, ToolError) or isinstance(error, UnclearAnswerError)
+            self._error = str(error)
+            if self._is_in_doubt and self._step.is_done is None:
+                raise _UnknownOutcomeError(f"nobody knows whether it was done: {error}") from error
+            raise
+
+    async def was_done(self) -> bool:
+        """Whether the last attempt, which had no clear answer, did what it was for."""
+        if not self._is_in_doubt or self._step.is_done is None:
+            return False
+        try:
+            return await self._step.is_done()
+        except Exception as failure:
+            raise _UnknownOutcomeError(f"{self._error}; looking: {failure}") from failure
+
+    async def was_done_at_last(self) -> bool:
+        """The same after the last attempt, which is given time to come through as well."""
+        if self._is_in_doubt:
+            await asyncio.sleep(self._step.backoff.pause(self._step.backoff.retries))
+        return await self.was_done()
+
+
 async def carry_out(desk: Desk, step: Step) -> Ended:
     """Do a step; people get a notice of each retry, and an alert when there will be no more."""
+    with needed("tenacity"):
+        from tenacity import AsyncRetrying, retry_if_not_exception_type, stop_after_attempt
+    retries, attempts = step.backoff.retries, _Attempts(desk, step)
     async with asyncio.TaskGroup() as notices:
 
-        async def pause(attempt: int) -> None:
-            seconds, is_last = step.backoff.pause(attempt), attempt == step.backoff.retries
-            if not is_last:
-                count = f"attempt {attempt + 1}/{step.backoff.retries}"
-                notice = f"Retrying {step.name} in {seconds:.1f}s ({count})"
-                # Beside the pause, which is not longer because somebody is hard to reach.
-                notices.create_task(desk.notify(notice, "dashboard", priority="low"))
-            await asyncio.sleep(seconds)
+        def announce(state: RetryCallState) -> None:
+            count = f"attempt {state.attempt_number}/{retries}"
+            notice = f"Retrying {step.name} in {state.upcoming_sleep:.1f}s ({count})"
+            # Beside the pause, which is not longer because somebody is hard to reach.
+            notices.create_task(desk.notify(notice, "dashboard", priority="low"))
 
-        return await _attempt(desk, step, pause)
-
-
-async def _attempt(desk: Desk, step: Step, pause: Callable[[int], Awaitable[None]]) -> Ended:
-    error = ""
-    for attempt in range(step.backoff.retries + 1):
+        retrying = AsyncRetrying(
+            stop=stop_after_attempt(1 + retries),
+            wait=lambda state: step.backoff.pause(state.attempt_number - 1),
+            retry=retry_if_not_exception_type(_UnknownOutcomeError),
+            before_sleep=announce,
+            sleep=asyncio.sleep,
+            reraise=True,
+        )
         try:
-            await desk.call(step.tool, step.arguments)
-        except ToolError as refusal:
-            # What a server refuses it has not done.
-            error, is_lost = str(refusal), isinstance(refusal, UnclearAnswerError)
-        except Exception as failure:
-            error, is_lost = str(failure), True
-        else:
-            return Ended(step.name, "done", attempt + 1)
-        is_unsafe = is_lost and not step.is_repeatable
-        if is_unsafe and step.is_done is None:
-            return await _give_up(
-                desk, step, attempt + 1, "unknown", f"nobody knows whether it was done: {error}"
-            )
-        if is_unsafe or attempt < step.backoff.retries:
-            await pause(attempt)
-        if is_unsafe and step.is_done is not None:
             try:
-                if await step.is_done():
-                    return Ended(step.name, "done", attempt + 1)
-            except Exception as failure:
-                return await _give_up(desk, step, attempt + 1, "unknown", f"{error}; looking: {failure}")
-    why = f"failed after {step.backoff.retries} retries: {error}"
-    return await _give_up(desk, step, step.backoff.retries + 1, "failed", why)
+                await retrying(attempts.one_more)
+            except _UnknownOutcomeError:
+                raise
+            except Exception as error:
+                if not await attempts.was_done_at_last():
+                    why = f"failed after {retries} retries: {error}"
+                    return await _give_up(desk, step, attempts.count, "failed", why)
+        except _UnknownOutcomeError as unknown:
+            return await _give_up(desk, step, attempts.count, "unknown", str(unknown))
+    return Ended(step.name, "done", attempts.count)
 
 
 async def _give_up(

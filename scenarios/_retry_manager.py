@@ -1,4 +1,4 @@
-"""Retries with back-off, and metrics of every attempt: by tool and status, as Prometheus counts them."""
+"""Retries with back-off, by tenacity, and metrics of every attempt: by tool and status, as Prometheus counts them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from pytest_mcpflow import ToolError
 from pytest_mcpflow.scenarios._coordinator import is_servers_fault
+from pytest_mcpflow.scenarios._libraries import needed
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 __all__ = ["RETRY_AFTER", "Metrics", "RetryManager"]
 
@@ -31,7 +35,16 @@ class RetryManager:
     def __init__(
         self, *, max_retries: int = 3, backoff_factor: float = 2.0, max_backoff: float = 60.0
     ) -> None:
-        self._max_retries, self._factor, self._max_backoff = max_retries, backoff_factor, max_backoff
+        with needed("tenacity"):
+            from tenacity import AsyncRetrying, stop_after_attempt
+        self._factor, self._max_backoff = backoff_factor, max_backoff
+        self._retrying = AsyncRetrying(
+            stop=stop_after_attempt(1 + max_retries),
+            retry=lambda state: self._pause(state) is not None,
+            wait=lambda state: self._pause(state) or 0.0,
+            sleep=asyncio.sleep,
+            reraise=True,
+        )
 
     async def execute_with_retry(
         self, tool_function: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
@@ -41,15 +54,12 @@ class RetryManager:
         Raises:
             Exception: What the last attempt raised, or the first one that no repetition can help.
         """
-        for attempt in range(self._max_retries):
-            try:
-                return await tool_function(*args, **kwargs)
-            except Exception as error:
-                pause = self.pause_after(error, attempt)
-                if pause is None:
-                    raise
-            await asyncio.sleep(pause)
-        return await tool_function(*args, **kwargs)
+        # A copy for each, since several may be under way at the same time.
+        return await self._retrying.copy()(tool_function, *args, **kwargs)
+
+    def _pause(self, state: RetryCallState) -> float | None:
+        error = None if state.outcome is None else state.outcome.exception()
+        return self.pause_after(error, state.attempt_number - 1) if isinstance(error, Exception) else None
 
     def pause_after(self, error: Exception, attempt: int) -> float | None:
         """Seconds to wait after the failure of an attempt (counted from 0), or `None` to give up."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter, defaultdict
-from collections.abc import Iterator
+import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 from pytest_mcpflow import Hub, Interaction, Run, invariant
@@ -22,7 +21,8 @@ from pytest_mcpflow.scenarios._error_handling_workflow import (
     SessionReport,
 )
 from pytest_mcpflow.scenarios._plain_answers import refusal_of
-from pytest_mcpflow.scenarios._retry_manager import RETRY_AFTER, RetryManager
+from pytest_mcpflow.scenarios._repetitions_as_seen import repetitions, requests_of_session, retry_after
+from pytest_mcpflow.scenarios._retry_manager import RetryManager
 
 __all__ = ["Health", "McpErrorHandling", "SessionReport"]
 
@@ -76,7 +76,7 @@ class McpErrorHandling(CrossServer):
         assert report.before.timestamp < report.after.timestamp
         assert report.after.services == {"context7": True, "database": True}
         assert (report.after.status, report.after.version) == ("healthy", "0.1.0")
-        free_again = {each.at + _retry_after(each) for each in run.calls("context7.*") if _retry_after(each)}
+        free_again = {each.at + retry_after(each) for each in run.calls("context7.*") if retry_after(each)}
         assert 50.0 in free_again
         assert [each.call for each in run.calls("context7.*") if each.ok and _end(each) < 50] == []
         [weather] = [each for each in run.calls("get_weather") if each.ok]
@@ -90,60 +90,42 @@ class McpErrorHandling(CrossServer):
         """Each attempt is counted once, by its tool and what became of it; no connection is left open."""
         if isinstance(run.result, SessionReport):
             assert run.result.requests == Counter((each.name, _status_of(each)) for each in run.transcript)
-            seconds: defaultdict[str, float] = defaultdict(float)
-            for each in run.transcript:
-                seconds[each.name] += each.seconds or 0.0
-            assert {tool: round(total, 6) for tool, total in run.result.seconds.items()} == {
-                tool: round(total, 6) for tool, total in seconds.items()
-            }
-            assert run.result.active_connections == 0
+            for tool, seconds in run.result.seconds.items():
+                assert math.isclose(
+                    seconds, sum(each.seconds or 0.0 for each in run.calls(tool)), abs_tol=1e-6
+                )
+            told = {*run.result.exposition.splitlines()}
             for (tool, status), count in run.result.requests.items():
-                line = f'mcp_requests_total{{tool_name="{tool}",status="{status}"}} {count}'
-                assert line in run.result.exposition.splitlines()
+                assert f'mcp_requests_total{{tool_name="{tool}",status="{status}"}} {count}' in told
+            for tool, count in Counter(each.name for each in run.transcript).items():
+                assert f'mcp_request_duration_seconds_count{{tool_name="{tool}"}} {count}' in told
+            assert "mcp_active_connections 0" in told
 
     @invariant
     def three_retries_at_most(self, run: Run) -> None:
         """No request of the session is sent more than four times."""
-        for attempts in _sessions_requests(run):
+        for attempts in requests_of_session(run):
             assert len(attempts) <= 1 + MAX_RETRIES, attempts[0].call
 
     @invariant
     def pauses_grow(self, run: Run) -> None:
         """The n-th pause between two attempts lasts at least 2 to the n seconds, and never more than 60."""
-        for attempts in _sessions_requests(run):
-            for number, (failed, again) in enumerate(itertools.pairwise(attempts)):
-                pause = again.at - (failed.until or failed.at)
-                assert BACKOFF_FACTOR**number - 1e-6 <= pause <= MAX_BACKOFF, again
+        for number, failed, again in repetitions(run):
+            pause = again.at - (failed.until or failed.at)
+            assert BACKOFF_FACTOR**number - 1e-6 <= pause <= MAX_BACKOFF, again
 
     @invariant
     def nobody_knocks_before_the_quota_is_free(self, run: Run) -> None:
         """A request that was told when to come again does not come sooner."""
-        for attempts in _sessions_requests(run):
-            for refused, again in itertools.pairwise(attempts):
-                assert again.at >= refused.at + _retry_after(refused), again
+        for _, refused, again in repetitions(run):
+            assert again.at >= refused.at + retry_after(refused), again
 
     @invariant
     def what_cannot_help_is_not_repeated(self, run: Run) -> None:
         """A request that the server calls wrong is not sent again as it is."""
-        for attempts in _sessions_requests(run):
-            for each in attempts[:-1]:
-                assert not each.ok, each.call
-                assert not (refusal_of(each) or "").startswith(("400", "404")), each.call
-
-
-def _sessions_requests(run: Run) -> Iterator[list[Interaction]]:
-    """The attempts of each request, those of health checks and alerts excepted."""
-    attempts: defaultdict[str, list[Interaction]] = defaultdict(list)
-    for each in run.transcript:
-        if each.server in ("context7", "utility") and each.arguments.get("limit") != 1:
-            attempts[f"{each.name} {each.arguments}"].append(each)
-    yield from attempts.values()
-
-
-def _retry_after(interaction: Interaction) -> float:
-    """Seconds to wait as the server said, or 0."""
-    asked = RETRY_AFTER.match(refusal_of(interaction) or "")
-    return float(asked[1]) if asked is not None else 0.0
+        for _, failed, _ in repetitions(run):
+            assert not failed.ok, failed.call
+            assert not (refusal_of(failed) or "").startswith(("400", "404")), failed.call
 
 
 def _end(interaction: Interaction) -> float:

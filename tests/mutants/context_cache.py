@@ -10,10 +10,10 @@ __all__ = ["MUTANTS"]
 
 
 class NeverExpiring(SessionContexts):
-    """Trusts the clean-up, which it then forgets."""
+    """Keeps contexts for ever."""
 
-    def _is_expired(self, kept: object) -> bool:
-        return False
+    def __init__(self, hub: Hub, *, size: int, ttl: float) -> None:
+        super().__init__(hub, size=size, ttl=float("inf"))
 
 
 class RenewedByUse(SessionContexts):
@@ -21,15 +21,15 @@ class RenewedByUse(SessionContexts):
 
     def get(self, session: str) -> Context:
         context = super().get(session)
-        self._kept[session] = type(self._kept[session])(context, self._now())
+        self._kept[session] = context
         return context
 
 
 class Forgetful(SessionContexts):
     """Forgets the contexts it gives up, and leaves them open."""
 
-    def _close(self, session: str) -> None:
-        del self._kept[session]
+    def _close(self, context: Context) -> None:
+        """Closes nothing."""
 
 
 class LeftOpen(SessionContexts):
@@ -42,23 +42,20 @@ class LeftOpen(SessionContexts):
 class Oldest(SessionContexts):
     """Gives up the context that was opened first, however much it is used."""
 
-    def get(self, session: str) -> Context:
-        order = list(self._kept)
-        context = super().get(session)
-        self._kept = {name: self._kept[name] for name in [*order, session] if name in self._kept}
-        return context
+    def _make_room(self) -> None:
+        self._evictions += 1
+        self._close(self._kept.pop(next(iter(self._kept))))
 
 
 class ClosedTooEarly(SessionContexts):
-    """Closes a context and goes on handing it out."""
+    """Closes contexts before they are expired, and goes on handing them out."""
 
-    def _close(self, session: str) -> None:
-        self._hub.contexts.pop(self._kept[session].context.id, None)
+    def _close(self, context: Context) -> None:
+        self._hub.contexts.pop(context.id, None)
 
     def clean_up(self) -> None:
-        """Cleans up before anything is expired."""
         for session in list(self._kept):
-            self._close(session)
+            self._close(self._kept[session])
 
 
 async def never_expiring(hub: Hub) -> CacheReport:

@@ -43,6 +43,13 @@ async def count_requests_once(hub: Hub) -> SessionReport:
     return replace(report, requests=dict.fromkeys(report.requests, 1))
 
 
+async def show_no_durations(hub: Hub) -> SessionReport:
+    """Measures how long tools take, and does not publish it."""
+    report = await McpErrorHandling().workflow(hub)
+    lines = [line for line in report.exposition.splitlines() if "duration" not in line]
+    return replace(report, exposition="\n".join(lines))
+
+
 async def lose_the_weather_unheard(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
     """Gets no weather, and keeps it to itself."""
     if name.endswith("get_weather"):
@@ -67,6 +74,7 @@ MUTANTS: dict[str, tuple[Workflow, str]] = {
     "repeat everything": (_with(RepeatEverything()), "what_cannot_help_is_not_repeated"),
     "count successes only": (count_successes_only, "counters_equal_the_transcript"),
     "count requests once": (count_requests_once, "counters_equal_the_transcript"),
+    "show no durations": (show_no_durations, "counters_equal_the_transcript"),
     "lose the weather unheard": (
         tampered(McpErrorHandling().workflow, lose_the_weather_unheard),
         "a_failure_is_heard",
