@@ -66,6 +66,12 @@ def test_successive_calls_that_came_out_alike_are_one_row() -> None:
     ]
 
 
+def test_calls_with_one_between_that_was_not_tried_are_no_row_together() -> None:
+    rows = [line.split()[0] for line in lines_of(*(cell(f"hotel.book#{n}", "refuse") for n in (1, 3)))[1:3]]
+
+    assert rows == ["hotel.book#1", "hotel.book#3"]
+
+
 def test_whatever_lasts_is_in_rows_of_its_own_after_single_calls() -> None:
     sites = ["hotel.book#*", "hotel.book#2+", "hotel.book#3+", "hotel.book#1"]
 
