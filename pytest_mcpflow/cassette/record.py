@@ -98,10 +98,16 @@ def record(
         except OSError as error:
             print(f"mcpflow record: cannot start {command[0]!r}: {error.strerror or error}", file=sys.stderr)
             return NOT_FOUND
-        with _signals_go_to(server):
-            by = _pump(server, session)
-            code = server.wait()
-        session.end(by=by, exit_code=code)
+        try:
+            with _signals_go_to(server):
+                by = _pump(server, session)
+                code = server.wait()
+            session.end(by=by, exit_code=code)
+        except (
+            CassetteError
+        ) as error:  # what is not on the tape is not handed on, and the server has been ended
+            print(f"mcpflow record: {error}", file=sys.stderr)
+            return NOT_WRITABLE
     return 128 - code if code < 0 else code
 
 
@@ -130,7 +136,7 @@ def _pump(server: subprocess.Popen[bytes], session: SessionWriter) -> Side:
     to_server = _Lines("client", session, server.stdin.fileno())
     to_client = _Lines("server", session, sys.stdout.fileno())
     ended_by: Side = "server"
-    with selectors.DefaultSelector() as ready:
+    with selectors.SelectSelector() as ready:  # the only one that takes files and devices, too
         ready.register(sys.stdin.fileno(), selectors.EVENT_READ, to_server)
         ready.register(server.stdout.fileno(), selectors.EVENT_READ, to_client)
         while True:

@@ -53,7 +53,8 @@ class CassetteWriter:
         timing: Whether to note when each frame came.
 
     Raises:
-        CassetteError: The file cannot be written, is something else than a cassette, or was redacted by other rules.
+        CassetteError: The file cannot be written, is something else than a cassette, or was redacted by other rules;
+            later, too, where a frame cannot be written any more.
     """
 
     def __init__(self, path: Path, *, redactor: Redacting | None = None, timing: bool = False) -> None:
@@ -161,8 +162,11 @@ class CassetteWriter:
     def _append(self, *frames: bytes) -> None:
         data = b"".join(frames)
         self._size += len(data)
-        while data:
-            data = data[os.write(self._file, data) :]
+        try:
+            while data:
+                data = data[os.write(self._file, data) :]
+        except OSError as error:
+            raise unwritable(self.path, error) from error
 
 
 class _Lock:

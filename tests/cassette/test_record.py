@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -49,6 +50,39 @@ def test_bytes_pass_through_untouched(tmp_path: Path) -> None:
 def test_the_exit_code_is_the_servers(tmp_path: Path, code: str, expected: int) -> None:
     command = recorder(tmp_path / "t.jsonl", sys.executable, "-c", f"import os, sys; {code}")
     assert subprocess.run(command, input=b"").returncode == expected
+
+
+@pytest.mark.parametrize("source", ["a file", "nothing"])
+def test_what_is_asked_may_come_from_a_file(tmp_path: Path, source: str) -> None:
+    asked = tmp_path / "asked.jsonl"
+    asked.write_bytes(b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n')
+    with open(asked if source == "a file" else os.devnull, "rb") as stdin:
+        done = subprocess.run(
+            recorder(tmp_path / "t.jsonl", sys.executable, "-c", ECHO), stdin=stdin, capture_output=True
+        )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == (asked.read_bytes() if source == "a file" else b"")
+
+
+def test_nothing_is_handed_on_that_has_no_room_on_the_tape(tmp_path: Path) -> None:
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    asked = [b'{"jsonrpc":"2.0","id":%d,"method":"ping"}\n' % number for number in range(100)]
+    done = subprocess.run(
+        recorder(tmp_path / "t.jsonl", sys.executable, "-c", ECHO),
+        input=b"".join(asked),
+        capture_output=True,
+        preexec_fn=small_files,
+    )
+
+    assert done.returncode == 2
+    assert b"t.jsonl cannot be written: File too large" in done.stderr
+    assert b"Traceback" not in done.stderr
+    recorded = read_cassette(tmp_path / "t.jsonl")
+    written = [message for session in recorded.sessions for message in session.messages]
+    assert done.stdout.count(b"\n") <= sum(message.sender == "server" for message in written)
 
 
 def test_what_cannot_be_started_or_written_is_said(tmp_path: Path) -> None:
