@@ -66,6 +66,15 @@ def test_successive_calls_that_came_out_alike_are_one_row() -> None:
     ]
 
 
+def test_more_kinds_than_fit_are_in_further_tables_with_their_own_marks() -> None:
+    kinds = [f"kind_{number:02}" for number in range(20)]
+    cells = [cell("hotel.book#1", kind, "recovered" if kind < "kind_18" else "hung") for kind in kinds]
+
+    rows = [line.split()[1:] for line in lines_of(*cells) if line.startswith("hotel.book#1")]
+
+    assert rows == [["."] * 18, ["H", "H"]]
+
+
 def test_calls_with_one_between_that_was_not_tried_are_no_row_together() -> None:
     rows = [line.split()[0] for line in lines_of(*(cell(f"hotel.book#{n}", "refuse") for n in (1, 3)))[1:3]]
 

@@ -360,3 +360,50 @@ def test_several_servers_can_be_out_of_reach_at_once() -> None:
         return reached
 
     assert hub.run(work()) == [2, 2, 0, 2]
+
+
+def test_a_delayed_request_that_is_given_up_while_it_is_served_does_not_arrive_again() -> None:
+    hub = Hub(virtual_time=True)
+    shop = hub.serve(Shop())
+    hub.fail("shop.brew#1=delay(3)")
+
+    async def brew() -> None:
+        with pytest.raises(MCPError, match="timed out"):
+            await hub.call_tool("shop.brew", {"item": "tea", "seconds": 8}, timeout=6)
+        await hub.faults.settle()
+
+    hub.run(brew())
+
+    assert shop.sold == []
+
+
+def test_what_is_asked_when_a_request_arrives_again_is_not_told_twice() -> None:
+    hub = Hub(way=Way.DIRECT, virtual_time=True)
+    shop = hub.serve(Shop())
+    hub.answer_with(lambda _: {"approved": True})
+    hub.fail("shop.sell_dearly#1=duplicate")
+
+    async def sell_one() -> None:
+        await hub.call_tool("shop.sell_dearly", TEA)
+
+    hub.run(sell_one())
+
+    assert shop.sold == ["tea", "tea"]
+    assert len(hub.transcript[0].asked) == 1
+
+
+def test_a_late_request_of_a_call_that_ends_after_its_hub_arrives_nowhere() -> None:
+    hub = Hub(way=Way.DIRECT, virtual_time=True)
+    shop = hub.serve(Shop())
+    hub.fail("shop.sell#1=late(1)")
+
+    async def leave_first() -> None:
+        async with hub:
+            selling = asyncio.create_task(hub.call_tool("shop.sell", TEA))
+            await asyncio.sleep(1)
+        selling.cancel()
+        await asyncio.sleep(10)
+
+    run(leave_first())
+
+    assert shop.sold == []
