@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,7 +11,20 @@ from mcp import MCPError
 from mcp.server import MCPServer
 from stall import WAYS, Shop, under
 
-from pytest_mcpflow import DeadlockError, Era, Fault, FaultPlan, FaultPlanError, Hub, ToolError, Way, run
+from pytest_mcpflow import (
+    DeadlockError,
+    Era,
+    Fake,
+    Fault,
+    FaultPlan,
+    FaultPlanError,
+    Hub,
+    ToolError,
+    Way,
+    prompt,
+    run,
+    tool,
+)
 from pytest_mcpflow.faults.refused import Refuse
 
 TEA = {"item": "tea"}
@@ -407,3 +421,51 @@ def test_a_late_request_of_a_call_that_ends_after_its_hub_arrives_nowhere() -> N
     run(leave_first())
 
     assert shop.sold == []
+
+
+@dataclass
+class Desk(Fake):
+    """Has a tool and a prompt of one name."""
+
+    @tool(name="help")
+    def tool_help(self) -> str:
+        """Help."""
+        return "here it is"
+
+    @prompt()
+    def help(self) -> str:
+        """How to ask for help."""
+        return "say please"
+
+
+def test_while_a_tool_is_limited_a_prompt_of_its_name_is_not() -> None:
+    hub = Hub(way=Way.MEMORY, virtual_time=True)
+    hub.serve(Desk())
+    hub.fail("desk.help#1=rate_limit(60)")
+
+    async def ask() -> str:
+        for _ in range(2):
+            with pytest.raises(ToolError, match="429 Too Many Requests"):
+                await hub.call_tool("desk.help")
+        got = await (await hub.client("desk")).get_prompt("help")
+        return str(got.messages[0].content)
+
+    assert "say please" in hub.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("plan", "item"), [("shop.sell#1=cancel_ignored", "tea"), ("shop.sell#1=malformed(empty)", "salt")]
+)
+def test_what_finds_nothing_to_do_has_not_happened(plan: str, item: str) -> None:
+    hub = Hub(way=Way.DIRECT, virtual_time=True)
+    hub.serve(Shop(stock={"tea": 9, "salt": 0}))
+    hub.fail(plan)
+
+    async def sell_one() -> str:
+        try:
+            return (await hub.call_tool("shop.sell", {"item": item}, timeout=9)).text
+        except ToolError as refused:
+            return refused.message
+
+    assert hub.run(sell_one()) == {"tea": '{"left":8}', "salt": "no salt left"}[item]
+    assert [str(fault) for fault in hub.faults.never_happened()] == [plan]
