@@ -22,7 +22,7 @@ from pytest_mcpflow.faults.plan import Fault, chance
 
 __all__ = ["Drawing", "Swarm"]
 
-PROBABILITIES = (0.1, 0.25, 0.5, 0.6, 0.7)
+PROBABILITIES = (0.3, 0.5, 0.6, 0.7, 0.8)
 """That a call goes wrong, in a scattered drawing. High, since what few faults show is tried in order anyway."""
 
 
