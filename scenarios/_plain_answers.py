@@ -9,6 +9,7 @@ from pytest_mcpflow import Answered, CallResult, Failed, Hub, Interaction, Refus
 
 __all__ = ["UnclearAnswerError", "plain_answer", "refusal_of"]
 
+# region: pattern
 SAID_BY_SERVERS = (-32603, -32602)
 """The codes of JSON-RPC with which a server itself says no; others say that nothing came from it."""
 
@@ -52,6 +53,12 @@ async def plain_answer(
     return answer
 
 
+def _words_of_refusal(answer: Mapping[str, Any]) -> str | None:
+    says_no = answer.get("success", answer.get("ok")) is False
+    return answer["error"] if says_no and isinstance(answer.get("error"), str) else None
+    # endregion
+
+
 def refusal_of(call: Interaction) -> str | None:
     """The words with which a server said no, in whichever way; `None` where it answered, or nothing came of it."""
     match call.outcome:
@@ -63,8 +70,3 @@ def refusal_of(call: Interaction) -> str | None:
             return str(value if isinstance(value, str) else _words_of_refusal(value))
         case _:
             return None
-
-
-def _words_of_refusal(answer: Mapping[str, Any]) -> str | None:
-    says_no = answer.get("success", answer.get("ok")) is False
-    return answer["error"] if says_no and isinstance(answer.get("error"), str) else None

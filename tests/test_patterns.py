@@ -50,6 +50,16 @@ def test_a_page_shows_pattern_and_test_and_mistakes_that_are_caught(page: Path) 
     assert [row for row in ROW.findall(text) if row not in caught] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_says_when_to_use_it_and_what_comes_of_it_under_faults(page: Path) -> None:
+    problem, _, rest = page.read_text(encoding="utf-8").partition("<!-- file: ")
+    _, _, faults = rest.partition("\n## Under faults\n")
+    outcomes = re.findall(r"^\| (?!what|-)[^|]+ \| [^|]+ \|$", faults.partition("\n## ")[0], re.MULTILINE)
+
+    assert "\n**Use it when** " in problem
+    assert len(outcomes) >= 3
+
+
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_the_test_on_a_page_lets_something_go_wrong(pattern: str) -> None:
     file = ROOT / "examples" / "patterns" / f"pattern_{pattern.replace('-', '_')}.py"
