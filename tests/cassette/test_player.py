@@ -67,6 +67,58 @@ def test_listing_may_be_repeated_and_the_last_answer_stays(tmp_path: Path) -> No
     assert [len(tools) for tools in found] == [0, 1, 1, 1]
 
 
+def test_pages_are_turned_with_the_tapes_own_cursors_and_no_other(tmp_path: Path) -> None:
+    tape, speaker = player(
+        tmp_path / "t.jsonl",
+        [
+            *opened(),
+            ask(1, "tools/list"),
+            say(1, result={"tools": [], "nextCursor": "c-1"}),
+            ask(2, "tools/list", cursor="c-1"),
+            say(2, result={"tools": [{"name": "a", "inputSchema": {"type": "object"}}]}),
+        ],
+    )
+
+    for _ in range(2):
+        first = answers(speaker, 7, "tools/list")[0]["result"]
+        second = answers(speaker, 8, "tools/list", cursor=first["nextCursor"])[0]["result"]
+        assert [tool["name"] for tool in second["tools"]] == ["a"]
+    assert not tape.misses
+    assert "error" in answers(speaker, 9, "tools/list", cursor="c-2")[0]
+
+
+def test_a_task_is_asked_about_as_often_as_its_client_likes_and_ends_as_recorded(tmp_path: Path) -> None:
+    begun: dict[str, Any] = {"task": {"taskId": "t-1", "status": "working"}}
+    done = {"content": [{"type": "text", "text": "baked"}]}
+    _, speaker = player(
+        tmp_path / "t.jsonl",
+        [
+            *opened(),
+            ask(1, "tools/call", name="bake", arguments={}, task={"ttl": 60000}),
+            say(1, result=begun),
+            ask(2, "tasks/get", taskId="t-1"),
+            say(2, result={"taskId": "t-1", "status": "working"}),
+            ask(3, "tasks/get", taskId="t-1"),
+            say(3, result={"taskId": "t-1", "status": "completed"}),
+            ask(4, "tasks/result", taskId="t-1"),
+            say(4, result=done),
+        ],
+    )
+
+    task = answers(speaker, 1, "tools/call", name="bake", arguments={}, task={"ttl": 60000})[0]["result"][
+        "task"
+    ]
+    states = [
+        answers(speaker, number, "tasks/get", taskId=task["taskId"])[0]["result"]["status"]
+        for number in (2, 3, 4)
+    ]
+
+    assert states == ["working", "completed", "completed"]
+    assert (
+        answers(speaker, 5, "tasks/result", taskId=task["taskId"])[0]["result"]["content"] == done["content"]
+    )
+
+
 def test_the_way_back_names_the_nearest_and_where_arguments_differ(tmp_path: Path) -> None:
     tape, speaker = player(
         tmp_path / "t.jsonl",
