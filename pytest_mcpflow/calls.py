@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,7 +21,7 @@ from pytest_mcpflow.vacuity import Promises
 from pytest_mcpflow.ways import Way
 
 if TYPE_CHECKING:
-    from mcp import Client
+    from pytest_mcpflow.connections import Connections
 
 __all__ = ["Calls"]
 
@@ -36,7 +36,7 @@ class Calls:
     desk: Desk
     effects: Effects
     promises: Promises
-    client: Callable[[str], Awaitable[Client]]
+    connections: Connections
     start_clock: Callable[[], None]
 
     async def call(
@@ -92,11 +92,10 @@ class Calls:
         params = {"name": tool, "arguments": arguments}
         entry = self.journal.open(member.name, "tools/call", params, context_id=context_id)
         try:
-            client = await self.client(member.name)
             announcement = announced_entry.set(entry)
             try:
-                await client.call_tool(
-                    tool, dict(arguments), read_timeout_seconds=timeout, progress_callback=on_progress
+                await self.connections.call_tool(
+                    member, tool, arguments, timeout=timeout, on_progress=on_progress
                 )
             finally:
                 announced_entry.reset(announcement)

@@ -17,6 +17,7 @@ from pytest_mcpflow.answers import Desk
 from pytest_mcpflow.calls import Calls
 from pytest_mcpflow.cassette.modes import RecordMode
 from pytest_mcpflow.clock import EPOCH
+from pytest_mcpflow.connections import Connections
 from pytest_mcpflow.context import Context, HubTool, new_context_id
 from pytest_mcpflow.direct import ProgressCallback
 from pytest_mcpflow.effects import Effects
@@ -86,12 +87,13 @@ class Hub:
         self._members = Members()
         self._journal = Journal(self.clock)
         self._desk = Desk(self._journal)
+        self._connections = Connections(self._members, self._journal, self._desk)
         self._promises = Promises()
         self._effects = Effects(self._journal)
         self._injector: Injector | None = None
         self._calls = Calls(
             *(way, self._members, self._journal, self._desk, self._effects, self._promises),
-            client=self.client,
+            connections=self._connections,
             start_clock=self.clock.start,
         )
 
@@ -297,19 +299,9 @@ class Hub:
             UnknownNameError: There is no such server.
             ServerStartError: The server could not be reached.
         """
-        member = self._members.get(name)
+        self._members.get(name)
         self.clock.start()
-        if member.connection is None:
-            from pytest_mcpflow.connection import Connection
-            from pytest_mcpflow.served import client_factory
-
-            source = member.source = member.source or member.make_source()
-            is_ours = member.fake is not None
-            make_client = client_factory(
-                name, self._journal, self._desk, ours=is_ours, elsewhere=member.stand_in, tape=member.tape
-            )
-            member.connection = Connection(name, lambda: source.connect(make_client))
-        return await member.connection.client()
+        return await self._connections.client(name)
 
     async def list_tools(self) -> list[HubTool]:
         """The tools of all servers, as each server lists them."""
@@ -356,21 +348,13 @@ class Hub:
 
     async def aclose(self) -> None:
         """Leave every client, the last one connected first; servers can be connected again afterwards."""
-        errors: list[BaseException] = []
         if self._injector is not None:
             await self._injector.close()
-        for member in reversed(list(self._members)):
-            connection, member.connection = member.connection, None
-            for each in (connection, member.stand_in):
-                if each is not None:
-                    try:
-                        await each.close()
-                    except Exception as error:
-                        if self._injector is None or member.name not in self._injector.spoilt:
-                            errors.append(error)
+        errors = await self._connections.close()
         self.clock.stop()
-        if errors:
-            raise errors[0]
+        for server, error in errors:
+            if self._injector is None or server not in self._injector.spoilt:
+                raise error
 
     def run(self, workflow: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine from a test that is not async, in virtual time unless the hub's is real."""

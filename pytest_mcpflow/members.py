@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_mcpflow.cassette.live import Target
     from pytest_mcpflow.cassette.player import Player
     from pytest_mcpflow.connection import Connection
+    from pytest_mcpflow.line import Line
     from pytest_mcpflow.served import Source, StandIn
 
 __all__ = ["Member", "Members"]
@@ -34,6 +35,7 @@ class Member:
     tools: Mapping[str, ToolSpec] | None = None
     source: Source | None = None
     connection: Connection | None = None
+    line: Line | None = None
     stand_in: StandIn | None = None
     tape: Player | None = None
     target: Target | None = None

@@ -83,6 +83,11 @@ class ToolSpec:
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.method))
 
+    @property
+    def may_speak(self) -> bool:
+        """Whether it can ask or report anything in the middle of a call."""
+        return self.parameters.call_parameter is not None
+
 
 @dataclass(frozen=True, slots=True)
 class ResourceSpec:

@@ -34,7 +34,7 @@ from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.refusal import output_schema
 from pytest_mcpflow.schema import contract_of
 from pytest_mcpflow.serve.channel import Channel
-from pytest_mcpflow.serve.checking import AnswerCheck
+from pytest_mcpflow.serve.checking import spare_listing
 from pytest_mcpflow.serve.child import child_transport
 from pytest_mcpflow.serve.http import http_transport
 from pytest_mcpflow.serve.memory import memory_transport
@@ -69,6 +69,10 @@ class Source(ABC):
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         """A context in which a client is connected to it."""
 
+    def channel(self) -> Channel | None:
+        """The short way to it, if there is one."""
+        return None
+
 
 _TRANSPORTS = {
     Way.DIRECT: memory_transport,
@@ -100,9 +104,15 @@ class FakeSource(Source):
         self._way, self._era = way, era
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
-        if self._way.is_in_process and self._era is Era.STATELESS:
-            return make_client(Channel(self._server, self._schema_of), self._era.client_mode)
+        channel = self.channel()
+        if channel is not None:
+            return make_client(channel, self._era.client_mode)
         return ServerSource(self._server, way=self._way, era=self._era).connect(make_client)
+
+    def channel(self) -> Channel | None:
+        if self._way.is_in_process and self._era is Era.STATELESS:
+            return Channel(self._server, self._schema_of)
+        return None
 
     def _schema_of(self, tool: str) -> Mapping[str, Any] | None:
         spec = contract_of(self.fake).tools[tool]
@@ -286,8 +296,7 @@ def client_factory(
 
         def connected(session: ClientSession) -> None:
             if channel is not None:
-                # The SDK has no public way to give a session schemas it need not ask for.
-                session.validate_tool_result = AnswerCheck(channel.schema_of)  # type: ignore[method-assign]
+                spare_listing(session, channel.schema_of)
             if journal is not None:
                 tap(session, server, journal, ours=ours, elsewhere=elsewhere, tape=tape, channel=channel)
 

@@ -26,7 +26,7 @@ from pytest_mcpflow.serve.tamper import TAMPER_KEY
 from pytest_mcpflow.server import INTERACTION_KEY
 from pytest_mcpflow.transcript import NOISE
 
-__all__ = ["Elsewhere", "announced_entry", "current_entry", "tap"]
+__all__ = ["Elsewhere", "announced_entry", "current_entry", "tap", "tapped"]
 
 _OURS = frozenset({"on_progress", "timeout"})
 """What a call that goes wrong does not leave to the SDK."""
@@ -85,6 +85,11 @@ def tap(
     session._dispatcher = _Tap(  # pyright: ignore[reportPrivateUsage]
         _dispatcher(session), server, journal, ours, elsewhere, tape, channel
     )
+
+
+def tapped(dispatcher: Dispatcher[Any], server: str, journal: Journal) -> Dispatcher[Any]:
+    """The same for a dispatcher that leads to a fake, and for a session that is yet to be made of it."""
+    return _Tap(dispatcher, server, journal, True, None, None, None)
 
 
 def _dispatcher(session: ClientSession) -> Dispatcher[Any]:

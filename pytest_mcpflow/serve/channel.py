@@ -16,11 +16,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import anyio
+from anyio.abc import TaskStatus
 from mcp import MCPError
 from mcp.server import Server
 from mcp.server.connection import Connection
 from mcp.server.runner import ServerRunner, modern_error_data
-from mcp.shared.dispatcher import CallOptions, Outbound
+from mcp.shared.dispatcher import CallOptions, OnNotify, OnNotifyIntercept, OnRequest, Outbound
 from mcp.shared.exceptions import NoBackChannelError
 from mcp.shared.inbound import InboundLadderRejection, classify_inbound_request
 from mcp.shared.message import SessionMessage
@@ -76,10 +77,14 @@ class Channel:
         self._envelope: tuple[Any, ...] = ()
         self._runner: ServerRunner[Any] | None = None
 
-    async def __aenter__(self) -> tuple[_Received, _Sent]:
-        self._received = _Received()
+    def open(self) -> None:
+        """Serve requests from here on. Nobody listens to what else the server says, unless the channel is entered."""
         with foreground():  # what a tool waits for is something to wait for; there is no infrastructure here
             self._context = copy_context()
+
+    async def __aenter__(self) -> tuple[_Received, _Sent]:
+        self.open()
+        self._received.open()
         return self._received, _Sent(self)
 
     async def __aexit__(
@@ -88,6 +93,10 @@ class Channel:
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the calls that go on; whoever waits for one is told."""
         self._context = None
         serving = [*self._serving.values()]
         for task, _ in serving:
@@ -115,6 +124,28 @@ class Channel:
         if opts.keys() <= _SIMPLE:
             return await self._request(method, params, opts.get("timeout"))
         return await otherwise.send_raw_request(method, params, opts)
+
+    async def send_raw_request(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
+    ) -> dict[str, Any]:
+        """The same for a session that has no other dispatcher."""
+        return await self._request(method, params, None if opts is None else opts.get("timeout"))
+
+    async def notify(
+        self, method: str, params: Mapping[str, Any] | None, opts: CallOptions | None = None
+    ) -> None:
+        """Nothing that a client says by itself means anything to a fake of this era."""
+
+    async def run(
+        self,
+        on_request: OnRequest,
+        on_notify: OnNotify,
+        on_notify_intercept: OnNotifyIntercept | None = None,
+        *,
+        task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """There is nothing to run."""
+        task_status.started()
 
     async def _request(
         self, method: str, params: Mapping[str, Any] | None, timeout: float | None
@@ -267,6 +298,10 @@ class _Received(Closing):
         self._messages = deque[SessionMessage]()
         self._reader: asyncio.Future[None] | None = None
         self._waiting: list[asyncio.Future[None]] = []
+        self._is_closed = True
+
+    def open(self) -> None:
+        """Keep what comes from here on."""
         self._is_closed = False
 
     def put(self, message: SessionMessage) -> None:
