@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from pytest_mcpflow.chaos.baseline import Baseline
 from pytest_mcpflow.errors import FaultPlanError, MCPFlowError
 from pytest_mcpflow.options import count_from_one, search_path, seconds_above_zero
 from pytest_mcpflow.plans import fault_kinds
-from pytest_mcpflow.report.explored import Search, explore_scenario, kinds_named
-from pytest_mcpflow.report.matrix import matrix, overview
+from pytest_mcpflow.report.explored import ExploredSoFar, Search, explore_scenario, kinds_named
+from pytest_mcpflow.report.matrix import matrix, notes, overview
 from pytest_mcpflow.report.pinned import check_writable, write_pinned
 from pytest_mcpflow.report.resilience import Resilience, write_json
 from pytest_mcpflow.scenario_items import catalogue_of, workflows_asked
@@ -24,6 +25,8 @@ from pytest_mcpflow.ways import Era, Way
 __all__ = ["add_arguments", "run"]
 
 BLOCKS = 5
+INTERRUPTED = 130
+"""What a shell makes of a program that Ctrl-C ended."""
 QUIETLY = ("-qq", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 """This package is imported already, so that pytest cannot rewrite its assertions; scenarios are not."""
 
@@ -60,8 +63,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Explore and print; 1 if something was found that nothing excuses, 4 if the question was wrong."""
-    return int(pytest.main([*QUIETLY], plugins=[_Explorer(options)]))
+    """Explore and print; 1 if something was found that nothing excuses, 4 if the question was wrong.
+
+    It is 130 if somebody stopped it; then it says what was covered until then.
+    """
+    try:
+        return int(pytest.main([*QUIETLY], plugins=[_Explorer(options)]))
+    except KeyboardInterrupt:
+        print(f"interrupted: {_covered(())}", file=sys.stderr)
+        return INTERRUPTED
 
 
 class _Explorer:
@@ -78,9 +88,17 @@ class _Explorer:
                 check_writable(options.write_test)
             baseline = Baseline() if options.baseline is None else Baseline.read(options.baseline)
             explored: list[Resilience] = []
-            for each in self._explored(config, baseline):
-                explored.append(baseline.without_the_gone(each))
-                print("\n".join(_told(explored[-1])))
+            is_interrupted = False
+            try:
+                for each in self._explored(config, baseline):
+                    explored.append(baseline.without_the_gone(each))
+                    print("\n".join(_told(explored[-1])))
+            except ExploredSoFar as stopped:
+                is_interrupted = True
+                explored.append(stopped.resilience)
+                print("\n".join(_told(stopped.resilience)))
+            except KeyboardInterrupt:
+                is_interrupted = True
             if len(explored) > 1:
                 print("\n".join(overview(explored)))
             if options.json is not None:
@@ -90,6 +108,9 @@ class _Explorer:
                 print(f"tests that pin what was found: {options.write_test}")
         except MCPFlowError as error:
             raise pytest.UsageError(str(error)) from error
+        if is_interrupted:
+            print(f"interrupted: {_covered(explored)}", file=sys.stderr)
+            return INTERRUPTED
         return int(any(each.new for each in explored))
 
     def _explored(self, config: pytest.Config, baseline: Baseline) -> Iterator[Resilience]:
@@ -128,9 +149,23 @@ class _Explorer:
             )
 
 
+def _covered(explored: Sequence[Resilience]) -> str:
+    """What can be said of a search that somebody stopped."""
+    whole = [each for each in explored if each.is_proven or each.counts.covered == each.counts.planned]
+    if not explored:
+        return "nothing was covered so far"
+    rest = [each for each in explored if each not in whole]
+    said = [f"{len(whole)} explored"] if whole else []
+    said += [
+        f"{each.name} in part, {each.counts.covered} of at least {each.counts.planned} plans" for each in rest
+    ]
+    return "; ".join(said)
+
+
 def _told(explored: Resilience) -> Iterator[str]:
     yield f"{explored.name}: {explored.claim}"
     yield explored.accounting
+    yield from notes(explored)
     yield ""
     yield from matrix(explored)
     yield ""

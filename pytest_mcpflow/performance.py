@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from pytest_mcpflow.clock import background
+from pytest_mcpflow.clock import VirtualTimeLoop, background
 from pytest_mcpflow.errors import DeadlockError, FaultPlanError, VacuousTestError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.plan import FaultPlan
@@ -38,6 +38,9 @@ __all__ = [
 
 DEADLINE = 604_800.0
 """Virtual seconds, a week, after which a workflow counts as hung."""
+
+WAITS = 20_000
+"""How often a workflow may wait for a time to come before it counts as hung: more than five hours, if every second."""
 
 GRACE = 60.0
 """Virtual seconds that a workflow has to end in, once it was cancelled at its deadline."""
@@ -146,6 +149,8 @@ def perform(
             done = on.run(_run(scenario, hub, workflow or scenario.workflow, deadline), schedule=schedule)
         except (DeadlockError, StillRunningError) as error:
             done = Run(None, error, hub.transcript, hub.clock.now())
+        except SystemExit as error:  # asyncio lets that of another task out of the loop
+            done = Run(None, error, hub.transcript, hub.clock.now())
         left_over = on.left_over
     if onlooker is not None:
         plan = FaultPlan((*plan.faults, *onlooker.chosen), plan.seed)
@@ -213,7 +218,7 @@ async def _run(scenario: Scenario, hub: Hub, workflow: Workflow, deadline: float
             result = await within(deadline, workflow(hub))
         except FaultPlanError:
             raise
-        except Exception as raised:
+        except (Exception, SystemExit) as raised:  # a program's exit ends the run, not the process
             error = raised
         ended_at = hub.clock.now()
         if hub.is_faulted:
@@ -241,6 +246,8 @@ async def within(deadline: float, work: Awaitable[Any]) -> Any:
             timers.append(loop.call_later(GRACE, loop.stop))
 
     loop = asyncio.get_running_loop()
+    if isinstance(loop, VirtualTimeLoop):
+        loop.allow_waits(WAITS)
     with background():
         timers = [loop.call_later(deadline, pass_deadline)]
     try:
@@ -253,6 +260,8 @@ async def within(deadline: float, work: Awaitable[Any]) -> Any:
     finally:
         for timer in timers:
             timer.cancel()
+        if isinstance(loop, VirtualTimeLoop):
+            loop.allow_waits(None)
 
 
 def _broken(scenario: Scenario, hub: Hub, done: Run, rules: Sequence[Invariant]) -> list[Broken]:

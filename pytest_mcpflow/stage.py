@@ -6,6 +6,7 @@ Making a loop and putting virtual clocks in place takes longer than a short run,
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import inspect
 from collections.abc import Awaitable, Coroutine, Iterable
 from contextlib import ExitStack, suppress
@@ -116,8 +117,18 @@ class Stage:
         if loop is None:
             return
         for task in asyncio.all_tasks(loop):
+            _never_finalize(task.get_coro())
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # said already, by `left_over` or an error
         loop.close()
+
+
+def _never_finalize(coroutine: object) -> None:
+    """Let nothing be raised any more in what swallows everything.
+
+    Python raises in a coroutine that nobody refers to any more, so that it ends; one that catches that, too, would go
+    round for ever then, since nothing can be awaited without a loop. A reference that nobody gives back prevents it.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
 
 
 def _is_somebodys(task: asyncio.Task[Any]) -> bool:

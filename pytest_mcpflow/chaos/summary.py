@@ -10,7 +10,7 @@ from pytest_mcpflow.chaos.baseline import Baseline
 from pytest_mcpflow.chaos.options import chaos_asked
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.plans import fault_kinds
-from pytest_mcpflow.report.matrix import matrix, overview
+from pytest_mcpflow.report.matrix import matrix, notes, overview
 from pytest_mcpflow.report.merged import merged
 from pytest_mcpflow.report.pinned import write_pinned
 from pytest_mcpflow.report.resilience import Resilience, from_json
@@ -64,6 +64,7 @@ def _told(explored: Sequence[Resilience], *, in_full: bool) -> list[str]:
             *matrix(each),
             each.accounting,
             each.claim,
+            *notes(each),
             "",
         ]
     if len(explored) > 1:

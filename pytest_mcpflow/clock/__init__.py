@@ -1,7 +1,7 @@
 """Time as a value: for fakes, for hubs, and the event loop in which waiting costs nothing."""
 
 from pytest_mcpflow.clock.instant import EPOCH, Clock, ManualClock, RealClock
-from pytest_mcpflow.clock.loop import VirtualClock, VirtualTimeLoop, is_virtual
+from pytest_mcpflow.clock.loop import VirtualClock, VirtualTimeLoop, break_off, is_virtual
 from pytest_mcpflow.clock.permuted import order_is_drawn
 from pytest_mcpflow.clock.scopes import background, foreground, ours
 from pytest_mcpflow.clock.transit import Flow, Transit, transit
@@ -16,6 +16,7 @@ __all__ = [
     "VirtualClock",
     "VirtualTimeLoop",
     "background",
+    "break_off",
     "foreground",
     "is_virtual",
     "order_is_drawn",

@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_mcpflow.errors import DeadlockError
 
-__all__ = ["deadlock", "livelock", "waiting"]
+__all__ = ["deadlock", "endless", "livelock", "waiting"]
 
 SHOWN = 8
 _LIBRARIES = tuple(
@@ -34,6 +34,11 @@ def livelock(tasks: set[asyncio.Task[Any]], *, at: float) -> DeadlockError:
     return _stuck(
         tasks, f"at t={at:g} something runs for ever and waits for nothing, so that no time passes:"
     )
+
+
+def endless(tasks: set[asyncio.Task[Any]], *, at: float, why: str) -> DeadlockError:
+    """The error for what goes on and on."""
+    return _stuck(tasks, f"at t={at:g} it was broken off; {why}:")
 
 
 def _stuck(tasks: set[asyncio.Task[Any]], what: str) -> DeadlockError:

@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import Context
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Self, TypeVar, TypeVarTuple, cast
 
-from pytest_mcpflow.clock.deadlock import deadlock, livelock
+from pytest_mcpflow.clock.deadlock import deadlock, endless, livelock
 from pytest_mcpflow.clock.foreign import RefusesForeign
 from pytest_mcpflow.clock.instant import EPOCH, Clock
 from pytest_mcpflow.clock.order import RankedTask, Ranks
@@ -24,12 +25,17 @@ from pytest_mcpflow.clock.timers import Timers
 from pytest_mcpflow.clock.transit import Transit
 from pytest_mcpflow.errors import DeadlockError, VirtualTimeError
 
-__all__ = ["VirtualClock", "VirtualTimeLoop", "is_virtual"]
+__all__ = ["VirtualClock", "VirtualTimeLoop", "break_off", "is_virtual"]
 
 T = TypeVar("T")
+Instant = TypeVar("Instant", int, float)
 Ts = TypeVarTuple("Ts")
 ROUNDS = 100_000
 """How often a loop may go round at one instant; a run of a thousand calls over a protocol takes some ten thousand."""
+LAST_WAITS = 100
+"""How often what was broken off may wait before it is left where it is."""
+ASKED = 1_000_000
+"""How often code may ask for the time before it lets anything else happen."""
 Ready = list[tuple[selectors.SelectorKey, int]]
 
 
@@ -98,13 +104,29 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self._deadlock: DeadlockError | None = None
         self.ranks = Ranks()
         self._is_surrounded = False
-        self._rounds = 0
+        self._rounds = self._asked = 0
+        self._waits: int | None = None
         super().__init__(_PatientSelector(self))
         self.set_task_factory(RankedTask.made_by(self.ranks))
 
     def time(self) -> float:
         """Virtual seconds."""
         return self.clock.now()
+
+    def asked(self, instant: Instant) -> Instant:
+        """The answer to code that asks what time it is, unless it does nothing else.
+
+        Raises:
+            VirtualTimeError: It waits for time to pass, which it does only while everybody awaits something.
+        """
+        self._asked += 1
+        if self._asked > ASKED:
+            self._asked = 0
+            raise VirtualTimeError(
+                f"asked for the time {ASKED} times in a row at t={self.time():g}, and virtual time passes only while "
+                "everything waits; wait with asyncio.sleep() or time.sleep(), and not in a loop that looks at the clock"
+            )
+        return instant
 
     def rebase(self, starts_at: datetime) -> None:
         """Let the calendar time be `starts_at` now."""
@@ -116,7 +138,7 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self.ranks.begin_again()
         self.clock.begin_again()
         self.permute(None)
-        self._deadlock = None
+        self._deadlock = self._waits = None
         self._rounds = 0
 
     @contextmanager
@@ -184,7 +206,7 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
 
     def idle(self, real: selectors.BaseSelector) -> Ready:
         """Nothing is ready: wait for what cannot be hurried, or let time pass."""
-        self._rounds = 0
+        self._rounds = self._asked = 0
         if self.threads.busy() or self.transit:
             ready = real.select(self._stall_limit)
             if not ready:
@@ -195,6 +217,7 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         if deadline is None:
             self._break(deadlock)
         else:
+            self._wait()
             self.clock.move_to(deadline)
             # asyncio fires what is due within its resolution, which far ahead is finer than a float can tell.
             self._clock_resolution = max(1e-9, math.ulp(deadline))
@@ -203,9 +226,28 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
     def busy(self) -> None:
         """Something is ready; if that is so for ever, no time passes, and no deadline either."""
         self._rounds += 1
+        self._asked = 0
         if self._rounds > ROUNDS:
             self._rounds = 0
             self._break(livelock)
+
+    def allow_waits(self, count: int | None) -> None:
+        """From here on break off what waits for a time more often than that; `None` for no limit."""
+        self._waits = count
+
+    def _wait(self) -> None:
+        if self._waits is not None:
+            self._waits -= 1
+            if self._waits == 0:
+                self._waits = LAST_WAITS
+                self.break_off("it waited again and again, and no end is in sight")
+
+    def break_off(self, why: str) -> None:
+        """End what would not end by itself: cancel it, and if it goes on all the same, leave it where it is."""
+        if self._deadlock is None:
+            self._break(partial(endless, why=why))
+        else:
+            self.stop()
 
     def _break(self, telling: Callable[..., DeadlockError]) -> None:
         """Nothing will ever come of it: cancel whoever is to blame, and the second time give up."""
@@ -248,3 +290,10 @@ class _PatientSelector(selectors.BaseSelector):
 def is_virtual() -> bool:
     """Whether the running loop's time is virtual."""
     return isinstance(asyncio.get_running_loop(), VirtualTimeLoop)
+
+
+def break_off(why: str) -> None:
+    """End what runs on the running loop, if its time is virtual; it would not end by itself."""
+    loop = asyncio.get_running_loop()
+    if isinstance(loop, VirtualTimeLoop):
+        loop.break_off(why)

@@ -44,7 +44,7 @@ def _calendar(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[N
         loop.clock.followed_by(lambda instant: traveller.move_to(instant.timestamp())),
     ):
         virtual, real = traveller.time_ns, time_machine.escape_hatch.time.time_ns
-        traveller.time_ns = lambda: virtual() if follows() else real()  # type: ignore[method-assign]  # asked by its C code
+        traveller.time_ns = lambda: loop.asked(virtual()) if follows() else real()  # type: ignore[method-assign]  # asked by its C code
         yield
 
 
@@ -57,10 +57,10 @@ def _clocks(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[Non
     }
 
     def seconds(name: str) -> Callable[[], float]:
-        return lambda: loop.time() if follows() else real[name]()
+        return lambda: loop.asked(loop.time()) if follows() else real[name]()
 
     def nanoseconds(name: str) -> Callable[[], int]:
-        return lambda: round(loop.time() * 1e9) if follows() else real[name]()
+        return lambda: round(loop.asked(loop.time()) * 1e9) if follows() else real[name]()
 
     def sleep(duration: float) -> None:
         if threading.get_ident() == owner:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Threads:
 
     def ask(self, func: Callable[..., Any]) -> Turn:
         """Queue a call."""
-        turn = Turn(getattr(func, "__qualname__", repr(func)))
+        turn = Turn(_named(func))
         self._waiting.append(turn)
         return turn
 
@@ -112,3 +113,11 @@ class Threads:
         setattr(turn, half, True)
         if turn.thread_done and turn.caller_done:
             self._running.pop(turn, None)
+
+
+def _named(func: Callable[..., Any]) -> str:
+    """What messages call a function; `asyncio.to_thread` passes one as an argument of `Context.run`."""
+    if isinstance(func, partial):
+        inner: list[Any] = [each for each in func.args[:1] if callable(each)]
+        return _named(inner[0] if inner else func.func)
+    return str(getattr(func, "__qualname__", None) or repr(func))

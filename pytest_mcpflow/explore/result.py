@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.verdict import Judgement, Verdict
 
-__all__ = ["Accounting", "Cell", "Collapsed", "Exploration", "Finding", "claim_of"]
+__all__ = ["Accounting", "Cell", "Collapsed", "Exploration", "Finding", "Interrupted", "claim_of"]
 
 SHOWN_CLASSES = 6
 
@@ -186,6 +186,14 @@ class Exploration:
     def claim(self) -> str:
         """What can be said of the workflow, and no more than that."""
         return claim_of(len(self.findings), depth=self.depth, runs=self.runs, proven=self.proven)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody stopped an exploration; `exploration` is what came of it until then."""
+
+    def __init__(self, exploration: Exploration) -> None:
+        super().__init__(f"stopped after {exploration.runs} runs")
+        self.exploration = exploration
 
 
 def claim_of(findings: int, *, depth: int, runs: int, proven: bool) -> str:

@@ -15,7 +15,7 @@ from pytest_mcpflow.explore.fewer import joined
 from pytest_mcpflow.explore.frontier import Frontier, Step
 from pytest_mcpflow.explore.observe import Observation
 from pytest_mcpflow.explore.part import WHOLE, Part
-from pytest_mcpflow.explore.result import Accounting, Cell, Exploration, Finding
+from pytest_mcpflow.explore.result import Accounting, Cell, Exploration, Finding, Interrupted
 from pytest_mcpflow.explore.runner import Job, Runner
 from pytest_mcpflow.explore.shrink import Failure, Shrinker
 from pytest_mcpflow.explore.subject import Subject
@@ -99,7 +99,11 @@ class Search:
         self._shrinker = Shrinker(runner.run, self._kinds, runner.tools.spec)
 
     def run(self) -> Exploration:
-        """Search."""
+        """Search.
+
+        Raises:
+            Interrupted: Somebody stopped it.
+        """
         baseline = Baseline(self._subject, self._runner)
         self._frontier = Frontier(
             baseline.seen,
@@ -113,12 +117,18 @@ class Search:
         self._swarm = Swarm(self._subject.seed, self._kinds, (call.site for call in baseline.seen.calls))
         self._refuse_astronomical()
         self._searched = self._runner.runs
-        self._reorder()
-        while self._frontier and not self._budget.is_used_up(self._searched, len(self._findings)):
-            if self._has_swarm and self._searched % 2:
-                self._draw()
-            else:
-                self._step()
+        try:
+            self._reorder()
+            while self._frontier and not self._budget.is_used_up(self._searched, len(self._findings)):
+                if self._has_swarm and self._searched % 2:
+                    self._draw()
+                else:
+                    self._step()
+        except KeyboardInterrupt:
+            raise Interrupted(self._result(baseline, is_whole=False)) from None
+        return self._result(baseline, is_whole=not self._frontier)
+
+    def _result(self, baseline: Baseline, *, is_whole: bool) -> Exploration:
         deferred, not_reached = self._frontier.left()
         covered, run = self._frontier.counting.plans_covered, self._frontier.counting.plans_run
         return Exploration(
@@ -137,7 +147,7 @@ class Search:
                 not_reached=not_reached,
                 swarm=self._drawn,
                 schedules=self._schedules,
-                exhausted=not self._frontier,
+                exhausted=is_whole,
                 classes=self._frontier.classes.told(),
                 kinds=tuple(map(str, self._kinds)),
             ),

@@ -33,6 +33,7 @@ from pytest_mcpflow.ways import Era, Way
 
 __all__ = [
     "Accepted",
+    "ExploredSoFar",
     "Search",
     "accepted_of",
     "claim_with_excuses",
@@ -98,6 +99,14 @@ class Accepted:
         return str(self.fault)
 
 
+class ExploredSoFar(KeyboardInterrupt):
+    """Somebody stopped an exploration; `resilience` is what it showed until then."""
+
+    def __init__(self, resilience: Resilience) -> None:
+        super().__init__(resilience.accounting)
+        self.resilience = resilience
+
+
 def kinds_named(texts: Sequence[str], kinds: Kinds = KINDS) -> tuple[FaultKind, ...]:
     """Kinds of faults from their texts, `delay(60)`.
 
@@ -157,12 +166,17 @@ def explore_scenario(
     Raises:
         ExplorationError: Its workflow fails without faults, or is not the same twice.
         ScenarioError: What it accepts, or what can go wrong, cannot be read.
+        ExploredSoFar: Somebody stopped it.
     """
     accepted = accepted_of(scenario, kinds)
     if search.kinds is None:
         search = replace(search, kinds=faults_of(scenario, kinds))
     subject = Subject(scenario, workflow, seed, way, era)
-    exploration = explore_with(subject, search, part=part)
+    is_interrupted = False
+    try:
+        exploration = explore_with(subject, search, part=part)
+    except result.Interrupted as stopped:
+        exploration, is_interrupted = stopped.exploration, True
 
     def reproduce(judgement: Judgement) -> str:
         return replace(judgement, workflow_reference=workflow_reference).reproduce
@@ -179,7 +193,7 @@ def explore_scenario(
             schedule=judgement.schedule,
         )
 
-    return explored(
+    resilience = explored(
         exploration,
         subject=subject,
         reproduce=reproduce,
@@ -188,6 +202,9 @@ def explore_scenario(
         known=known,
         part=part,
     )
+    if is_interrupted:
+        raise ExploredSoFar(resilience)
+    return resilience
 
 
 def explore_with(subject: Subject, search: Search, *, part: Part = WHOLE) -> result.Exploration:
@@ -313,6 +330,7 @@ def explored(
         ),
         findings=tuple(findings),
         unmet=tuple(f"{each} (accepted)" for each in accepted if not any(each.covers(plan) for plan in met)),
+        notes=exploration.notes,
         counts=Counts(
             planned=account.planned,
             run=account.run,

@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 
 from pytest_mcpflow.faults.catalogue import KINDS
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.report.resilience import Cell, Resilience
 
-__all__ = ["matrix", "overview"]
+__all__ = ["matrix", "notes", "overview"]
 
 WIDTH = 80
 MARKS = {
@@ -70,6 +71,12 @@ def matrix(explored: Resilience) -> list[str]:
         part = slice(start, start + NAMES_SHOWN)
         lines += [*_table(kinds[part], rows, part), ""]
     return [*lines, *_legend(explored), *_excuses(explored)]
+
+
+def notes(explored: Resilience) -> Iterator[str]:
+    """What an exploration cannot answer for."""
+    for note in explored.notes:
+        yield from wrap(f"note: {note}", WIDTH, subsequent_indent=" " * 6)
 
 
 def overview(explored: Sequence[Resilience]) -> list[str]:

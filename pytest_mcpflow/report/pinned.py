@@ -73,7 +73,11 @@ def pin_call(
     """
     is_async = head.startswith("async ")
     parameters = head.removeprefix("async ")
-    marker = f"mcp_chaos(plans=[{quoted(plan)}])" if schedule is None else f"mcpflow(schedule={schedule}, transport={quoted(way)})"
+    marker = (
+        f"mcp_chaos(plans=[{quoted(plan)}])"
+        if schedule is None
+        else f"mcpflow(schedule={schedule}, transport={quoted(way)})"
+    )
     test = _test_name(name.removeprefix("test_"), circumstances(plan, schedule))
     lines = [
         f"@pytest.mark.{marker}",

@@ -130,6 +130,11 @@ class Counts:
     collapsed: int = 0
     schedules: int = 0
 
+    @property
+    def covered(self) -> int:
+        """The plans that were run, and those that need not be."""
+        return self.run + self.collapsed
+
 
 def circumstances(plan: str, schedule: int | None) -> str:
     """What messages and baselines call a plan, or an order of tasks."""
@@ -152,6 +157,7 @@ class Resilience:
         cells: What became of it under each single fault.
         findings: The smallest plans under which it does not end well.
         unmet: What was excused and did not occur any more.
+        notes: What an exploration cannot answer for.
         counts: What was covered, in numbers.
         part, parts: Which share of the exploration this is, of how many.
     """
@@ -169,6 +175,7 @@ class Resilience:
     cells: tuple[Cell, ...] = ()
     findings: tuple[Finding, ...] = ()
     unmet: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     counts: Counts = field(default_factory=lambda: Counts())
     part: int = 1
     parts: int = 1

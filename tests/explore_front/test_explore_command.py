@@ -154,3 +154,38 @@ def test_known_failures_end_with_zero(project: pytest.Pytester, explored: Explor
     )
 
     assert explored("trip", "--kind=late", "--baseline=known.txt").ret == 0
+
+
+INTERRUPTED = """
+import booking
+
+runs = []
+
+
+async def book_until_interrupted(hub):
+    runs.append(hub)
+    if len(runs) == 8:
+        raise KeyboardInterrupt
+    return await booking.book_carefully(hub)
+"""
+
+
+def test_who_stops_it_is_told_what_was_covered(project: pytest.Pytester, explored: Explore) -> None:
+    project.makepyfile(interrupted=INTERRUPTED)
+
+    result = explored("trip", "--workflow=interrupted:book_until_interrupted", "--json=data.json")
+
+    (found,) = json.loads((project.path / "data.json").read_text(encoding="utf-8"))["explorations"]
+    assert result.ret == 130
+    result.stderr.fnmatch_lines(["interrupted: trip in part, 4 of at least * plans"])
+    assert result.stderr.lines[-1].startswith("interrupted: ")
+    assert (found["is_proven"], found["counts"]["run"]) == (False, 4)
+
+
+def test_who_stops_it_before_anything_ran_is_told_so(project: pytest.Pytester, explored: Explore) -> None:
+    project.makepyfile(interrupted=INTERRUPTED.replace("== 8", "== 1"))
+
+    result = explored("trip", "--workflow=interrupted:book_until_interrupted")
+
+    assert result.ret == 130
+    assert result.stderr.lines == ["interrupted: nothing was covered so far"]

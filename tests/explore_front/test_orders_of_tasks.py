@@ -103,11 +103,17 @@ def test_a_workflow_without_races_stands_all_orders_and_the_account_says_how_man
     result = ran(project, *ASKED, "--mcp-chaos-schedules=20", "--mcp-workflow=add-twice=ledger:add_in_turn")
 
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["* plans of depth 1: * run; 20 other orders of tasks", "proven for depth 1*"])
+    result.stdout.fnmatch_lines(
+        ["* plans of depth 1: * run; 20 other orders of tasks", "proven for depth 1*"]
+    )
 
 
 def test_orders_come_on_top_of_a_budget_of_runs(project: pytest.Pytester) -> None:
-    options = ("--mcp-chaos-schedules=20", "--mcp-chaos-runs=5", "--mcp-workflow=add-twice=ledger:add_in_turn")
+    options = (
+        "--mcp-chaos-schedules=20",
+        "--mcp-chaos-runs=5",
+        "--mcp-workflow=add-twice=ledger:add_in_turn",
+    )
 
     result = ran(project, *ASKED, *options)
 
