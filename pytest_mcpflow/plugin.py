@@ -76,8 +76,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
             raise pytest.fail.Exception(told, pytrace=False)
         return (yield)
     from pytest_mcpflow.async_tests import anyio_in_virtual_time, guarded
-    from pytest_mcpflow.errors import CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError
+    from pytest_mcpflow.errors import (
+        CassetteError,
+        DeadlockError,
+        FaultPlanError,
+        HubError,
+        MCPFlowError,
+        VacuousTestError,
+    )
     from pytest_mcpflow.marker import marker_options
+    from pytest_mcpflow.running import end_at_users_code
 
     test = item.obj
     if item.get_closest_marker("mcp_chaos") is not None:
@@ -102,13 +110,17 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     except (CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError) as error:
         # These speak of the whole test; the frames they were raised in say nothing.
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
-    except Exception:
+    except Exception as failure:
         if hub.is_faulted:
             try:
                 hub.faults.check()
             except FaultPlanError as error:
                 # The workflow swallowed it, so that something else failed later.
                 raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
+        if isinstance(failure, MCPFlowError | RuntimeError) or hasattr(
+            failure, "code"
+        ):  # as `mcp.MCPError` has
+            end_at_users_code(failure)
         raise
     finally:
         item.obj = test

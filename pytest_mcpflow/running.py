@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_mcpflow.clock import VirtualTimeLoop
@@ -13,9 +14,12 @@ from pytest_mcpflow.errors import HubError
 if TYPE_CHECKING:
     from pytest_mcpflow.hub import Hub
 
-__all__ = ["loop_factory", "run", "run_with", "with_hub"]
+__all__ = ["end_at_users_code", "loop_factory", "run", "run_with", "with_hub"]
 
 T = TypeVar("T")
+_MACHINERY = frozenset({"anyio", "asyncio", "mcp", "pytest_mcpflow"})
+_USERS = ("pytest_mcpflow.fakes", "pytest_mcpflow.scenarios")
+"""Of ours, what stands for the user's."""
 
 
 def loop_factory(virtual_time: bool) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -84,3 +88,19 @@ def _in_order_of(hub: Hub) -> Generator[None]:
         yield
     finally:
         loop.permute(None)
+
+
+def end_at_users_code(error: BaseException) -> None:
+    """Take from a traceback how a call found its way below the user's code, where the words of the error say it all."""
+    frame, last = error.__traceback__, None
+    while frame is not None:
+        if not _is_machinery(frame):
+            last = frame
+        frame = frame.tb_next
+    if last is not None:
+        last.tb_next = None
+
+
+def _is_machinery(frame: TracebackType) -> bool:
+    module: str = frame.tb_frame.f_globals.get("__name__", "")
+    return module.partition(".")[0] in _MACHINERY and not module.startswith(_USERS)

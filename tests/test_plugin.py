@@ -250,18 +250,39 @@ def test_a_misspelt_marker_is_an_error(project: pytest.Pytester, marker: str, me
     assert "site-packages" not in str(result.stdout)  # nor any other frame of what found it out
 
 
-def test_a_failing_call_is_shown_where_the_test_makes_it(project: pytest.Pytester) -> None:
-    result = outcome(
-        project,
-        """async def test_it(mcpflow):
+FAILING_CALLS = [
+    ("", '"shop.lok", {}', "UnknownNameError: unknown tool 'shop.lok'"),
+    ("", '"shop.order", {}', "ArgumentError: shop.order: Invalid arguments"),
+    (
+        "shop.order=hang",
+        '"shop.order", {"item": "tea"}, timeout=9',
+        "MCPError: Request 'tools/call' timed out",
+    ),
+    (
+        "shop.order=malformed",
+        '"shop.order", {"item": "tea"}',
+        "RuntimeError: Tool order has an output schema",
+    ),
+]
+
+
+@pytest.mark.parametrize("transport", ["direct", "memory"])
+def test_a_failing_call_is_shown_where_the_test_makes_it(project: pytest.Pytester, transport: str) -> None:
+    tests = "\n".join(
+        f"""@pytest.mark.mcpflow(faults={fault or None!r}, transport={transport!r})
+async def test_{number}(mcpflow):
     mcpflow.serve(Shop())
-    await mcpflow.call_tool("shop.lok", {})
-""",
+    await mcpflow.call_tool({call})
+"""
+        for number, (fault, call, _) in enumerate(FAILING_CALLS)
     )
 
-    shown = str(result.stdout).partition("MCP transcript")[0].splitlines()
-    assert '>       await mcpflow.call_tool("shop.lok", {})' in shown
-    assert "calls.py" not in "".join(shown)
+    shown = str(outcome(project, tests).stdout)
+
+    for _, call, error in FAILING_CALLS:
+        assert f">       await mcpflow.call_tool({call})\nE       " in shown
+        assert error in shown
+    assert re.findall(r"^(?!test_it\.py:)\S+\.py:\d+:.*$", shown, re.MULTILINE) == []
 
 
 @pytest.mark.parametrize("option", ["--mcp-transport=pigeon", "--mcp-protocol=1999", "--mcp-seed=x"])
