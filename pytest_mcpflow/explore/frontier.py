@@ -8,100 +8,22 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from pytest_mcpflow.explore.classes import Classes, Partition
+from pytest_mcpflow.explore.classes import Classes
+from pytest_mcpflow.explore.continuations import FIRST, Continuations
 from pytest_mcpflow.explore.counting import Count, Counting
-from pytest_mcpflow.explore.kinds import delays_at, lasting, likely, tried
-from pytest_mcpflow.explore.observe import Observation, Seen
+from pytest_mcpflow.explore.observe import Observation
 from pytest_mcpflow.explore.part import WHOLE, Part
+from pytest_mcpflow.explore.step import Group, Node, Specs, Step
 from pytest_mcpflow.explore.tactics import Tactics
 from pytest_mcpflow.faults.kind import FaultKind
-from pytest_mcpflow.faults.lost import Delay
-from pytest_mcpflow.faults.plan import Fault
-from pytest_mcpflow.schema import ToolSpec
-from pytest_mcpflow.transcript import matches
 
-__all__ = ["Frontier", "Specs", "Step"]
+__all__ = ["Frontier"]
 
-Specs = Callable[[str], ToolSpec | None]
-Faults = tuple[Fault, ...]
-AFTER_ALL = 1000.0
-"""What is added to the place of plans that begin with one that already fails."""
-FIRST, UNLIKELY, LATE, RECOVERY = 1.0, 0.03, 0.02, 1.06
-"""Outages come before single faults, and the calls of recoveries after all kinds of these."""
-ALIKE, MIXED = 0.15, 0.25
-"""What each further fault of a recovery costs where all leave the same of the effects, and what it costs if not."""
-PUT_OFF, UNPROMISING = 0.5, 1.5
-"""What is added where the beginning behaves like another plan's, and where the kind is a bad guess."""
-
-
-@dataclass(frozen=True)
-class Node:
-    """A plan that was run.
-
-    Args:
-        faults: Its faults, in the order of the calls.
-        seen: Its run.
-        last: The index of the last call at which it injects; children inject later.
-        familiar: The index from which on everything went as it did in an earlier run.
-        count: How many plans it stands for.
-        outages: The number of the first outage that may be added to it; `None` once a call went wrong.
-        family: When the plan of its first fault was run, as a number in order; 0 without any fault.
-        turn: The place at which it was run: its own, or that of a plan before it which came later.
-    """
-
-    faults: Faults
-    seen: Observation
-    last: int
-    familiar: int
-    count: Count
-    outages: int | None
-    family: int = 0
-    turn: float = 0.0
-
-    @property
-    def end(self) -> bytes:
-        """A digest of all that came after the last fault."""
-        return self.seen.suffixes[min(self.last + 1, len(self.seen.calls))]
-
-
-@dataclass
-class Group:
-    """The kinds that are tried at one call of one run, or for one tool that never works, and what came of each.
-
-    `index` is the call's, or -1 before all calls; `site` and `first` say what goes wrong.
-    """
-
-    parent: Node
-    index: int
-    site: str
-    first: int
-    call: Seen | None
-    partition: Partition | None
-    kinds: tuple[FaultKind, ...]
-    pending: int = 0
-    outages: int | None = None
-    ends: dict[FaultKind, bytes] = field(default_factory=dict["FaultKind", bytes])
-    classes: dict[bytes, Count] = field(default_factory=dict[bytes, Count])
-
-
-@dataclass(frozen=True)
-class Step:
-    """A plan to run: `parent` and one fault more, as one of a group or by itself.
-
-    It is deferred where its beginning behaves like another plan's, and late where its kind has made no difference yet.
-    `after` is the turn of the plan that it was made of, if that is not `parent`.
-    """
-
-    faults: Faults
-    parent: Node
-    count: Count
-    group: Group | None = None
-    is_deferred: bool = False
-    is_late: bool = False
-    after: float = 0.0
+LATE, UNPROMISING = 0.02, 1.5
+"""What is added where the kind is a bad guess, for plans of one fault and for others."""
 
 
 class Frontier:
@@ -123,16 +45,16 @@ class Frontier:
     ) -> None:
         self.counting = Counting()
         self.classes = Classes()
-        self._specs, self._kinds, self._depth, self._tactics = specs, tuple(kinds), depth, tactics
-        self._usual = {call.context for call in base.calls}
+        self._tactics = tactics
         self._suffixes = set(base.suffixes)
         self.order = (0.0, 0, 0.0)
         self._part, self._families = part, itertools.count(1)
         self._order = itertools.count()
         self._heap: list[tuple[float, int, Step]] = []
-        self._by_call: dict[tuple[str, bool], tuple[FaultKind, ...]] = {}
-        self._outages = [*_tools_and_servers(base)] if tactics.outages else []
-        self._push_children(Node((), base, -1, len(base.calls) + 1, self.counting.root, 0))
+        self._continuations = Continuations(
+            base, counting=self.counting, specs=specs, kinds=kinds, depth=depth, tactics=tactics, part=part
+        )
+        self._continue(Node((), base, -1, len(base.calls) + 1, self.counting.root, 0))
 
     def __bool__(self) -> bool:
         return bool(self._heap)
@@ -194,14 +116,14 @@ class Frontier:
         node = self._node(step, seen)
         group = step.group
         if group is None:
-            self._push_children(node)
+            self._continue(node)
             return
         kind = node.faults[-1].kind
         group.ends[kind] = node.end
         group.pending -= 1
         if self._is_first_of_its_class(group, node):
-            self._push_lasting(group, node)
-            self._push_children(node)
+            self._push(self._continuations.lasting(group, node))
+            self._continue(node)
         if group.pending == 0 and group.partition is None and self._tactics.classes:
             usual = group.parent.seen.suffixes[group.index + 1]
             self.classes.learn(group.site, group.first, group.call, group.ends, usual=usual)
@@ -239,13 +161,18 @@ class Frontier:
         if node.end == group.parent.seen.suffixes[group.index + 1]:
             # Its children would be those of its parent.
             if self._accounts_for(node):
-                self._collapse(group.parent.count, group, kind, self._width(group.parent, group.index + 1, 2))
+                self._collapse(
+                    group.parent.count,
+                    group,
+                    kind,
+                    self._continuations.width(group.parent, group.index + 1, 2),
+                )
             return False
         known = group.classes.setdefault(node.end, node.count)
         if known is node.count:
             return True
         known.alike += 1
-        self.classes.note(group.site, group.call, kind, self._width(node, node.last + 1, 1))
+        self.classes.note(group.site, group.call, kind, self._continuations.width(node, node.last + 1, 1))
         return False
 
     def _collapse(self, count: Count, group: Group, kind: FaultKind, plans: int) -> None:
@@ -253,145 +180,9 @@ class Frontier:
         self.counting.collapse(count, plans)
         self.classes.note(group.site, group.call, kind, plans)
 
-    def _width(self, node: Node, index: int, more: int) -> int:
-        """How many faults there are at calls from `index` on, unless a plan with so many more is too deep."""
-        if len(node.faults) + more > self._depth:
-            return 0
-        return sum(len(self._kinds_of(call)) for call in node.seen.calls[index:])
+    def _continue(self, node: Node) -> None:
+        self._push(self._continuations.of(node))
 
-    # What comes of it
-
-    def _push_children(self, node: Node) -> None:
-        size = len(node.faults) + 1
-        if size > self._depth or (size == 2 and not self._is_mine(node)):
-            return
-        behind = 0.0 if node.seen.verdict.is_good else AFTER_ALL
-        for number in range(len(self._outages) if node.outages is None else node.outages, len(self._outages)):
-            self._push_outage(node, number, behind)
-        pilots = set[tuple[FaultKind, ...]]()
-        for index in range(node.last + 1, len(node.seen.calls)):
-            call = node.seen.calls[index]
-            if call.faulted:
-                continue
-            is_new = size > 1 and self._tactics.recovery_first and call.context not in self._usual
-            is_deferred = size > 1 and index >= node.familiar
-            place = (RECOVERY if is_new else size) + behind + (PUT_OFF if is_deferred else 0.0)
-            kinds = tuple(self._kinds_at(node.seen, index))
-            group = Group(node, index, call.site, call.number, call, None, kinds)
-            is_pilot = size == 1 and kinds not in pilots
-            pilots.add(kinds)
-            self._push_group(group, call.number, place, is_deferred=is_deferred, is_pilot=is_pilot)
-
-    def _is_mine(self, node: Node) -> bool:
-        """Whether what begins with this plan of one fault is in this part."""
-        is_call = node.outages is None
-        return self._part.has(len(self._outages) + node.last if is_call else (node.outages or 0))
-
-    def _push_outage(self, node: Node, number: int, behind: float) -> None:
-        """A tool, or a server, that never works, if the run of the plan so far calls it."""
-        site = self._outages[number]
-        called = {call.site for call in node.seen.calls if not call.faulted and matches(site, call.site)}
-        if not called or any(_overlap(site, other.site) for other in node.faults):
-            return
-        kinds = [kind for kind in self._kinds if all(kind in self._lasting(tool) for tool in called)]
-        size = len(node.faults) + 1
-        group = Group(node, -1, site, 1, None, None, tuple(kinds), outages=number + 1)
-
-        place = behind + size - (FIRST if size == 1 else 0.0) + UNLIKELY
-        self._push_group(group, None, place, is_pilot=True)
-
-    def _push_group(
-        self,
-        group: Group,
-        last: int | None,
-        place: float,
-        *,
-        is_deferred: bool = False,
-        is_pilot: bool = False,
-    ) -> None:
-        """Plans with each kind at one call.
-
-        The kinds of a pilot come together, so that something is known of them when others are chosen from.
-        """
-        node = group.parent
-        group.pending = len(group.kinds)
-        for kind in group.kinds:
-            faults = (*node.faults, Fault(group.site, kind, group.first, last))
-            count = self.counting.under(node.count)
-            self._push(
-                Step(faults, node, count, group, is_deferred),
-                place
-                + (self._pilot(group, kind) if is_pilot else likely(kind))
-                + (_mixture(faults) if place < len(faults) else 0.0),
-            )
-
-    @staticmethod
-    def _pilot(group: Group, kind: FaultKind) -> float:
-        """All kinds of a call in their order; of a tool that never works first the two that are told most apart."""
-        if group.outages is None or likely(kind) == 0.0:
-            return 0.0
-        return UNLIKELY / 3 if kind == group.kinds[0] else UNLIKELY
-
-    def _push_lasting(self, group: Group, node: Node) -> None:
-        """The same fault at this call and all later ones of the tool, where there are later ones."""
-        added = node.faults[-1]
-        if group.outages is not None or added.kind not in self._lasting(added.site):
-            return
-        later = any(call.site == added.site for call in node.seen.calls[node.last + 1 :])
-        is_outage = not group.parent.faults and added.first == 1 and self._tactics.outages
-        if later and not is_outage:
-            faults = (*group.parent.faults, Fault(added.site, added.kind, added.first, None))
-            is_recovery = len(faults) > 1 and self._tactics.recovery_first
-            place = (RECOVERY + _mixture(faults) if is_recovery else len(faults)) + UNLIKELY
-            count = self.counting.under(group.parent.count)
-            self._push(Step(faults, group.parent, count, after=node.turn), place)
-
-    def _push(self, step: Step, place: float) -> None:
-        heapq.heappush(self._heap, (place, next(self._order), step))
-
-    # Which kinds
-
-    def _lasting(self, site: str) -> list[FaultKind]:
-        return lasting(self._kinds, self._specs(site))
-
-    def _kinds_at(self, seen: Observation, index: int) -> Iterator[FaultKind]:
-        for kind in self._kinds_of(seen.calls[index]):
-            if isinstance(kind, Delay):
-                yield from delays_at(seen.calls, index, kind)
-            else:
-                yield kind
-
-    def _kinds_of(self, call: Seen) -> tuple[FaultKind, ...]:
-        changes = call.effect is not False
-        known = self._by_call.get((call.site, changes))
-        if known is None:
-            found = tried(
-                self._kinds, self._specs(call.site), changes=changes, all_of_them=not self._tactics.effects
-            )
-            known = self._by_call[call.site, changes] = tuple(found)
-        return known
-
-
-def _mixture(faults: Faults) -> float:
-    """How far off a plan in a recovery is.
-
-    Faults that come together mostly have one cause, and leave the same of the effects; so these come first.
-    """
-    same = len({fault.kind.effect for fault in faults}) < 2
-    return (len(faults) - 2) * (ALIKE if same else 0.5) + (0.0 if same else MIXED)
-
-
-def _tools_and_servers(base: Observation) -> Iterator[str]:
-    """What may never work: each tool that is called, and each server of which several are."""
-    tools = dict.fromkeys(call.site for call in base.calls)
-    yield from tools
-    servers: dict[str, int] = {}
-    for site in tools:
-        server = site.rpartition(".")[0]
-        servers[server] = servers.get(server, 0) + 1
-    yield from (f"{server}.*" for server, count in servers.items() if count > 1)
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether two sites are one tool, or a server and one of its tools."""
-    return matches(one, other) or matches(other, one)
+    def _push(self, placed: Iterable[tuple[float, Step]]) -> None:
+        for place, step in placed:
+            heapq.heappush(self._heap, (place, next(self._order), step))

@@ -12,12 +12,13 @@ from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore.baseline import Baseline
 from pytest_mcpflow.explore.familiar import Familiar, is_part
 from pytest_mcpflow.explore.fewer import joined
-from pytest_mcpflow.explore.frontier import Frontier, Step
+from pytest_mcpflow.explore.frontier import Frontier
 from pytest_mcpflow.explore.observe import Observation
 from pytest_mcpflow.explore.part import WHOLE, Part
 from pytest_mcpflow.explore.result import Accounting, Cell, Exploration, Finding, Interrupted
 from pytest_mcpflow.explore.runner import Job, Runner
 from pytest_mcpflow.explore.shrink import Failure, Shrinker
+from pytest_mcpflow.explore.step import Step
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.explore.swarm import Drawing, Swarm
 from pytest_mcpflow.explore.tactics import Tactics

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from pytest_mcpflow.explore.fewer import fewer
-from pytest_mcpflow.explore.frontier import Specs
 from pytest_mcpflow.explore.kinds import ROUND, applicable
 from pytest_mcpflow.explore.observe import Observation
+from pytest_mcpflow.explore.step import Specs
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.lost import Delay
 from pytest_mcpflow.faults.plan import Fault

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_mcpflow.explore.familiar import includes
-from pytest_mcpflow.explore.frontier import Specs
 from pytest_mcpflow.explore.kinds import applicable, instead, likely
+from pytest_mcpflow.explore.step import Specs
 from pytest_mcpflow.explore.subject import Choose
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.lost import Delay, Jitter

@@ -1,0 +1,188 @@
+"""What comes of a plan that was run: the same and one fault more, each with the place that is its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pytest_mcpflow.explore.counting import Counting
+from pytest_mcpflow.explore.kinds import delays_at, lasting, likely, tried
+from pytest_mcpflow.explore.observe import Observation, Seen
+from pytest_mcpflow.explore.part import Part
+from pytest_mcpflow.explore.step import Faults, Group, Node, Specs, Step
+from pytest_mcpflow.explore.tactics import Tactics
+from pytest_mcpflow.faults.kind import FaultKind
+from pytest_mcpflow.faults.lost import Delay
+from pytest_mcpflow.faults.plan import Fault
+from pytest_mcpflow.transcript import matches
+
+__all__ = ["FIRST", "Continuations"]
+
+Placed = tuple[float, Step]
+AFTER_ALL = 1000.0
+"""What is added to the place of plans that begin with one that already fails."""
+FIRST, UNLIKELY, RECOVERY = 1.0, 0.03, 1.06
+"""Outages come before single faults, and the calls of recoveries after all kinds of these."""
+ALIKE, MIXED = 0.15, 0.25
+"""What each further fault of a recovery costs where all leave the same of the effects, and what it costs if not."""
+PUT_OFF = 0.5
+"""What is added where the beginning behaves like another plan's."""
+
+
+class Continuations:
+    """See the module's docstring. Every plan is made at most once, and each of its faults is reached."""
+
+    def __init__(
+        self,
+        base: Observation,
+        *,
+        counting: Counting,
+        specs: Specs,
+        kinds: Sequence[FaultKind],
+        depth: int,
+        tactics: Tactics,
+        part: Part,
+    ) -> None:
+        self._counting, self._part = counting, part
+        self._specs, self._kinds, self._depth, self._tactics = specs, tuple(kinds), depth, tactics
+        self._usual = {call.context for call in base.calls}
+        self._by_call: dict[tuple[str, bool], tuple[FaultKind, ...]] = {}
+        self._outages = [*_tools_and_servers(base)] if tactics.outages else []
+
+    def of(self, node: Node) -> Iterator[Placed]:
+        """The plan and one fault more: a tool or a server that never works, or a later call that goes wrong."""
+        size = len(node.faults) + 1
+        if size > self._depth or (size == 2 and not self._is_mine(node)):
+            return
+        behind = 0.0 if node.seen.verdict.is_good else AFTER_ALL
+        for number in range(len(self._outages) if node.outages is None else node.outages, len(self._outages)):
+            yield from self._outage(node, number, behind)
+        pilots = set[tuple[FaultKind, ...]]()
+        for index in range(node.last + 1, len(node.seen.calls)):
+            call = node.seen.calls[index]
+            if call.faulted:
+                continue
+            is_new = size > 1 and self._tactics.recovery_first and call.context not in self._usual
+            is_deferred = size > 1 and index >= node.familiar
+            place = (RECOVERY if is_new else size) + behind + (PUT_OFF if is_deferred else 0.0)
+            kinds = tuple(self._kinds_at(node.seen, index))
+            group = Group(node, index, call.site, call.number, call, None, kinds)
+            is_pilot = size == 1 and kinds not in pilots
+            pilots.add(kinds)
+            yield from self._grouped(group, call.number, place, is_deferred=is_deferred, is_pilot=is_pilot)
+
+    def _is_mine(self, node: Node) -> bool:
+        """Whether what begins with this plan of one fault is in this part."""
+        is_call = node.outages is None
+        return self._part.has(len(self._outages) + node.last if is_call else (node.outages or 0))
+
+    def _outage(self, node: Node, number: int, behind: float) -> Iterator[Placed]:
+        """A tool, or a server, that never works, if the run of the plan so far calls it."""
+        site = self._outages[number]
+        called = {call.site for call in node.seen.calls if not call.faulted and matches(site, call.site)}
+        if not called or any(_overlap(site, other.site) for other in node.faults):
+            return
+        kinds = [kind for kind in self._kinds if all(kind in self._lasting(tool) for tool in called)]
+        size = len(node.faults) + 1
+        group = Group(node, -1, site, 1, None, None, tuple(kinds), outages=number + 1)
+
+        place = behind + size - (FIRST if size == 1 else 0.0) + UNLIKELY
+        yield from self._grouped(group, None, place, is_pilot=True)
+
+    def _grouped(
+        self,
+        group: Group,
+        last: int | None,
+        place: float,
+        *,
+        is_deferred: bool = False,
+        is_pilot: bool = False,
+    ) -> Iterator[Placed]:
+        """Plans with each kind at one call.
+
+        The kinds of a pilot come together, so that something is known of them when others are chosen from.
+        """
+        node = group.parent
+        group.pending = len(group.kinds)
+        for kind in group.kinds:
+            faults = (*node.faults, Fault(group.site, kind, group.first, last))
+            count = self._counting.under(node.count)
+            yield (
+                place
+                + (self._pilot(group, kind) if is_pilot else likely(kind))
+                + (_mixture(faults) if place < len(faults) else 0.0),
+                Step(faults, node, count, group, is_deferred),
+            )
+
+    @staticmethod
+    def _pilot(group: Group, kind: FaultKind) -> float:
+        """All kinds of a call in their order; of a tool that never works first the two that are told most apart."""
+        if group.outages is None or likely(kind) == 0.0:
+            return 0.0
+        return UNLIKELY / 3 if kind == group.kinds[0] else UNLIKELY
+
+    def lasting(self, group: Group, node: Node) -> Iterator[Placed]:
+        """The same fault at this call and all later ones of the tool, where there are later ones."""
+        added = node.faults[-1]
+        if group.outages is not None or added.kind not in self._lasting(added.site):
+            return
+        later = any(call.site == added.site for call in node.seen.calls[node.last + 1 :])
+        is_outage = not group.parent.faults and added.first == 1 and self._tactics.outages
+        if later and not is_outage:
+            faults = (*group.parent.faults, Fault(added.site, added.kind, added.first, None))
+            is_recovery = len(faults) > 1 and self._tactics.recovery_first
+            place = (RECOVERY + _mixture(faults) if is_recovery else len(faults)) + UNLIKELY
+            count = self._counting.under(group.parent.count)
+            yield place, Step(faults, group.parent, count, after=node.turn)
+
+    def width(self, node: Node, index: int, more: int) -> int:
+        """How many faults there are at calls from `index` on, unless a plan with so many more is too deep."""
+        if len(node.faults) + more > self._depth:
+            return 0
+        return sum(len(self._kinds_of(call)) for call in node.seen.calls[index:])
+
+    # Which kinds
+
+    def _lasting(self, site: str) -> list[FaultKind]:
+        return lasting(self._kinds, self._specs(site))
+
+    def _kinds_at(self, seen: Observation, index: int) -> Iterator[FaultKind]:
+        for kind in self._kinds_of(seen.calls[index]):
+            if isinstance(kind, Delay):
+                yield from delays_at(seen.calls, index, kind)
+            else:
+                yield kind
+
+    def _kinds_of(self, call: Seen) -> tuple[FaultKind, ...]:
+        changes = call.effect is not False
+        known = self._by_call.get((call.site, changes))
+        if known is None:
+            found = tried(
+                self._kinds, self._specs(call.site), changes=changes, all_of_them=not self._tactics.effects
+            )
+            known = self._by_call[call.site, changes] = tuple(found)
+        return known
+
+
+def _mixture(faults: Faults) -> float:
+    """How far off a plan in a recovery is.
+
+    Faults that come together mostly have one cause, and leave the same of the effects; so these come first.
+    """
+    same = len({fault.kind.effect for fault in faults}) < 2
+    return (len(faults) - 2) * (ALIKE if same else 0.5) + (0.0 if same else MIXED)
+
+
+def _tools_and_servers(base: Observation) -> Iterator[str]:
+    """What may never work: each tool that is called, and each server of which several are."""
+    tools = dict.fromkeys(call.site for call in base.calls)
+    yield from tools
+    servers: dict[str, int] = {}
+    for site in tools:
+        server = site.rpartition(".")[0]
+        servers[server] = servers.get(server, 0) + 1
+    yield from (f"{server}.*" for server, count in servers.items() if count > 1)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two sites are one tool, or a server and one of its tools."""
+    return matches(one, other) or matches(other, one)
