@@ -319,3 +319,21 @@ async def test_it(mcpflow):
     assert "overloaded" in refused
     assert any("reply lost" in line for line in rest)
     result.stdout.no_fnmatch_line("*concerned no call*")
+
+
+CAREFUL = HASTY.replace("book_hastily(mcpflow)", "book_carefully(mcpflow)")
+
+
+def test_the_depth_of_the_command_line_decides_before_the_markers(project: pytest.Pytester) -> None:
+    result = marked(project, CAREFUL, "--mcp-chaos=2", marker="depth=1")
+
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["proven for depth 2: *"])
+
+
+def test_a_baseline_that_is_to_be_written_needs_a_file(project: pytest.Pytester) -> None:
+    result = marked(project, CAREFUL, "--mcp-chaos-update")
+
+    said = f"{result.stdout}{result.stderr}"
+    assert "--mcp-chaos-update needs the file to write: --mcp-chaos-baseline FILE" in said
+    result.assert_outcomes(errors=1)
