@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from chaos_project import EXAMPLE, block_of, example_in, ran, reproduced, verdicts_of_junit
 
+from pytest_mcpflow import FaultPlan
+from pytest_mcpflow.report.explored import Accepted
+
 TRIP = ("--mcp-scenario=trip", "--mcp-chaos=1")
 
 
@@ -292,3 +295,21 @@ def test_the_file_that_the_page_shows_is_what_is_written(project: pytest.Pyteste
     ran(project, *TRIP, "--mcp-chaos-baseline=known.txt", "--mcp-chaos-update")
 
     assert (project.path / "known.txt").read_text(encoding="utf-8") == shown
+
+
+@pytest.mark.parametrize(
+    ("plan", "is_covered"),
+    [
+        ("hotel.book#1=late", False),
+        ("hotel.book#2=late", True),
+        ("hotel.book#3+=late", True),
+        ("hotel.book#*=late", False),
+        ("hotel.book#2=lose_reply", False),
+        ("hotel.list#2=late", False),
+        ("hotel.list#1=refuse, hotel.book#2=late(3)", True),
+    ],
+)
+def test_what_is_accepted_from_a_call_on_covers_no_earlier_one(plan: str, is_covered: bool) -> None:
+    accepted = Accepted(FaultPlan.parse("hotel.book#2+=late").faults[0], "the hotel calls back")
+
+    assert accepted.covers(FaultPlan.parse(plan)) is is_covered

@@ -15,6 +15,7 @@ from written import EXAMPLE, write_all
 from pytest_mcpflow.catalogue import scenarios_in
 from pytest_mcpflow.cli import main
 from pytest_mcpflow.explore import explore
+from pytest_mcpflow.new.files import write_new
 from pytest_mcpflow.new.names import Name, NewFileError
 
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist")
@@ -197,6 +198,15 @@ def test_a_link_to_nowhere_is_something_that_is_there(
 
     assert "shop.py exists" in capsys.readouterr().err
     assert not (project / "elsewhere.py").exists()
+
+
+def test_of_files_of_which_one_cannot_be_written_none_is(project: Path) -> None:
+    first = project / "shop.py"
+
+    with pytest.raises(NewFileError, match=r"test_shop\.py cannot be written: No such file or directory"):
+        write_new({first: "text", project / "nowhere" / "test_shop.py": "text"})
+
+    assert not first.exists()
 
 
 def test_a_folder_that_is_none_is_not_made(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

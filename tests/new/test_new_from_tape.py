@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from pytest_mcpflow import Fake, Hub, ToolError
 from pytest_mcpflow.cassette.recording import Recording
 from pytest_mcpflow.cli import main
 from pytest_mcpflow.new.recorded import answers_of
+from pytest_mcpflow.new.shapes import Misfit, Shapes
 from pytest_mcpflow.schema import contract_of
 
 TAPES = sorted((ROOT / "fixtures" / "tapes").glob("*.jsonl"))
@@ -229,3 +231,13 @@ def test_a_file_that_is_no_tape_says_so(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(arguments) == 2
 
     assert "none.jsonl cannot be read" in capsys.readouterr().err
+
+
+def test_an_object_that_is_not_as_its_schema_says_is_no_value_of_its_type() -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+    shapes = Shapes()
+    shapes.annotation(schema, schema, "person")
+
+    for wrong, said in (({"name": "Ada", "age": 36}, "with ['age']"), ({}, "without ['name']")):
+        with pytest.raises(Misfit, match=re.escape(f"an object {said}")):
+            shapes.value(wrong, schema, schema)
