@@ -73,9 +73,11 @@ def test_a_test_that_is_not_async_is_explored_too(project: pytest.Pytester) -> N
 
 
 def test_a_failure_says_where_fits_a_terminal_and_can_be_repeated(project: pytest.Pytester) -> None:
-    block = block_of(marked(project, HASTY), "test_it")
+    result = marked(project, HASTY)
+    block = block_of(result, "test_it")
     again = reproduced(project, block)
 
+    result.stdout.no_fnmatch_line("*- MCP transcript -*")  # of whichever run was the last one
     assert len(block) <= 25
     assert max(map(len, block[:-1])) <= 80
     assert any(re.search(r"test_it.py:\d+: assert 2 <= 1", line) for line in block)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_mcpflow.report.matrix import matrix, overview
+from pytest_mcpflow.report.pinned import pinned_file
 from pytest_mcpflow.report.resilience import Cell, Check, Finding, Pinned, Resilience, from_json, to_json
 
 VERDICTS = ["recovered", "degraded", "failed loudly", "failed silently", "hung", "leaked", "passed"]
@@ -167,6 +168,23 @@ def test_data_reads_back_as_what_was_written(pinned: Pinned | None) -> None:
     explored = replace(EXPLORED, cells=(cell("a.b#1", "late"),), findings=(finding,), unmet=("gone",))
 
     assert from_json(to_json(explored)) == explored
+
+
+def test_a_test_that_pins_what_was_found_twice_is_written_once() -> None:
+    pinned = Pinned(imports=("import pytest",), source="def test_it() -> None: ...\n")
+    finding = Finding(
+        plan="a.b#1=late",
+        found_as="a.b#1=late",
+        verdict="hung",
+        broken=(),
+        explanation=(),
+        reproduce="pytest",
+        block="trip hung",
+        pinned=pinned,
+    )
+    explored = replace(EXPLORED, findings=(finding,))
+
+    assert pinned_file([explored, explored]).count("def test_it") == 1
 
 
 def test_a_reader_skips_what_a_later_version_adds() -> None:
