@@ -367,7 +367,11 @@ class Fake:
             setattr(twin, each.name, copy.deepcopy(getattr(self, each.name), memo))
         twin.clock = self.clock
         twin.__dict__["_withdrawn"] = self.withdrawn
-        for name in (TAPE_ATTRIBUTE, "service"):
-            if name in self.__dict__:
-                twin.__dict__[name] = self.__dict__[name]
+        twin.take_tape_of(self)
         return twin
+
+    def take_tape_of(self, other: Fake) -> None:
+        """Offer what `other` does, if that was made of a tape; for copies that are made field by field."""
+        for name in (TAPE_ATTRIBUTE, "service"):
+            if name in other.__dict__:
+                self.__dict__[name] = other.__dict__[name]

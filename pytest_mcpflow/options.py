@@ -314,8 +314,8 @@ def refuse_to_record_in_ci(config: pytest.Config) -> None:
     asked_as = f"{RECORD_VARIABLE}={mode}" if os.environ.get(RECORD_VARIABLE) else f"--mcp-record={mode}"
     raise pytest.UsageError(
         f"{asked_as} asks to record, and {CI_VARIABLE}={os.environ[CI_VARIABLE]} says that this is CI, where "
-        f"cassettes are only replayed; record on your own machine and commit the cassettes, or, if this is one, "
-        f"unset {CI_VARIABLE}"
+        f"cassettes are only replayed; record on your own machine and commit the cassettes, and ask for none here "
+        f"({RECORD_VARIABLE}=none)"
     )
 
 

@@ -40,11 +40,11 @@ PATIENCE = 3600.0
 """Virtual seconds until a call counts as unfinished."""
 
 
-def offer_of(fake_type: type[Fake]) -> Offer:
-    """What a class of fakes offers."""
-    contract = contract_of(fake_type)
+def offer_of(fake: Fake) -> Offer:
+    """What a fake offers."""
+    contract = contract_of(fake)
     return Offer(
-        fake_type.service,
+        fake.service,
         {
             name: Tool(
                 name,
@@ -117,6 +117,7 @@ class FakeSubject(Subject):
         """
         copied = copy.deepcopy(self.fake)
         loaded = load_state(type(self.fake), save_state(self.fake))
+        loaded.take_tape_of(self.fake)
         loaded.clock = copied.clock = self._clock
         return {"a deep copy": copied, "what was saved and loaded": loaded}
 

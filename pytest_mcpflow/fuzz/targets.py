@@ -56,7 +56,7 @@ def _of_drawn(drawn: object) -> Target:
 
 
 def _of_fake(make: Callable[[], Fake], shows: str) -> Target:
-    return Target(offer_of(type(make())), lambda: FakeSubject(make()), shows)
+    return Target(offer_of(make()), lambda: FakeSubject(make()), shows)
 
 
 def _written(fake: Fake) -> str:

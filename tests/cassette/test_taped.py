@@ -24,6 +24,7 @@ from pytest_mcpflow import (
     Recording,
     ToolError,
     Way,
+    mcpflow_fuzz,
     resource,
     tool,
 )
@@ -163,6 +164,13 @@ def test_a_fake_made_of_a_tape_can_be_sent_to_another_process() -> None:
     assert _run(sent, ("open_nodes", {"names": ["queue-1"]}))["entities"] == [QUEUE]
     found = _run(_sent(Memory.from_tape(MEMORY)), ("search_nodes", {"query": "connections"}))
     assert [each["name"] for each in found["entities"]] == ["db-1"]
+
+
+def test_the_methods_of_a_fake_made_of_a_tape_can_be_fuzzed() -> None:
+    report = mcpflow_fuzz(Memory.from_tape(MEMORY), tools=["open_nodes"], examples=5, steps=3)
+
+    assert report.tools.keys() == {"open_nodes"}
+    assert report.never_answered == ()
 
 
 def test_a_fake_of_a_class_with_a_tape_is_what_its_class_says() -> None:
