@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from workflows_under_chaos import failing_orders
 
 from pytest_mcpflow.catalogue import Catalogue, builtin_scenarios
 from pytest_mcpflow.faults import FaultPlan
@@ -10,6 +11,7 @@ from pytest_mcpflow.report.explored import Search, accepted_of, explore_scenario
 from pytest_mcpflow.verdict import check_plan
 
 SHIPPED = {scenario.name: scenario for scenario in Catalogue(builtin_scenarios())}
+ORDERS = 10
 QUICK = [
     "deployment-chain",
     "docs-feature-development",
@@ -25,6 +27,12 @@ def test_no_single_fault_makes_a_scenario_fail_unnoticed(name: str) -> None:
 
     assert [finding.block for finding in explored.new] == []
     assert explored.is_proven
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_a_scenario_comes_out_alike_in_whichever_order_its_tasks_take_turns(name: str) -> None:
+    """A few orders of each; `benchmarks/workflows_under_chaos.py` runs them in 500."""
+    assert failing_orders(SHIPPED[name], ORDERS) == [], "repeat it with --mcp-schedule"
 
 
 ACCEPTING = [name for name, scenario in SHIPPED.items() if scenario.accepts]

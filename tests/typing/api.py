@@ -407,7 +407,7 @@ def test_under_a_plan(mcpflow: Hub) -> None:
     assert_type(mcpflow.seed, int)
 
 
-@pytest.mark.mcp_chaos(depth=2, kinds=["refuse", "delay(60)"], runs=500, seconds=60)
+@pytest.mark.mcp_chaos(depth=2, kinds=["refuse", "delay(60)"], runs=500, seconds=60, schedules=20)
 def test_under_every_plan(mcpflow: Hub, pytestconfig: pytest.Config) -> None:
     assert_survives(
         pytestconfig,
@@ -417,6 +417,7 @@ def test_under_every_plan(mcpflow: Hub, pytestconfig: pytest.Config) -> None:
         transport="memory",
         protocol="2025-11-25",
         workflow="booking:book_carefully",
+        schedule=None,
     )
 
 
@@ -459,7 +460,7 @@ async def a_client_of_ones_own(tape: Path) -> None:
 
 
 def recorded(server: StdioServerParameters, tape: Path) -> Hub:
-    hub = Hub(record=RecordMode.ONCE, cassettes=tape.parent)
+    hub = Hub(record=RecordMode.ONCE, cassettes=tape.parent, schedule=None)
     hub.use(server, name="recorded", cassette=tape.name)
     hub.replay(
         tape, name="replayed", era=Era.HANDSHAKE, ignore=("/arguments/now",), ordered=True, timing=True
