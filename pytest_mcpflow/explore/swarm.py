@@ -16,6 +16,7 @@ from pytest_mcpflow.explore.familiar import includes
 from pytest_mcpflow.explore.kinds import applicable, instead, likely
 from pytest_mcpflow.explore.step import Specs
 from pytest_mcpflow.explore.subject import Choose
+from pytest_mcpflow.explore.tactics import Tactics
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.lost import Delay, Jitter
 from pytest_mcpflow.faults.plan import Fault, chance
@@ -130,10 +131,13 @@ class Swarm:
         seed: Of the search.
         kinds: Those declared.
         sites: What the run without faults calls, in order.
+        tactics: Which patterns there are besides scattered faults.
     """
 
-    def __init__(self, seed: int, kinds: Sequence[FaultKind], sites: Iterable[str]) -> None:
-        self._seed, self._kinds = seed, tuple(kinds)
+    def __init__(
+        self, seed: int, kinds: Sequence[FaultKind], sites: Iterable[str], tactics: Tactics | None = None
+    ) -> None:
+        self._seed, self._kinds, self._tactics = seed, tuple(kinds), tactics or Tactics()
         self._spared: tuple[Fault, ...] = ()
         calls = [*sites]
         self._calls = max(1, len(calls))
@@ -149,10 +153,10 @@ class Swarm:
     def drawing(self, number: int) -> Drawing:
         """The drawing of a number."""
         turn, which = divmod(number, 4)
-        if which == 1:
+        if which == 1 and self._tactics.pursuits:
             calm, kind = self._pursuits[turn % len(self._pursuits)]
             return Pursuit(self._seed, number, (kind,), self._kinds, calm, self._spared, self._usual)
-        if which == 3:
+        if which == 3 and self._tactics.cut_offs:
             calm, kind = self._cut_offs[turn % len(self._cut_offs)]
             return CutOff(self._seed, number, (kind,), self._kinds, calm, self._spared)
         return self._scattered(number)
