@@ -326,6 +326,25 @@ def test_a_pending_review_is_seen_by_nobody_until_it_is_submitted() -> None:
     assert threads[0]["comments"] == [{"body": "Why?", "path": "app.py", "line": 2, "author": "octocat"}]
 
 
+def test_a_user_has_one_pending_review_of_a_pull_request() -> None:
+    server = with_pull()
+    begin = {"method": "create", **OURS, "pullNumber": 1}
+    ask(server, "pull_request_review_write", **begin)
+
+    assert refusal(server, "pull_request_review_write", **begin) == (
+        "User can only have one pending review per pull request"
+    )
+
+
+def test_a_merged_pull_request_is_not_opened_again() -> None:
+    server = with_pull()
+    ask(server, "merge_pull_request", **OURS, pullNumber=1)
+
+    words = refusal(server, "update_pull_request", **OURS, pullNumber=1, state="open")
+
+    assert words.endswith("state cannot be changed. The pull request is merged.")
+
+
 def test_a_remark_on_a_line_that_is_not_there_is_refused() -> None:
     server = with_pull()
     ask(server, "pull_request_review_write", method="create", **OURS, pullNumber=1)

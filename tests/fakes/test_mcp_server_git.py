@@ -44,6 +44,7 @@ def test_the_status_has_what_is_staged_changed_and_untracked() -> None:
     )
     ask(server, "git_commit", message="Second")
     assert ask(server, "git_status").endswith("nothing to commit, working tree clean")
+    assert server.repository.staged == {}
 
 
 def test_differences_are_of_what_is_unstaged_staged_or_committed() -> None:

@@ -71,6 +71,11 @@ def test_a_file_that_cannot_be_read_is_a_line_among_others() -> None:
         ),
         (
             "read_text_file",
+            {"path": "/workspace-of-others/a"},
+            "Access denied - path outside allowed directories: /workspace-of-others/a",
+        ),
+        (
+            "read_text_file",
             {"path": "../etc/passwd"},
             "Access denied - path outside allowed directories: /etc/passwd",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 import sys
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from tapes import Said, ask, called, opened, say, write
 from pytest_mcpflow import Fake, Hub, ToolError
 from pytest_mcpflow.cassette.recording import Recording
 from pytest_mcpflow.cli import main
+from pytest_mcpflow.new.method import docstring
 from pytest_mcpflow.new.recorded import answers_of
 from pytest_mcpflow.new.shapes import Misfit, Shapes
 from pytest_mcpflow.schema import contract_of
@@ -241,3 +243,12 @@ def test_an_object_that_is_not_as_its_schema_says_is_no_value_of_its_type() -> N
     for wrong, said in (({"name": "Ada", "age": 36}, "with ['age']"), ({}, "without ['name']")):
         with pytest.raises(Misfit, match=re.escape(f"an object {said}")):
             shapes.value(wrong, schema, schema)
+
+
+@pytest.mark.parametrize("text", ['Say "hi"', "One line", "Two\nlines", 'A """ in it', "back\\slash", '"'])
+def test_a_description_reads_back_as_a_docstring(text: str) -> None:
+    module: dict[str, Any] = {}
+
+    exec(f"def described():\n{docstring(text, indent=4)}", module)  # noqa: S102 - as Python reads it
+
+    assert inspect.cleandoc(module["described"].__doc__).strip() == text
