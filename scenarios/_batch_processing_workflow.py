@@ -10,6 +10,7 @@ from typing import Any
 from pytest_mcpflow import Hub
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import context_of
+from pytest_mcpflow.scenarios._feeds import rows
 from pytest_mcpflow.scenarios._storage import store_once
 
 __all__ = ["DELAY", "LIMITS", "BatchReport", "Batcher", "Operation", "work_off"]
@@ -135,12 +136,13 @@ async def work_off(hub: Hub, batcher: type[Batcher] = Batcher) -> BatchReport:
         desk = Desk(hub, context_id=context_id)
         worker = _Worker(desk)
         try:
-            feed = [line.split() for line in (await desk.read("operations.txt")).splitlines()]
+            lines = rows(await desk.read("operations.txt"), "second", "kind", "subject")
+            feed = [(float(second), kind, subject) for second, kind, subject in lines]
             began = asyncio.get_running_loop().time()
             async with asyncio.TaskGroup() as tasks:
                 batches = batcher(tasks, worker.process, limits=LIMITS)
                 for second, kind, subject in feed:
-                    await asyncio.sleep(began + float(second) - asyncio.get_running_loop().time())
+                    await asyncio.sleep(began + second - asyncio.get_running_loop().time())
                     batches.add(Operation(kind, subject))
         except Exception as error:
             await desk.alert(f"The batches stopped: {error}", severity="high")

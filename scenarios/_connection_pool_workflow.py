@@ -11,6 +11,7 @@ from typing import Any
 from pytest_mcpflow import CallResult, Hub
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import context_of
+from pytest_mcpflow.scenarios._feeds import rows
 
 __all__ = ["LIMIT", "FleetReport", "Pool", "check_fleet"]
 
@@ -66,7 +67,7 @@ async def check_fleet(hub: Hub, pool: Pool) -> FleetReport:
     with context_of(hub, "connection-pool") as context_id:
         desk = _PooledDesk(hub, pool, context_id=context_id)
         try:
-            fleet = [line.split() for line in (await desk.read("fleet.txt")).splitlines()]
+            fleet = rows(await desk.read("fleet.txt"), "environment", "name")
         except Exception as error:
             await desk.alert(f"Services cannot be checked: {error}", severity="high")
             raise

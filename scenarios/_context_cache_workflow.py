@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_mcpflow import CallResult, Context, Hub
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import context_of
+from pytest_mcpflow.scenarios._feeds import rows
 from pytest_mcpflow.scenarios._libraries import needed
 
 if TYPE_CHECKING:
@@ -126,9 +127,8 @@ async def serve_sessions(hub: Hub, cache: SessionContexts) -> CacheReport:
     with context_of(hub, "gateway") as context_id:
         desk, failed = Desk(hub, context_id=context_id), list[str]()
 
-        async def serve(line: str) -> None:
-            second, session, *command = line.split(maxsplit=2)
-            await asyncio.sleep(float(second))
+        async def serve(second: float, session: str, command: list[str]) -> None:
+            await asyncio.sleep(second)
             try:
                 if command:
                     await _Session(hub, cache, session).run(command[0])
@@ -138,10 +138,11 @@ async def serve_sessions(hub: Hub, cache: SessionContexts) -> CacheReport:
                 failed.append(f"{session}: {error}")
 
         try:
-            requests = (await desk.read("requests.txt")).splitlines()
+            lines = rows(await desk.read("requests.txt"), "second", "session", "command?")
+            requests = [(float(second), session, command) for second, session, *command in lines]
             async with asyncio.TaskGroup() as tasks:
                 cleaner = tasks.create_task(cache.keep_clean())
-                await asyncio.gather(*(tasks.create_task(serve(line)) for line in requests))
+                await asyncio.gather(*(tasks.create_task(serve(*request)) for request in requests))
                 cleaner.cancel()
             stats = cache.stats()
         except Exception as error:

@@ -11,6 +11,7 @@ from typing import Literal
 from pytest_mcpflow import Hub
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import context_of
+from pytest_mcpflow.scenarios._feeds import rows
 from pytest_mcpflow.scenarios._rollout import deploy, ready_revision, roll_back
 from pytest_mcpflow.scenarios._storage import store_once
 
@@ -141,7 +142,7 @@ async def release_all(hub: Hub, bus_type: type[EventBus] = EventBus) -> ReleaseR
         bus.subscribe("deployment.failed", "roll back", office.roll_back)
         bus.subscribe("deployment.failed", "call people", office.call_people)
         try:
-            releases = [line.split() for line in (await office.read("releases.txt")).splitlines()]
+            releases = rows(await office.read("releases.txt"), "service", "version")
         except Exception as error:
             await office.alert(f"Nothing can be released: {error}", severity="high")
             raise

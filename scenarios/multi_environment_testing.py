@@ -49,6 +49,7 @@ class MultiEnvironmentTesting(CrossServer):
 
     def connect(self, hub: Hub) -> None:
         super().connect(hub)
+
         def operate(told: Interaction) -> None:
             """What operators do when they are told."""
             message = str(told.arguments["message"])

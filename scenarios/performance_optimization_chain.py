@@ -56,6 +56,7 @@ class PerformanceOptimizationChain(CrossServer):
 
     def connect(self, hub: Hub) -> None:
         super().connect(hub)
+
         def analyse(_: Interaction) -> None:
             """What the next analysis finds depends on the code."""
             found = CLEAN if "maxsize" in self.desktop.files[CODE] else LEAKS
