@@ -27,7 +27,7 @@ from pytest_mcpflow.scenarios._rules import lacking, succeeded
 
 __all__ = ["CicdSetup", "PipelineReport"]
 
-STAGES = {
+STAGES: dict[str, tuple[list[str], str]] = {
     "lint": ([], "npm run lint"),
     "test": (["lint"], "npm test"),
     "security-scan": (["lint"], "npm audit --audit-level=high"),
