@@ -113,13 +113,19 @@ class Stage:
     def _strike(self) -> None:
         """Close the loop; the next run gets another one."""
         loop, self._loop = self._loop, None
-        self._stack.close()
-        if loop is None:
-            return
-        for task in asyncio.all_tasks(loop):
-            _never_finalize(task.get_coro())
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # said already, by `left_over` or an error
-        loop.close()
+        try:
+            self._stack.close()
+        finally:
+            if loop is not None:
+                _leave(loop)
+
+
+def _leave(loop: VirtualTimeLoop) -> None:
+    """Close a loop, whatever still runs on it."""
+    for task in asyncio.all_tasks(loop):
+        _never_finalize(task.get_coro())
+        task._log_destroy_pending = False  # type: ignore[attr-defined]  # said already, by `left_over` or an error
+    loop.close()
 
 
 def _never_finalize(coroutine: object) -> None:

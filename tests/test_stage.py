@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 import pytest
 
+from pytest_mcpflow.clock import VirtualTimeLoop
 from pytest_mcpflow.errors import DeadlockError
 from pytest_mcpflow.stage import Stage, StillRunningError
 
@@ -122,3 +123,22 @@ def test_what_swallows_cancellation_is_left_behind_with_its_loop() -> None:
         with pytest.raises(StillRunningError):
             stage.run(swallows())
         assert stage.run(clocks()) == (0.0, 100.0, 100.0)
+
+
+def test_its_loop_is_closed_even_if_clocks_cannot_be_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[VirtualTimeLoop] = []
+
+    class Unwilling(VirtualTimeLoop):
+        @contextmanager
+        def surroundings(self) -> Generator[None]:
+            made.append(self)
+            with super().surroundings():
+                yield
+            raise RuntimeError("somebody else changed the clocks")
+
+    monkeypatch.setattr("pytest_mcpflow.stage.VirtualTimeLoop", Unwilling)
+
+    with pytest.raises(RuntimeError, match="somebody else"), Stage() as stage:
+        stage.run(clocks())
+
+    assert [loop.is_closed() for loop in made] == [True]

@@ -73,14 +73,14 @@ class FakeSubject(Subject):
     can_wait = True
 
     def __init__(self, fake: Fake) -> None:
+        self._contract = contract_of(fake)  # before there is a loop, which would have to be closed again
+        self._not_compared = {each.name for each in fields(fake) if not each.compare}
         self._runner = asyncio.Runner(loop_factory=VirtualTimeLoop)
         loop = self._runner.get_loop()
         assert isinstance(loop, VirtualTimeLoop)
         self._loop, self._clock = loop, loop.clock
         self._surroundings = ExitStack()
         self._surroundings.enter_context(loop.surroundings())
-        self._contract = contract_of(fake)
-        self._not_compared = {each.name for each in fields(fake) if not each.compare}
         self.fake = fake
         began = fake.clock.now()
         fake.clock = self._clock
@@ -91,8 +91,10 @@ class FakeSubject(Subject):
         return self._clock.now()
 
     def close(self) -> None:
-        self._runner.close()
-        self._surroundings.close()
+        try:
+            self._runner.close()
+        finally:
+            self._surroundings.close()
 
     def initial_state(self) -> object:
         return self.fake
