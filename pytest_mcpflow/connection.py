@@ -47,6 +47,8 @@ class Connection:
             self._owner = asyncio.create_task(
                 self._own(self._client), name=f"connection to {self._name}", context=context
             )
+        if self._client.done():
+            return self._client.result()
         return await asyncio.shield(self._client)
 
     async def close(self) -> None:

@@ -229,7 +229,7 @@ def _answer(fake: Fake, spec: ToolSpec, value: Any) -> RawResult:
     if spec.returns is None:
         return {"content": [], "isError": False}
     try:
-        plain = spec.returns.dump_python(value, mode="json", warnings="error")
+        plain = spec.returns.serializer.to_python(value, mode="json", warnings="error")
     except PydanticSerializationError as error:
         raise FakeDefinitionError(
             f"{type(fake).__qualname__}.{spec.name} returned {value!r}, which is not what its annotation says: {error}"

@@ -53,7 +53,7 @@ class StateChange:
 
 def state_of(fake: Fake) -> dict[str, Any]:
     """The compared fields of a fake as JSON values."""
-    dumped = cast("dict[str, Any]", state_adapter(type(fake)).dump_python(fake, mode="json"))
+    dumped = cast("dict[str, Any]", state_adapter(type(fake)).serializer.to_python(fake, mode="json"))
     return {name: dumped[name] for name in _compared_by(type(fake))}
 
 

@@ -263,19 +263,26 @@ class _PatientSelector(selectors.BaseSelector):
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
         self._loop, self._real = loop, selectors.DefaultSelector()
+        self._registered = 0
 
     def select(self, timeout: float | None = None) -> Ready:
-        ready = self._real.select(0)
-        if ready or (timeout is not None and timeout <= 0):
+        is_busy = timeout is not None and timeout <= 0
+        # The pipe by which a loop is woken up has nothing to say to one that is awake.
+        ready = [] if is_busy and self._registered <= 1 else self._real.select(0)
+        if ready or is_busy:
             self._loop.busy()
             return ready
         return self._loop.idle(self._real)
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)
+        key = self._real.register(fileobj, events, data)
+        self._registered += 1
+        return key
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
+        key = self._real.unregister(fileobj)
+        self._registered -= 1
+        return key
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return self._real.modify(fileobj, events, data)

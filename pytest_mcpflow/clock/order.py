@@ -45,7 +45,7 @@ class RankedTask(asyncio.Task[Any]):
             options["name"] = f"Task-{rank}"  # asyncio counts the tasks of a whole process
         self._rank = rank  # first, since the base class puts the task into a set
         context: Context | None = options.get("context")
-        self.is_background = in_background() if context is None else context.run(in_background)
+        self.is_background = in_background(context)
         super().__init__(coroutine, loop=loop, **options)
 
     def __hash__(self) -> int:

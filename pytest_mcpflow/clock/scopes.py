@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 
 __all__ = ["background", "foreground", "in_background", "is_ours", "ours"]
 
@@ -27,8 +27,9 @@ def ours() -> AbstractContextManager[None]:
     return _set(_ours, True)
 
 
-def in_background() -> bool:
-    return _background.get()
+def in_background(context: Context | None = None) -> bool:
+    """Whether what runs here, or in that context, is infrastructure."""
+    return _background.get() if context is None else context.get(_background, False)
 
 
 def is_ours() -> bool:
