@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from stall import Shop
 
-from pytest_mcpflow import FaultPlan, Way
+from pytest_mcpflow import FaultPlan, Hub, ToolError, Way
 from pytest_mcpflow.explore.result import Finding
-from pytest_mcpflow.report.failure import broken_lines
+from pytest_mcpflow.report.failure import around_faults, broken_lines
 from pytest_mcpflow.report.finding import finding_block, with_others
 from pytest_mcpflow.scenarios.deployment_chain import DeploymentChain
 from pytest_mcpflow.verdict import Broken, Judgement, judge
@@ -87,4 +89,27 @@ def test_of_a_difference_is_shown_what_differs_and_not_how_pytest_shows_it() -> 
         "broken: expect",
         "        assert {'a': 1, 'room': '14'} == {'a': 1, 'room': '12'}",
         "          {'room': '14'} != {'room': '12'}",
+    ]
+
+
+def test_a_call_that_went_wrong_is_shown_with_the_later_ones_of_its_tool_and_the_end() -> None:
+    hub = Hub(way=Way.DIRECT, virtual_time=True)
+    hub.serve(Shop())
+    hub.fail("shop.sell#1=refuse")
+
+    async def sell_again() -> None:
+        for _ in range(2):
+            with suppress(ToolError):
+                await hub.call_tool("shop.sell", {"item": "tea"})
+            for _ in range(5):
+                await hub.call_tool("shop.count", {"item": "tea"})
+
+    hub.run(sell_again())
+
+    shown = [
+        line.split("(")[0].split()[-1] if "(" in line else line for line in around_faults(hub.transcript)
+    ]
+    assert shown == [
+        *("shop.sell", "  ... 5 more calls", "shop.sell"),
+        *("  ... 3 more calls", "shop.count", "shop.count"),
     ]
