@@ -1,8 +1,8 @@
 """A circuit breaker: what keeps calls from a tool that fails, and lets one through now and then.
 
-It is home-made, since none of the kept libraries opens by a share of failures among so many calls, which the document
-asks for: purgatory, pybreaker, aiobreaker and circuitbreaker count failures in a row. Where that is enough, take
-purgatory, as the pattern "Leave alone what keeps failing" does.
+It is home-made, since the document opens a circuit after failures in a row or by a share of failures, whichever comes
+first. Of the libraries that were looked at, purgatory, aiobreaker and circuitbreaker know the first rule alone, and
+interlock-cb the second. Where the first is enough take purgatory, as the pattern "Leave alone what keeps failing" does.
 """
 
 from __future__ import annotations
