@@ -217,7 +217,9 @@ def test_a_mode_that_does_not_exist_is_a_usage_error(
     monkeypatch.setenv("MCPFLOW_RECORD", "maybe")
     with pytest.raises(pytest.UsageError, match=r"'maybe' is no mode of recording .* there is: none, once"):
         record_mode_asked(project.pytester.parseconfig(), None)
-    project.test(marked='record="seldom"').stdout.fnmatch_lines(["*'seldom' is not a valid RecordMode*"])
+    project.test(marked='record="seldom"').stdout.fnmatch_lines(
+        ["*record is one of none, once, new, all, rewrite, got 'seldom'*"]
+    )
 
 
 def test_workers_record_side_by_side(project: Project) -> None:
