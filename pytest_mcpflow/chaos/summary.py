@@ -20,6 +20,8 @@ __all__ = ["explored_in", "summarize"]
 
 WIDTH = 80
 SHOWN = 3
+NOTHING_ASKED = "nothing was explored: name scenarios with --mcp-scenario, or mark tests with mcp_chaos"
+NOTHING_ENDED = "nothing was explored to its end"
 
 
 def explored_in(terminalreporter: pytest.TerminalReporter) -> list[Resilience]:
@@ -41,6 +43,8 @@ def summarize(terminalreporter: pytest.TerminalReporter, config: pytest.Config) 
         return
     terminalreporter.ensure_newline()
     terminalreporter.section("MCP resilience")
+    if not explored:
+        terminalreporter.write_line(NOTHING_ENDED if config.getoption("--mcp-scenario") else NOTHING_ASKED)
     for line in _told(explored, in_full=config.get_verbosity() > 0):
         terminalreporter.write_line(line)
     if chaos.is_update and chaos.baseline is not None and explored:
@@ -53,8 +57,6 @@ def summarize(terminalreporter: pytest.TerminalReporter, config: pytest.Config) 
 
 
 def _told(explored: Sequence[Resilience], *, in_full: bool) -> list[str]:
-    if not explored:
-        return ["nothing was explored: name scenarios with --mcp-scenario, or mark tests with mcp_chaos"]
     lines: list[str] = []
     shown = explored if in_full or len(explored) == 1 else [each for each in explored if each.new][:SHOWN]
     for each in shown:

@@ -313,3 +313,21 @@ def test_what_is_accepted_from_a_call_on_covers_no_earlier_one(plan: str, is_cov
     accepted = Accepted(FaultPlan.parse("hotel.book#2+=late").faults[0], "the hotel calls back")
 
     assert accepted.covers(FaultPlan.parse(plan)) is is_covered
+
+
+def test_what_did_not_come_to_its_end_is_not_said_to_be_unasked(
+    project: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.makepyfile(
+        stopped="""
+        async def stop(hub):
+            raise KeyboardInterrupt
+        """
+    )
+    options = ("--mcp-workflow=trip=stopped:stop", "-p", "no:randomly", "-p", "no:asyncio")
+
+    result = project.inline_run(*TRIP, *options, no_reraise_ctrlc=True)
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    said = pytest.LineMatcher(capsys.readouterr().out.splitlines())
+    said.fnmatch_lines(["*= MCP resilience =*", "nothing was explored to its end"])
