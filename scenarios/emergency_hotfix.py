@@ -77,6 +77,8 @@ class EmergencyHotfix(Emergency, Scenario):
         assert asked <= {f"Deploy {SERVICE} {FIXED} to production host {HOST} without staging?"}
         assert run.transcript.before("droplet-executor.get_logs", "desktop-commander.edit_block")
         assert run.transcript.before("github.create_pull_request", "droplet-executor.deploy")
+        # The error rate is looked at until it is seen to be down, and not only before.
+        assert run.calls("get_metrics")[-1].at > run.calls("droplet-executor.deploy")[-1].at
         assert self._error_rate() <= HEALTHY
         [alert] = self.people.alerts
         assert (alert.severity, alert.message) == ("critical", f"{SERVICE} fails in production")

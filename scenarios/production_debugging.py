@@ -78,6 +78,7 @@ class ProductionDebugging(SlowShop, Scenario):
         assert report.before_seconds == 2.32
         assert report.after_seconds < FAST_SECONDS
         assert self.seconds() < FAST_SECONDS == 0.05
+        assert run.calls("get_metrics")[-1].at > run.calls("droplet-executor.deploy")[-1].at
         [alert] = self.people.alerts
         assert (alert.severity, alert.message) == ("high", f"Users report slow responses of {SERVICE}")
         assert alert.resolved_at is not None
