@@ -1,4 +1,4 @@
-"""Calls in memory in the stateless era: a session of the SDK, the kernel of its server, and nothing that runs between."""
+"""Calls in memory in the stateless era: a session of the SDK, the kernel of its server, and no loop between them."""
 
 from __future__ import annotations
 
