@@ -326,7 +326,7 @@ def test_what_did_not_come_to_its_end_is_not_said_to_be_unasked(
     )
     options = ("--mcp-workflow=trip=stopped:stop", "-p", "no:randomly", "-p", "no:asyncio")
 
-    result = project.inline_run(*TRIP, *options, no_reraise_ctrlc=True)
+    result = project.inline_run(*TRIP, *options, no_reraise_ctrlc=True)  # pyright: ignore[reportUnknownMemberType]  # pytest leaves it untyped
 
     assert result.ret == pytest.ExitCode.INTERRUPTED
     said = pytest.LineMatcher(capsys.readouterr().out.splitlines())
