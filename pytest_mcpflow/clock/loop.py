@@ -217,7 +217,8 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         if deadline is None:
             self._break(deadlock)
         else:
-            self._wait()
+            if self._timers.is_awaited(deadline):  # servers of ours look at the clock by themselves
+                self._wait()
             self.clock.move_to(deadline)
             # asyncio fires what is due within its resolution, which far ahead is finer than a float can tell.
             self._clock_resolution = max(1e-9, math.ulp(deadline))

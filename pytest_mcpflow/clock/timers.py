@@ -70,6 +70,10 @@ class Timers:
         _drop_dead(self._all, now)
         return self._all[0][0]
 
+    def is_awaited(self, deadline: float) -> bool:
+        """Whether somebody waits for the deadline that was the next one."""
+        return bool(self._awaited) and self._awaited[0][0] <= deadline
+
 
 def _drop_dead(heap: list[_Item], now: float) -> None:
     while heap and (heap[0][2].cancelled() or heap[0][0] <= now):
