@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, TypeAlias, cast
 
-from pytest_mcpflow.cassette.values import as_object
+from pytest_mcpflow.cassette.values import as_object, encoder
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["Matching", "SameRequest", "first_difference"]
@@ -21,8 +20,7 @@ CALL = "tools/call"
 INSIGNIFICANT = frozenset({"_meta", "inputResponses", "requestState"})
 """Who asks, under which token and trace, and what a person answered in an earlier round."""
 
-# What came as JSON holds no circles, and looking for them takes a tenth of the time.
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
+_encode = encoder(in_ascii=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, cast
 
-__all__ = ["DEPTH", "as_object", "decoded", "decoded_lines", "depth_of", "dump"]
+__all__ = ["DEPTH", "as_object", "decoded", "decoded_lines", "depth_of", "dump", "encoder"]
 
 DEPTH = 200
 """How deeply a line may be nested, so that whatever was written can be read wherever it is read."""
@@ -14,8 +14,34 @@ DEPTH = 200
 AT_ONCE = 64
 """How many lines are read at once: more make it no quicker, and take memory."""
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-_encode_in_ascii = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+def encoder(*, in_ascii: bool) -> Callable[[object], str]:
+    """Writes values that came as JSON, and so hold no circles: sorted, and without spaces.
+
+    It is what `JSONEncoder.encode` does, which makes a new encoder in C for each value; one for all of them takes half
+    of the time. Where Python has none to make, or makes it otherwise, it is `JSONEncoder.encode`.
+    """
+    plain = json.JSONEncoder(
+        sort_keys=True, separators=(",", ":"), ensure_ascii=in_ascii, check_circular=False
+    )
+    make: Any = getattr(json.encoder, "c_make_encoder", None)
+    texts = json.encoder.encode_basestring_ascii if in_ascii else json.encoder.encode_basestring
+    try:
+        in_c = make(None, plain.default, texts, None, ":", ",", True, False, True)
+        if "".join(in_c(PROBE, 0)) != plain.encode(PROBE):
+            return plain.encode
+    except TypeError:
+        return plain.encode
+
+    def encode(value: object) -> str:
+        return "".join(in_c(value, 0))
+
+    return encode
+
+
+PROBE = {"b": [1, 0.5, None, True, "\u00e9"], "a": {}}
+_encode = encoder(in_ascii=False)
+_encode_in_ascii = encoder(in_ascii=True)
 
 
 def dump(frame: Mapping[str, Any]) -> bytes:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pytest_mcpflow import CassetteError
 from pytest_mcpflow.cassette.reading import read_cassette
-from pytest_mcpflow.cassette.values import as_object, decoded, decoded_lines
+from pytest_mcpflow.cassette.values import as_object, decoded, decoded_lines, encoder
 from pytest_mcpflow.cassette.writer import CassetteWriter
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -100,6 +100,19 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 
 HEADER = '{"format":1,"kind":"header","recorder":"pytest-mcpflow"}\n'
+
+
+@given(JSON | st.floats(allow_nan=False), st.booleans())
+def test_the_quick_encoder_writes_what_the_standard_one_does(value: object, in_ascii: bool) -> None:
+    standard = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=in_ascii)
+
+    assert encoder(in_ascii=in_ascii)(value) == standard.encode(value)
+
+
+def test_where_python_makes_no_quick_encoder_the_standard_one_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json.encoder, "c_make_encoder", None)
+
+    assert encoder(in_ascii=False)({"b": ["ä", 1], "a": None}) == '{"a":null,"b":["ä",1]}'
 
 
 SPLIT = [b'{"a":"x', b'y"}', b'{"a":[1', b"2]}", b"1]", b"[1", b"1,NaN,2", b"1,2"]
