@@ -39,7 +39,7 @@ def encoder(*, in_ascii: bool) -> Callable[[object], str]:
     return encode
 
 
-PROBE = {"b": [1, 0.5, None, True, "\u00e9"], "a": {}}
+PROBE: Mapping[str, object] = {"b": [1, 0.5, None, True, "\u00e9"], "a": {}}
 _encode = encoder(in_ascii=False)
 _encode_in_ascii = encoder(in_ascii=True)
 
