@@ -38,6 +38,9 @@ class Deployer:
 # region: in-scenario
 async def in_scenario(hub: Hub) -> Release:
     context = hub.create_context("deployment-chain")
-    outcome = await Deployer(hub).deploy(context.id)
+    try:
+        outcome = await Deployer(hub).deploy(context.id)
+    finally:
+        del hub.contexts[context.id]
     return Release(success=outcome["success"], findings=outcome["findings"])
     # endregion

@@ -18,6 +18,13 @@ STEPS: tuple[tuple[str, dict[str, Any], str], ...] = (
 
 async def depart(hub: Hub) -> Release:
     train = hub.create_context("deployment-chain").id
+    try:
+        return await release(hub, train)
+    finally:
+        del hub.contexts[train]
+
+
+async def release(hub: Hub, train: str) -> Release:
     findings, failed = 0, None
     for tool, arguments, gate in STEPS:
         try:
