@@ -93,7 +93,7 @@ def test_a_race_without_any_fault_is_a_finding_that_one_command_repeats(project:
     result.stdout.fnmatch_lines(["* plans of depth 1: * other order* of tasks", "1 failure at depth 1"])
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(
-        ["add-twice failed [[]direct, *[]] *, schedule *)", "*assert 1 == 2", block[-1]]
+        ["add-twice failed *[[]direct, *[]] *, schedule *)", "*assert 1 == 2", block[-1]]
     )
 
 
