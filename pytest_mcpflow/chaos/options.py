@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -144,10 +145,16 @@ def marked_search(test: pytest.Item) -> Marked:
         options = _MarkerOptions(**marker.kwargs)
     except TypeError as error:
         raise pytest.UsageError(f"{where}: {error} (keywords: {known})") from None
-    asked_for = {"depth": options.depth, "runs": options.runs, "seconds": options.seconds}
-    for name, value in (asked_for | {"schedules": options.schedules or None}).items():
-        if value is not None and not (isinstance(value, int | float) and value > 0):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
-            raise pytest.UsageError(f"{where}: {name} is a number above 0, got {value!r}")
+    for name, count in (
+        ("depth", options.depth),
+        ("runs", options.runs),
+        ("schedules", options.schedules or None),
+    ):
+        if count is not None and not (isinstance(count, int) and count > 0):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+            raise pytest.UsageError(f"{where}: {name} is a whole number above 0, got {count!r}")
+    seconds = options.seconds
+    if seconds is not None and not (isinstance(seconds, int | float) and 0 < seconds < math.inf):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+        raise pytest.UsageError(f"{where}: seconds is a number above 0, got {seconds!r}")
     asked = chaos_asked(test.config)
     kinds = asked.search.kinds
     if kinds is None and options.kinds is not None:
@@ -185,7 +192,7 @@ def _number(config: pytest.Config, name: str, kind: type[int] | type[float]) -> 
         number = kind(text) if text else None
     except ValueError:
         number = 0
-    if number is not None and number <= 0:
+    if number is not None and not 0 < number < math.inf:
         raise pytest.UsageError(f"mcp_chaos_{name} is a number above 0, got {text!r}")
     return number
 

@@ -192,6 +192,10 @@ def test_the_ini_file_can_say_all_that_lasts(project: pytest.Pytester) -> None:
             "*trip.py exists and was not written by pytest-mcpflow*",
         ),
         (["--mcp-chaos=1", "--mcp-write-test=new.txt"], "*new.txt is none; name one*"),
+        (
+            ["--mcp-chaos=1", "-o", "mcp_chaos_seconds=nan"],
+            "*mcp_chaos_seconds is a number above 0, got 'nan'*",
+        ),
         (["--mcp-chaos=1", "-o", "mcp_chaos_runs=many"], "*mcp_chaos_runs is a number above 0, got 'many'*"),
     ],
 )

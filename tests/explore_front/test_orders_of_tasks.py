@@ -215,7 +215,7 @@ def test_an_order_that_cannot_be_given_is_a_usage_error(
         ("mcpflow(schedule=-1)", "*@pytest.mark.mcpflow: schedule is a number from 0 on, got -1*"),
         ("mcpflow(schedule=1, transport='http')", "*on http it is not the loop alone*"),
         ("mcpflow(schedule=1, virtual_time=False)", "*in real time it is not the loop alone*"),
-        ("mcp_chaos(schedules=-1)", "*@pytest.mark.mcp_chaos: schedules is a number above 0, got -1*"),
+        ("mcp_chaos(schedules=-1)", "*@pytest.mark.mcp_chaos: schedules is a whole number above 0, got -1*"),
     ],
 )
 def test_a_marker_with_an_order_that_cannot_be_given_says_why(
