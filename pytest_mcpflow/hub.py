@@ -97,6 +97,9 @@ class Hub:
             start_clock=self.clock.start,
         )
 
+    def __repr__(self) -> str:
+        return f"<Hub over {self.way}: {', '.join(self.servers) or 'no servers'}>"
+
     # Servers in
 
     def serve(self, fake: F, *, name: str | None = None) -> F:
@@ -209,6 +212,12 @@ class Hub:
             path, name=name, era=era, matching=matching, timing=timing, redaction=self._redaction
         )
         self._replay(source, None, allow_unused=allow_unused)
+
+    def _replay(self, source: CassetteSource, target: Target | None, *, allow_unused: bool) -> Member:
+        member = self._members.add(source.name, lambda: source)
+        member.tape, member.target = source.player, target
+        self._promises.replay(source.player, allow_unused=allow_unused)
+        return member
 
     def answer_with(self, answerer: Answerer) -> None:
         """Let `answerer` answer what servers ask: with fields (elicitation), text (sampling), or `None` to decline."""
@@ -373,11 +382,3 @@ class Hub:
         if self._injector is not None:
             self._injector.verify()
         self._promises.verify(self._journal.entries, self.servers, calls_expected=calls_expected)
-
-    # Inside
-
-    def _replay(self, source: CassetteSource, target: Target | None, *, allow_unused: bool) -> Member:
-        member = self._members.add(source.name, lambda: source)
-        member.tape, member.target = source.player, target
-        self._promises.replay(source.player, allow_unused=allow_unused)
-        return member

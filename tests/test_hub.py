@@ -165,6 +165,15 @@ async def a_bit_of_everything(hub: Hub, bank: Bank) -> None:
     assert bank.balance == 60
 
 
+def test_a_hub_says_what_it_reaches_and_how() -> None:
+    hub = Hub(way=Way.DIRECT)
+    assert repr(hub) == "<Hub over direct: no servers>"
+
+    hub.serve(Bank())
+
+    assert repr(hub) == "<Hub over direct: bank>"
+
+
 @every_way
 def test_every_way_leaves_the_same_transcript(way: Way, era: Era) -> None:
     assert within(way, era, a_bit_of_everything) == within(Way.DIRECT, Era.STATELESS, a_bit_of_everything)
