@@ -76,7 +76,7 @@ SEARCHERS: Mapping[str, Look] = {
 }
 ABLATIONS: Mapping[str, Look] = {
     f"{OURS} without {name.replace('_', ' ')}": partial(_explorer, Tactics(**{name: False}))
-    for name in ("outages", "recovery_first", "classes", "effects", "swarm", "pursuits", "cut_offs")
+    for name in ("outages", "recovery_first", "classes", "effects", "swarm", "pursuits")
 }
 """The same search less one tactic."""
 

@@ -1,6 +1,6 @@
 """Faults drawn by chance while a run goes on, many at once: one run looks at more of a workflow than few faults do.
 
-There are three patterns, since no single one finds everything. Each draw is a keyed hash, so a run is known by its
+There are two patterns, since neither finds everything. Each draw is a keyed hash, so a run is known by its
 number.
 """
 
@@ -97,14 +97,6 @@ class Scattered(Drawing):
 
 
 @dataclass(frozen=True)
-class CutOff(Drawing):
-    """From one call on nothing works any more: the workflow has lost its network."""
-
-    def _kind_at(self, calls: int, site: str, number: int, specs: Specs) -> FaultKind | None:
-        return next(iter(self._kinds_of(site, specs)), None)
-
-
-@dataclass(frozen=True)
 class Pursuit(Drawing):
     """One call goes wrong, and then all that is called only because of it: retries, fallbacks, compensations.
 
@@ -143,8 +135,7 @@ class Swarm:
         self._calls = max(1, len(calls))
         self._usual = tuple(Counter(calls).items())
         failing = [kind for kind in kinds if not isinstance(kind, Delay | Jitter)] or [*kinds]
-        self._cut_offs = self._shuffled("cut off", failing)
-        self._pursuits = self._shuffled("pursuit", failing)
+        self._pursuits = self._shuffled(failing)
 
     def spare(self, fault: Fault) -> None:
         """Draw it no more, nor any other kind with its effect at the same call."""
@@ -156,9 +147,6 @@ class Swarm:
         if which == 1 and self._tactics.pursuits:
             calm, kind = self._pursuits[turn % len(self._pursuits)]
             return Pursuit(self._seed, number, (kind,), self._kinds, calm, self._spared, self._usual)
-        if which == 3 and self._tactics.cut_offs:
-            calm, kind = self._cut_offs[turn % len(self._cut_offs)]
-            return CutOff(self._seed, number, (kind,), self._kinds, calm, self._spared)
         return self._scattered(number)
 
     def _scattered(self, number: int) -> Scattered:
@@ -171,12 +159,12 @@ class Swarm:
         calm = self._one_of("calm", number, self._calls) if self._one_of("at once", number, 2) else 0
         return Scattered(self._seed, number, kinds, self._kinds, calm, self._spared, probability)
 
-    def _shuffled(self, what: str, kinds: Sequence[FaultKind]) -> list[tuple[int, FaultKind]]:
+    def _shuffled(self, kinds: Sequence[FaultKind]) -> list[tuple[int, FaultKind]]:
         """Each call with each kind, once, in an order by chance in which likely kinds tend to be early."""
         found = [(calm, kind) for calm in range(self._calls) for kind in kinds]
 
         def place(index: int) -> float:
-            drawn = chance(self._seed, "swarm", what, "", index)
+            drawn = chance(self._seed, "swarm", "pursuit", "", index)
             weight = 2.0 if found[index][1] is kinds[0] or likely(found[index][1]) < 0.02 else 1.0
             return -math.log(1 - drawn) / weight
 

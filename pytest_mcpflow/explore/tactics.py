@@ -18,7 +18,6 @@ class Tactics:
         effects: Leave out kinds that cannot make a difference, such as the lost reply of a read.
         swarm: Let every other run have faults drawn by chance, if the search may stop before everything was run.
         pursuits: Let one drawing in four follow one fault with one at each call that is made only because of it.
-        cut_offs: Let one drawing in four leave no call working from one on.
     """
 
     outages: bool = True
@@ -27,4 +26,3 @@ class Tactics:
     effects: bool = True
     swarm: bool = True
     pursuits: bool = True
-    cut_offs: bool = True
