@@ -25,6 +25,7 @@ NUMBERS = st.floats(0, 1e9, allow_nan=False) | st.integers(0, 10_000).map(float)
 NARROWER = {
     ("clock_jump", "seconds"): NUMBERS | NUMBERS.map(float.__neg__),
     ("partial", "keep"): st.integers(0, 99).map(float),
+    ("progress_stall", "after"): st.integers(0, 99).map(float),
     ("status", "code"): st.integers(400, 599).map(float),
 }
 """Arguments that cannot be any number from 0 on."""
