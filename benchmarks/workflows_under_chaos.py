@@ -31,7 +31,7 @@ CONCURRENT = frozenset(
         *("parallel-deployment", "request-aggregation"),
     }
 )
-"""Those of which issue and documents say so; the others are run in other orders, too."""
+"""Those whose documents have several things go on at once; the others are run in other orders, too."""
 EXPLORE = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--mcp-scenario", "*", "--mcp-chaos")
 
 
