@@ -12,6 +12,7 @@ import os
 import random
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,15 +134,17 @@ def digests_of_processes(
     program = (
         f"from chaos.determinism import digests, Way; print(*sorted(digests({runs}, way=Way('{way.value}'))))"
     )
-    found: set[str] = set()
-    for number in range(processes):
+
+    def found_by(number: int) -> set[str]:
         environment = {**os.environ, "PYTHONHASHSEED": str(number * 977)}
         environment["PYTHONPATH"] = os.pathsep.join(map(str, Path(__file__).parents[1:3]))
         done = subprocess.run([python, "-c", program], env=environment, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr)
-        found |= {*done.stdout.split()}
-    return found
+        return {*done.stdout.split()}
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return set[str]().union(*pool.map(found_by, range(processes)))
 
 
 def version_of(python: Path) -> str:
