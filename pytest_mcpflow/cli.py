@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -26,7 +28,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a subcommand and return its exit code."""
+    """Run a subcommand and return its exit code; 141, as shells have it, if nobody reads on, as with `| head`."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(prog="mcpflow", description="Fake, record and test MCP servers.")
     # With its name given, argparse need not work out a usage, for which it would import what nobody else needs.
@@ -38,5 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         module.add_arguments(parsers[arguments[0]])
     options = parser.parse_args(arguments)
     assert module is not None
-    code: int = module.run(options)
+    try:
+        code: int = module.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Else Python would try once more at its exit, and say so.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     return code

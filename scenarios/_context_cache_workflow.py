@@ -6,16 +6,14 @@ import asyncio
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from cachetools import TTLCache
 
 from pytest_mcpflow import CallResult, Context, Hub
 from pytest_mcpflow.scenarios._careful import Desk
 from pytest_mcpflow.scenarios._cross_server import context_of
 from pytest_mcpflow.scenarios._feeds import rows
-from pytest_mcpflow.scenarios._libraries import needed
-
-if TYPE_CHECKING:
-    from cachetools import TTLCache
 
 __all__ = ["CacheReport", "CacheStats", "SessionContexts", "serve_sessions"]
 
@@ -55,8 +53,6 @@ class SessionContexts:
     def __init__(
         self, hub: Hub, *, size: int = 200, ttl: float = 3600.0, cleanup_interval: float = 300.0
     ) -> None:
-        with needed("cachetools"):
-            from cachetools import TTLCache
         self._hub, self._cleanup_interval = hub, cleanup_interval
         self._kept: TTLCache[str, Context] = TTLCache(
             size, ttl, timer=lambda: asyncio.get_running_loop().time()

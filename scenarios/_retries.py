@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+from tenacity import AsyncRetrying, RetryCallState, retry_if_not_exception_type, stop_after_attempt
 
 from pytest_mcpflow import ToolError
 from pytest_mcpflow.scenarios._careful import Desk
-from pytest_mcpflow.scenarios._libraries import needed
 from pytest_mcpflow.scenarios._plain_answers import UnclearAnswerError
-
-if TYPE_CHECKING:
-    from tenacity import RetryCallState
 
 __all__ = ["Backoff", "Ended", "Step", "carry_out"]
 
@@ -103,8 +101,6 @@ class _Attempts:
 
 async def carry_out(desk: Desk, step: Step) -> Ended:
     """Do a step; people get a notice of each retry, and an alert when there will be no more."""
-    with needed("tenacity"):
-        from tenacity import AsyncRetrying, retry_if_not_exception_type, stop_after_attempt
     retries, attempts = step.backoff.retries, _Attempts(desk, step)
     async with asyncio.TaskGroup() as notices:
 

@@ -7,14 +7,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
+
+from tenacity import AsyncRetrying, RetryCallState, stop_after_attempt
 
 from pytest_mcpflow import ToolError
 from pytest_mcpflow.scenarios._coordinator import is_servers_fault
-from pytest_mcpflow.scenarios._libraries import needed
-
-if TYPE_CHECKING:
-    from tenacity import RetryCallState
 
 __all__ = ["RETRY_AFTER", "Metrics", "RetryManager"]
 
@@ -35,8 +33,6 @@ class RetryManager:
     def __init__(
         self, *, max_retries: int = 3, backoff_factor: float = 2.0, max_backoff: float = 60.0
     ) -> None:
-        with needed("tenacity"):
-            from tenacity import AsyncRetrying, stop_after_attempt
         self._factor, self._max_backoff = backoff_factor, max_backoff
         self._retrying = AsyncRetrying(
             stop=stop_after_attempt(1 + max_retries),

@@ -121,14 +121,11 @@ PATCHES = {
     "clock.patches": "clocks, sleeping and worker threads, while a virtual loop runs",
 }
 
-OPTIONAL = {
-    "fuzz": {"hypothesis"},
-    "scenarios": {"cachetools", "tenacity"},
-    "snapshot": {"syrupy"},
-    "strategies": {"hypothesis", "jsonschema"},
-}
-"""Rooms that need an extra, scenarios only when their reference workflows run; nothing imports the others but their
-users and each other."""
+OPTIONAL = {"fuzz": {"hypothesis"}, "snapshot": {"syrupy"}, "strategies": {"hypothesis", "jsonschema"}}
+"""Rooms that need an extra; nothing imports them but their users and each other."""
+
+OF_WORKFLOWS = {"cachetools", "tenacity"}
+"""Libraries that reference workflows use, as a user's would."""
 
 
 @dataclass(frozen=True)
@@ -274,12 +271,10 @@ def test_only_scenarios_import_the_package_itself() -> None:
     ] == []
 
 
-def test_a_scenario_imports_public_names_and_fakes_and_nothing_foreign_before_it_runs() -> None:
+def test_a_scenario_imports_public_names_fakes_and_libraries_of_workflows() -> None:
     for module in INSIDE:
         if module.room == "scenarios":
-            now = {each.root for each in module.imports if each.when == "now"}
-            foreign = {each.root for each in module.imports} - (OPTIONAL["scenarios"] - now)
-            foreign -= sys.stdlib_module_names
+            foreign = {each.root for each in module.imports} - sys.stdlib_module_names - OF_WORKFLOWS
             rooms = {each.house_name.partition(".")[0] for each in module.imports if each.root == HOUSE}
             assert (module.name, foreign - {HOUSE}, rooms - {"", "fakes", "scenarios"}) == (
                 module.name,
