@@ -9,6 +9,13 @@ from typing import Annotated, Any
 import pytest
 from mcp import Client, MCPError
 from mcp.client.session import IncomingMessage
+from mcp_types import (
+    CLIENT_CAPABILITIES_META_KEY,
+    CLIENT_INFO_META_KEY,
+    LOG_LEVEL_META_KEY,
+    PROTOCOL_VERSION_META_KEY,
+    JSONRPCNotification,
+)
 from pydantic import Field
 
 from pytest_mcpflow import Call, Era, Fake, Hub, Way, run, tool
@@ -45,6 +52,13 @@ class Scales(Fake):
         """Go to zero in steps."""
         for step in range(1, steps + 1):
             await call.progress(step, total=steps)
+        return "zero"
+
+    @tool()
+    async def zero(self, call: Call) -> str:
+        """Go to zero, and say so."""
+        await call.log("going")
+        await call.log("there")
         return "zero"
 
 
@@ -170,6 +184,36 @@ def test_what_a_server_says_in_the_middle_of_a_call_arrives_before_its_answer() 
 
     assert [each for each in heard if "of" in each or each == "answer"] == ["1 of 2", "2 of 2", "answer"]
     assert heard.count("ProgressNotification") == 2
+
+
+def test_what_a_server_logs_in_the_middle_of_a_request_is_received_before_its_answer() -> None:
+    async def zero() -> list[str]:
+        heard = list[str]()
+        scales = Scales()
+        channel = Channel(serve_fake(scales), lambda _: None)
+
+        async with channel as (received, _), asyncio.TaskGroup() as tasks:
+
+            async def listen() -> None:
+                async for item in received:
+                    assert isinstance(item.message, JSONRPCNotification)
+                    heard.append(item.message.method)
+                    await asyncio.sleep(1)  # whoever listens may take its time
+
+            tasks.create_task(listen())
+            meta = {
+                PROTOCOL_VERSION_META_KEY: "2026-07-28",
+                CLIENT_INFO_META_KEY: {"name": "test", "version": "1"},
+                CLIENT_CAPABILITIES_META_KEY: {},
+                LOG_LEVEL_META_KEY: "debug",
+            }
+            params = {"name": "zero", "arguments": {}, "_meta": meta}
+            await channel.send_raw_request("tools/call", params)
+            heard.append("answer")
+            await channel.aclose()
+        return heard
+
+    assert run(zero()) == ["notifications/message", "notifications/message", "answer"]
 
 
 def test_a_request_without_what_the_era_demands_is_refused_by_the_server() -> None:
