@@ -16,6 +16,7 @@ __all__ = [
     "Ledger",
     "LostUpdate",
     "OrderedTwice",
+    "PassesOverAShelf",
     "Planted",
     "QuietChain",
     "RemembersTheWrongThing",
@@ -192,6 +193,35 @@ class QuietChain(Planted):
     def somebody_knows(self, run: Run) -> None:
         """Either there is tea, or somebody was paged."""
         assert self.shop.orders or self.backup.orders or self.pager.pages
+
+
+@dataclass
+class Shelves(Fake):
+    """Things in twelve places."""
+
+    @tool(reads=True)
+    def look(self, place: int) -> str:
+        """Say what stands there."""
+        return f"tea {place}"
+
+
+@dataclass
+class PassesOverAShelf(Planted):
+    """Look at all the shelves, each twice if need be. Nobody minds if the eighth cannot be seen."""
+
+    shelves: Shelves = field(default_factory=Shelves)
+    shows = "shelves.look#8=refuse, shelves.look#9=refuse"
+
+    async def workflow(self, hub: Hub) -> Any:
+        unseen = [
+            place
+            for place in range(1, 13)
+            if not await works(hub, "shelves.look", {"place": place}, tries=2) and place != 8
+        ]
+        return {"success": not unseen}
+
+    def expect(self, run: Run) -> None:
+        assert sum(each.ok for each in run.transcript.calls("shelves.look")) == 12
 
 
 @dataclass

@@ -67,6 +67,10 @@ class Classes:
         self._places.setdefault((site, *_context(call)), f"{site}#{number if call is not None else '*'}")
         self._latest[site, call is None] = self._latest_anywhere[frozenset(ends)] = partition
 
+    def know(self, site: str, *, lasting: bool) -> bool:
+        """Whether anything was learned at this tool, so that a guess need not come from others."""
+        return (site, lasting) in self._latest
+
     def promising(self, site: str, kinds: Sequence[FaultKind], *, lasting: bool) -> frozenset[FaultKind]:
         """The simplest of each class at the last call of this tool, or of one to which the same can happen.
 

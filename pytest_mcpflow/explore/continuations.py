@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from pytest_mcpflow.explore.counting import Counting
@@ -22,8 +23,9 @@ AFTER_ALL = 1000.0
 """What is added to the place of plans that begin with one that already fails."""
 FIRST, UNLIKELY, RECOVERY = 1.0, 0.03, 1.06
 """Outages come before single faults, and the calls of recoveries after all kinds of these."""
-ALIKE, MIXED = 0.15, 0.25
-"""What each further fault of a recovery costs where all leave the same of the effects, and what it costs if not."""
+ALIKE, MIXED, MIXED_BEFORE = 0.15, 0.25, 0.5
+"""What each further fault of a recovery costs where all before the last leave the same of the effects, what it costs if
+the last does not, and what each further one costs where they were mixed before."""
 PUT_OFF = 0.5
 """What is added where the beginning behaves like another plan's."""
 
@@ -45,6 +47,7 @@ class Continuations:
         self._counting, self._part = counting, part
         self._specs, self._kinds, self._depth, self._tactics = specs, tuple(kinds), depth, tactics
         self._usual = {call.context for call in base.calls}
+        self._attempts = Counter((call.site, call.asked) for call in base.calls)
         self._by_call: dict[tuple[str, bool], tuple[FaultKind, ...]] = {}
         self._outages = [*_tools_and_servers(base)] if tactics.outages else []
 
@@ -61,7 +64,7 @@ class Continuations:
             call = node.seen.calls[index]
             if call.faulted:
                 continue
-            is_new = size > 1 and self._tactics.recovery_first and call.context not in self._usual
+            is_new = size > 1 and self._tactics.recovery_first and self._is_new(call)
             is_deferred = size > 1 and index >= node.familiar
             place = (RECOVERY if is_new else size) + behind + (PUT_OFF if is_deferred else 0.0)
             kinds = tuple(self._kinds_at(node.seen, index))
@@ -69,6 +72,10 @@ class Continuations:
             is_pilot = size == 1 and kinds not in pilots
             pilots.add(kinds)
             yield from self._grouped(group, call.number, place, is_deferred=is_deferred, is_pilot=is_pilot)
+
+    def _is_new(self, call: Seen) -> bool:
+        """Whether it is made only because of a fault: in a world, or once more, than without."""
+        return call.context not in self._usual or call.attempt > self._attempts[call.site, call.asked]
 
     def _is_mine(self, node: Node) -> bool:
         """Whether what begins with this plan of one fault is in this part."""
@@ -166,10 +173,12 @@ class Continuations:
 def _mixture(faults: Faults) -> float:
     """How far off a plan in a recovery is.
 
-    Faults that come together mostly have one cause, and leave the same of the effects; so these come first.
+    Faults that come together mostly have one cause, and leave the same of the effects; so these come first, and then
+    those of which only the last is another: the ways before fail plainly, and the last resort is wrong.
     """
     same = len({fault.kind.effect for fault in faults}) < 2
-    return (len(faults) - 2) * (ALIKE if same else 0.5) + (0.0 if same else MIXED)
+    same_so_far = len({fault.kind.effect for fault in faults[:-1]}) < 2
+    return (len(faults) - 2) * (ALIKE if same_so_far else MIXED_BEFORE) + (0.0 if same else MIXED)
 
 
 def _tools_and_servers(base: Observation) -> Iterator[str]:

@@ -22,8 +22,9 @@ from pytest_mcpflow.faults.kind import FaultKind
 
 __all__ = ["Frontier"]
 
-LATE, UNPROMISING = 0.02, 1.5
-"""What is added where the kind is a bad guess, for plans of one fault and for others."""
+LATE, UNPROMISING, UNTRIED = 0.02, 1.5, 0.3
+"""What is added where the kind is a bad guess: for plans of one fault, for others, and for others at a tool of which
+nothing is known yet."""
 
 
 class Frontier:
@@ -97,7 +98,9 @@ class Frontier:
         if step.faults[-1].kind in promising:
             return 0.0
         if len(step.faults) > 1:
-            return UNPROMISING
+            return (
+                UNPROMISING if self.classes.know(group.site, lasting=group.outages is not None) else UNTRIED
+            )
         return LATE if group.outages is None else FIRST
 
     def coming(self, count: int) -> Iterator[Step]:

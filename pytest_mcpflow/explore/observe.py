@@ -47,7 +47,8 @@ class Seen:
         faulted: Whether it was made to go wrong.
         task: The task that made it, by its rank.
         context: A digest of its arguments and the world before it, whatever the time was.
-        exact: Its arguments as JSON.
+        asked: Its arguments as JSON, whatever the time was.
+        exact: The same as they are.
     """
 
     site: str
@@ -59,6 +60,7 @@ class Seen:
     faulted: bool
     task: int
     context: bytes
+    asked: bytes
     exact: bytes
 
 
@@ -114,7 +116,7 @@ class Watch:
         self,
         world: Mapping[str, Fake],
         *,
-        choose: Callable[[str, int], Fault | None] | None = None,
+        choose: Callable[[str, int, bytes], Fault | None] | None = None,
         remembers: bool = False,
         thorough: bool = False,
     ) -> None:
@@ -147,7 +149,7 @@ class Watch:
             return Fault(f"{entry.server}.{entry.name}", Hang(), number, number)
         if self._choose is None:
             return None
-        fault = self._choose(f"{entry.server}.{entry.name}", number)
+        fault = self._choose(f"{entry.server}.{entry.name}", number, self._timeless(entry.arguments))
         if fault is not None:
             self.chosen.append(fault)
         return fault
@@ -183,6 +185,7 @@ class Watch:
     ) -> Seen:
         request = (entry.server, entry.name, entry.arguments)
         attempts[request] += 1
+        asked = self._timeless(entry.arguments)
         return Seen(
             f"{entry.server}.{entry.name}",
             number,
@@ -192,7 +195,8 @@ class Watch:
             entry.effect,
             entry.fault is not None,
             task,
-            digest(self._timeless(entry.arguments), world),
+            digest(asked, world),
+            asked,
             entry.arguments,
         )
 
@@ -242,6 +246,7 @@ def observation_of(judgement: Judgement) -> Observation:
                 faulted,
                 0,
                 context,
+                exact,
                 exact,
             )
         )

@@ -115,8 +115,8 @@ class Search:
             part=self._part,
         )
         self._calls = len(baseline.seen.calls)
-        sites = (call.site for call in baseline.seen.calls)
-        self._swarm = Swarm(self._subject.seed, self._kinds, sites, self._tactics)
+        requests = ((call.site, call.asked) for call in baseline.seen.calls)
+        self._swarm = Swarm(self._subject.seed, self._kinds, requests, self._tactics)
         self._refuse_astronomical()
         self._searched = self._runner.runs
         try:

@@ -24,8 +24,8 @@ __all__ = ["Check", "Choose", "GivenWorld", "Subject", "World", "claim_of", "nam
 World = Callable[[], Scenario | Mapping[str, Fake] | Sequence[Fake]]
 """Makes a fresh world: a scenario (its class will do), or fakes, by name or by the names of their services."""
 
-Choose = Callable[[str, int], Fault | None]
-"""Says whether the n-th call of a tool goes wrong, and how."""
+Choose = Callable[[str, int, bytes], Fault | None]
+"""Says whether the n-th call of a tool goes wrong, and how; told its arguments, as JSON without instants."""
 
 Check = Callable[[Run, Mapping[str, Fake]], None]
 """Asserts something of a run and of the world after it."""

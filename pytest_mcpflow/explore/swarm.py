@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from pytest_mcpflow.explore.familiar import includes
 from pytest_mcpflow.explore.kinds import applicable, instead, likely
@@ -21,10 +23,24 @@ from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.lost import Delay, Jitter
 from pytest_mcpflow.faults.plan import Fault, chance
 
-__all__ = ["Drawing", "Swarm"]
+__all__ = ["Drawing", "Request", "Swarm"]
 
 PROBABILITIES = (0.3, 0.5, 0.6, 0.7, 0.8)
 """That a call goes wrong, in a scattered drawing. High, since what few faults show is tried in order anyway."""
+
+
+Request = tuple[str, bytes]
+"""`server.tool`, and the arguments as JSON without instants."""
+
+
+class Call(NamedTuple):
+    """The `place`-th call of a run, the `number`-th of its tool, and the `attempt`-th of it with these arguments."""
+
+    place: int
+    site: str
+    number: int
+    asked: bytes
+    attempt: int
 
 
 @dataclass(frozen=True)
@@ -54,14 +70,16 @@ class Drawing(ABC):
 
     def choose(self, specs: Specs) -> Choose:
         """What decides in one run."""
-        calls = 0
+        calls, attempts = 0, Counter[Request]()
 
-        def decide(site: str, number: int) -> Fault | None:
+        def decide(site: str, number: int, asked: bytes) -> Fault | None:
             nonlocal calls
             calls += 1
+            attempts[site, asked] += 1
             if calls <= self.calm:
                 return None
-            kind = self._kind_at(calls, site, number, specs)
+            call = Call(calls, site, number, asked, attempts[site, asked])
+            kind = self._kind_at(call, specs)
             if kind is None or any(_is_like(kind, site, number, known) for known in self.spared):
                 return None
             return Fault(site, kind, number, number)
@@ -69,8 +87,8 @@ class Drawing(ABC):
         return decide
 
     @abstractmethod
-    def _kind_at(self, calls: int, site: str, number: int, specs: Specs) -> FaultKind | None:
-        """What happens to the run's n-th call, which is the n-th of its tool."""
+    def _kind_at(self, call: Call, specs: Specs) -> FaultKind | None:
+        """What happens to a call."""
 
     def _kinds_of(self, site: str, specs: Specs) -> list[FaultKind]:
         """Those that can happen to a tool; a read has no effect to lose, so its lost reply is a lost request."""
@@ -89,11 +107,11 @@ class Scattered(Drawing):
 
     probability: float
 
-    def _kind_at(self, calls: int, site: str, number: int, specs: Specs) -> FaultKind | None:
-        if self._chance(site, number, "whether") >= self.probability:
+    def _kind_at(self, call: Call, specs: Specs) -> FaultKind | None:
+        if self._chance(call.site, call.number, "whether") >= self.probability:
             return None
-        kinds = self._kinds_of(site, specs)
-        return kinds[int(self._chance(site, number, "which") * len(kinds))] if kinds else None
+        kinds = self._kinds_of(call.site, specs)
+        return kinds[int(self._chance(call.site, call.number, "which") * len(kinds))] if kinds else None
 
 
 @dataclass(frozen=True)
@@ -101,15 +119,19 @@ class Pursuit(Drawing):
     """One call goes wrong, and then all that is called only because of it: retries, fallbacks, compensations.
 
     Args:
-        usual: How often each tool is called without faults.
+        usual: How often each request is made without faults.
     """
 
-    usual: tuple[tuple[str, int], ...]
+    usual: tuple[tuple[Request, int], ...]
 
-    def _kind_at(self, calls: int, site: str, number: int, specs: Specs) -> FaultKind | None:
-        if calls > self.calm + 1 and number <= dict(self.usual).get(site, 0):
+    @cached_property
+    def _usual(self) -> Mapping[Request, int]:
+        return dict(self.usual)
+
+    def _kind_at(self, call: Call, specs: Specs) -> FaultKind | None:
+        if call.place > self.calm + 1 and call.attempt <= self._usual.get((call.site, call.asked), 0):
             return None
-        return next(iter(self._kinds_of(site, specs)), None)
+        return next(iter(self._kinds_of(call.site, specs)), None)
 
 
 def _is_like(kind: FaultKind, site: str, number: int, known: Fault) -> bool:
@@ -122,18 +144,22 @@ class Swarm:
     Args:
         seed: Of the search.
         kinds: Those declared.
-        sites: What the run without faults calls, in order.
+        requests: What the run without faults calls, in order.
         tactics: Which patterns there are besides scattered faults.
     """
 
     def __init__(
-        self, seed: int, kinds: Sequence[FaultKind], sites: Iterable[str], tactics: Tactics | None = None
+        self,
+        seed: int,
+        kinds: Sequence[FaultKind],
+        requests: Iterable[Request],
+        tactics: Tactics | None = None,
     ) -> None:
         self._seed, self._kinds, self._tactics = seed, tuple(kinds), tactics or Tactics()
         self._spared: tuple[Fault, ...] = ()
-        calls = [*sites]
-        self._calls = max(1, len(calls))
-        self._usual = tuple(Counter(calls).items())
+        usual = Counter(requests)
+        self._calls = max(1, usual.total())
+        self._usual = tuple(usual.items())
         failing = [kind for kind in kinds if not isinstance(kind, Delay | Jitter)] or [*kinds]
         self._pursuits = self._shuffled(failing)
 
@@ -144,8 +170,8 @@ class Swarm:
     def drawing(self, number: int) -> Drawing:
         """The drawing of a number."""
         turn, which = divmod(number, 4)
-        if which == 1 and self._tactics.pursuits:
-            calm, kind = self._pursuits[turn % len(self._pursuits)]
+        if which == 1 and self._tactics.pursuits and turn < len(self._pursuits):
+            calm, kind = self._pursuits[turn]
             return Pursuit(self._seed, number, (kind,), self._kinds, calm, self._spared, self._usual)
         return self._scattered(number)
 

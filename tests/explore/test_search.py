@@ -41,6 +41,15 @@ def test_a_failing_recovery_of_a_recovery_is_found_as_three_faults() -> None:
     assert [*found(exploration)] == ["shop.order#1=refuse, backup.order#1=refuse, pager.page#1=refuse"]
 
 
+@pytest.mark.parametrize("swarm", [False, True])
+def test_a_second_try_among_calls_like_it_is_tried_before_all_pairs(swarm: bool) -> None:
+    tactics = Tactics(swarm=swarm)
+
+    exploration = explore(None, planted_bugs.PassesOverAShelf, depth=2, tactics=tactics, runs=100, findings=1)
+
+    assert [*found(exploration)] == ["shelves.look#8-9=refuse"]
+
+
 def test_two_faults_that_a_hidden_flag_connects_are_found() -> None:
     exploration = explore(None, planted_bugs.RemembersTheWrongThing, depth=2, findings=1)
 
@@ -104,7 +113,10 @@ def test_the_same_seed_gives_the_same_exploration() -> None:
 
 def test_another_seed_draws_other_faults() -> None:
     one, other = (
-        [Swarm(seed, DEFAULT_KINDS, ["shop.order"] * 7).drawing(number).kinds for number in range(20)]
+        [
+            Swarm(seed, DEFAULT_KINDS, [("shop.order", b"{}")] * 7).drawing(number).kinds
+            for number in range(20)
+        ]
         for seed in (1, 2)
     )
 
@@ -119,6 +131,7 @@ def test_another_seed_draws_other_faults() -> None:
         planted_bugs.HidesTwoFailures,
         planted_bugs.LostUpdate,
         planted_bugs.OrderedTwice,
+        planted_bugs.PassesOverAShelf,
         planted_bugs.QuietChain,
     ],
 )
