@@ -1,1 +1,1 @@
-"""The half of the corpus that was written before the explorer was tuned, and is not looked at meanwhile."""
+"""The set that was written after the explorer was tuned the last time, and is not looked at until it is measured."""
