@@ -10,7 +10,7 @@ from functools import partial
 
 from measure import Measurement
 
-from chaos.corpus import DEVELOPMENT, FROZEN, correct
+from chaos.corpus import ALL, correct
 from chaos.hunt import is_found
 from chaos.rivals import plan_by_chance
 from pytest_mcpflow import FaultPlan, Way
@@ -21,7 +21,7 @@ __all__ = ["alarms", "measure"]
 
 
 def measure(*, plans: int, processes: int) -> Iterator[Measurement | str]:
-    names = [case.__name__ for case in correct(*DEVELOPMENT, *FROZEN)]
+    names = [case.__name__ for case in correct(*ALL)]
     with ProcessPoolExecutor(processes, initializer=partial(os.nice, 5)) as pool:
         found = [alarm for each in pool.map(partial(alarms, plans=plans), names) for alarm in each]
     title = f"false alarms, {len(names)} workflows without a bug, {plans:,} plans each"
@@ -31,7 +31,7 @@ def measure(*, plans: int, processes: int) -> Iterator[Measurement | str]:
 
 def alarms(name: str, *, plans: int) -> list[str]:
     """The plans under which a workflow without a bug is said to have one."""
-    [case] = (each for each in correct(*DEVELOPMENT, *FROZEN) if each.__name__ == name)
+    [case] = (each for each in correct(*ALL) if each.__name__ == name)
     chance = random.Random(name)  # noqa: S311 - to be repeated, not to be kept from anybody
     found: list[str] = []
     with Stage() as stage:

@@ -18,7 +18,7 @@ from measure import Measurement
 
 from chaos import calm, completeness, races, speed
 from chaos.case import Case
-from chaos.corpus import DEVELOPMENT, FROZEN, FROZEN_DIGEST, KINDS, buggy, digest_of_frozen
+from chaos.corpus import DEVELOPMENT, FROZEN, FROZEN_DIGEST, KINDS, VALIDATION, buggy, digest_of_frozen
 from chaos.determinism import digests_of_processes, version_of
 from chaos.tables import lost, per_bug, summary
 from chaos.tournament import ABLATIONS, OURS, SEARCHERS, WITHOUT_CHANCE, Try, kept, play, read_tries
@@ -27,7 +27,7 @@ from pytest_mcpflow import Way
 __all__ = ["RESULTS", "Effort", "main", "with_section"]
 
 RESULTS = Path(__file__).with_name("results.md")
-HALVES = {"development": DEVELOPMENT, "frozen": FROZEN}
+SETS = {"development": DEVELOPMENT, "validation": VALIDATION, "frozen": FROZEN}
 HEAD = """# Planted bugs: what is found, how fast, and where others are faster
 
 Written by `python benchmarks/chaos` as measured; a section that is measured again takes the place of the old one.
@@ -46,7 +46,7 @@ class Effort:
         processes: Worker processes.
         searchers: Those that look for the bugs now.
         tries: Where what others than the explorer found is kept, so that it need not be found again.
-        halves: Of the corpus, by name.
+        sets: Of the corpus, by name.
         pythons: Interpreters, each with what this one has installed.
     """
 
@@ -57,7 +57,7 @@ class Effort:
     processes: int
     searchers: Sequence[str]
     tries: Path | None
-    halves: Mapping[str, Sequence[ModuleType]]
+    sets: Mapping[str, Sequence[ModuleType]]
     pythons: Sequence[Path]
 
 
@@ -79,11 +79,11 @@ def main() -> None:
     )
     parser.add_argument("--tries", type=Path, help="a file that keeps what the others found")
     parser.add_argument(
-        "--halves",
+        "--sets",
         nargs="*",
-        default=list(HALVES),
-        choices=HALVES,
-        help="whoever tunes the explorer looks at one only",
+        default=list(SETS),
+        choices=SETS,
+        help="whoever tunes the explorer leaves the frozen one alone",
     )
     parser.add_argument(
         "--pythons", nargs="*", type=Path, default=[Path(sys.executable)], help="interpreters that must agree"
@@ -95,7 +95,7 @@ def main() -> None:
         parser.error(f"no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
     effort = Effort(
         *(chosen.seeds, chosen.budget, chosen.plans, chosen.repeats, chosen.processes),
-        *(chosen.searchers, chosen.tries, {name: HALVES[name] for name in chosen.halves}),
+        *(chosen.searchers, chosen.tries, {name: SETS[name] for name in chosen.sets}),
         chosen.pythons,
     )
     results: Path = chosen.results
@@ -118,19 +118,19 @@ def with_section(document: str, name: str, text: str) -> str:
 
 
 def _bugs(effort: Effort) -> str:
-    cases = buggy(*DEVELOPMENT, *FROZEN)
+    cases = buggy(*itertools.chain(*effort.sets.values()))
     tries = [*_looked(cases, effort)]
     searchers = [name for name in SEARCHERS if _has_looked_for_all(name, cases, tries)]
     parts = [
         f"Up to {effort.budget:,} runs for each bug. {' and '.join(sorted(WITHOUT_CHANCE))} have no chance in them and "
         "need one seed. A run that fails silently, hangs or leaks is a find; what is not found counts "
-        f"as {effort.budget:,} runs. Kinds: {', '.join(map(str, KINDS))}. The frozen half "
+        f"as {effort.budget:,} runs. Kinds: {', '.join(map(str, KINDS))}. The frozen set "
         + ("is as it was written." if digest_of_frozen() == FROZEN_DIGEST else "HAS BEEN CHANGED."),
     ]
-    for title, half in effort.halves.items():
-        mine = buggy(*half)
+    for title, modules in effort.sets.items():
+        mine = buggy(*modules)
         parts += [
-            f"### {title.capitalize()} half",
+            f"### {title.capitalize()} set",
             summary(tries, mine, searchers),
             per_bug(tries, mine, searchers),
         ]
@@ -159,7 +159,7 @@ def _looked(cases: Sequence[type[Case]], effort: Effort) -> Iterator[Try]:
 
 
 def _ablations(effort: Effort) -> str:
-    cases, names = buggy(*itertools.chain(*effort.halves.values())), [OURS, *ABLATIONS]
+    cases, names = buggy(*itertools.chain(*effort.sets.values())), [OURS, *ABLATIONS]
     tries = [*play(names, cases, seeds=effort.seeds, budget=effort.budget, processes=effort.processes)]
     said = f"{effort.seeds} seeds, up to {effort.budget:,} runs for each of {len(cases)} bugs."
     return f"{said}\n\n{summary(tries, cases, names)}"

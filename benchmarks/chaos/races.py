@@ -7,16 +7,14 @@ from collections.abc import Iterator
 from measure import Measurement
 
 from chaos.case import Case
-from chaos.corpus import DEVELOPMENT, FROZEN, buggy
+from chaos.corpus import ALL, buggy
 from pytest_mcpflow import Way
 from pytest_mcpflow.explore import Exploration, explore
 from pytest_mcpflow.faults.lost import Delay
 
 __all__ = ["DELAYS", "RACES", "explored", "measure"]
 
-RACES: list[type[Case]] = [
-    case for case in buggy(*DEVELOPMENT, *FROZEN) if case.mechanism == "race" and ", " not in case.plan
-]
+RACES: list[type[Case]] = [case for case in buggy(*ALL) if case.mechanism == "race" and ", " not in case.plan]
 DELAYS = (Delay(4), Delay(4, "reply"))
 
 

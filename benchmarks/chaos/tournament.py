@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from chaos.case import Case
-from chaos.corpus import DEVELOPMENT, FROZEN, KINDS, buggy
+from chaos.corpus import ALL, KINDS, buggy
 from chaos.drawing import draw_per_call
 from chaos.hunt import Hunt, hunt
 from chaos.rivals import RIVALS
@@ -108,7 +108,7 @@ def play(
 
 def _play(budget: int, game: tuple[str, str, int]) -> Try:
     name, case_name, seed = game
-    [case] = (each for each in buggy(*DEVELOPMENT, *FROZEN) if each.__name__ == case_name)
+    [case] = (each for each in buggy(*ALL) if each.__name__ == case_name)
     return Try(name, case_name, seed, {**SEARCHERS, **ABLATIONS}[name](case, budget, seed))
 
 

@@ -8,14 +8,25 @@ from collections.abc import Iterator
 
 import pytest
 from chaos.case import Case
-from chaos.corpus import DEVELOPMENT, FROZEN, FROZEN_DIGEST, KINDS, buggy, correct, digest_of_frozen
+from chaos.corpus import (
+    DEVELOPMENT,
+    FROZEN,
+    FROZEN_DIGEST,
+    KINDS,
+    VALIDATION,
+    buggy,
+    correct,
+    digest_of_frozen,
+)
 
 from pytest_mcpflow import Fault, FaultPlan, Way
 from pytest_mcpflow.scenario import check_definition, world_of
 from pytest_mcpflow.schema import contract_of
 from pytest_mcpflow.verdict import Judgement, Verdict, judge
 
-BUGGY, CORRECT = buggy(*DEVELOPMENT, *FROZEN), correct(*DEVELOPMENT, *FROZEN)
+SETS = (DEVELOPMENT, VALIDATION, FROZEN)
+BUGGY = [case for modules in SETS for case in buggy(*modules)]
+CORRECT = [case for modules in SETS for case in correct(*modules)]
 
 
 @pytest.mark.parametrize("case", [*BUGGY, *CORRECT])
@@ -51,14 +62,14 @@ def test_where_there_is_no_bug_every_run_ends_well(case: type[Case]) -> None:
         assert judgement.verdict.is_good, f"{plan}: {judgement.broken}"
 
 
-def test_each_half_has_twenty_bugs_and_ten_workflows_without() -> None:
-    for half in (DEVELOPMENT, FROZEN):
-        assert len(buggy(*half)) >= 20
-        assert len(correct(*half)) >= 10
-        assert {len(FaultPlan.parse(case.plan)) for case in buggy(*half)} == {1, 2, 3, 4}
+def test_each_set_has_twenty_bugs_and_ten_workflows_without() -> None:
+    for modules in SETS:
+        assert len(buggy(*modules)) >= 20
+        assert len(correct(*modules)) >= 10
+        assert {len(FaultPlan.parse(case.plan)) for case in buggy(*modules)} == {1, 2, 3, 4}
 
 
-def test_the_frozen_half_is_as_it_was_written() -> None:
+def test_the_frozen_set_is_as_it_was_written() -> None:
     assert digest_of_frozen() == FROZEN_DIGEST
 
 

@@ -1,1 +1,1 @@
-"""The half of the corpus that may be looked at while the explorer is tuned."""
+"""The set that was written to be looked at while the explorer is tuned."""
