@@ -57,7 +57,7 @@ class Desk:
             )
         if entry is not None:
             text = question.message if isinstance(question, Elicitation) else question.prompt
-            entry.asked.append(Asked(text, dict(answer) if isinstance(answer, Mapping) else answer))
+            entry.asked += (Asked(text, dict(answer) if isinstance(answer, Mapping) else answer),)
         return answer
 
     def elicitation_callback(self, server: str) -> ElicitationFnT:

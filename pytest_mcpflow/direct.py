@@ -80,9 +80,7 @@ async def call_directly(
         journal.cancel(entry)
         raise
     except TimeoutError:
-        error = _protocol_error(REQUEST_TIMEOUT, "Request 'tools/call' timed out")
-        journal.fail(entry, error)
-        raise error from None
+        raise _timed_out(journal, entry) from None
     except Exception as error:
         if entry.unanswered is not None or hasattr(error, "code"):
             journal.fail(entry, error)
@@ -106,6 +104,13 @@ def _takes_time(fake: Fake, spec: ToolSpec) -> bool:
 
 def _offered(fake: Fake) -> set[str]:
     return set(contract_of(fake).tools) - fake.withdrawn
+
+
+def _timed_out(journal: Journal, entry: Entry) -> Exception:
+    """Made here, since a frame that holds the error that it raises is freed by the garbage collector only."""
+    error = _protocol_error(REQUEST_TIMEOUT, "Request 'tools/call' timed out")
+    journal.fail(entry, error)
+    return error
 
 
 def _protocol_error(code: int, message: str) -> Exception:

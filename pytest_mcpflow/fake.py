@@ -51,6 +51,7 @@ __all__ = [
     "tool",
 ]
 
+NONE: frozenset[str] = frozenset()
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 OMITTABLE = object()
@@ -120,12 +121,15 @@ class Verbatim:
     result: dict[str, Any]
 
 
-class Readable(ABC):
-    """A result whose text is not the JSON of its structured content."""
+class Readable:
+    """A result whose text is not the JSON of its structured content.
 
-    @abstractmethod
+    Not an abstract base class, since asking each result whether it is one would be slow.
+    """
+
     def as_text(self) -> str:
         """The text that goes with the structured content."""
+        raise NotImplementedError(f"{type(self).__qualname__} is Readable, and has no as_text()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +337,8 @@ class Fake:
     @property
     def withdrawn(self) -> frozenset[str]:
         """The tools that are not offered at the moment."""
-        return cast("frozenset[str]", self.__dict__.get("_withdrawn", frozenset()))
+        tools: frozenset[str] = self.__dict__.get("_withdrawn", NONE)
+        return tools
 
     def withdraw(self, tool_name: str) -> None:
         """Stop offering a tool, as a server does that reloads its configuration; clients are told."""

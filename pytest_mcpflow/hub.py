@@ -110,13 +110,14 @@ class Hub:
             FakeDefinitionError: The fake's class cannot be described to a client.
         """
         contract = contract_of(fake)
+        known_as, way, era, ledger = name or fake.service, self.way, self.era, self._effects.note
 
         def source() -> Source:
             from pytest_mcpflow.served import FakeSource
 
-            return FakeSource(fake, member.name, way=self.way, era=self.era, ledger=self._effects.note)
+            return FakeSource(fake, known_as, way=way, era=era, ledger=ledger)
 
-        member = self._members.add(name or fake.service, source)
+        member = self._members.add(known_as, source)
         member.fake, member.tools = fake, contract.tools
         fake.clock = self.clock
         return fake

@@ -34,7 +34,7 @@ class Send(Protocol):
     ) -> Awaitable[dict[str, Any]]: ...
 
 
-@dataclass(slots=True)
+@dataclass
 class Entry:
     """An interaction while it is being written.
 
@@ -51,18 +51,18 @@ class Entry:
     name: str
     arguments: bytes
     context_id: str | None
-    until: float | None = None
-    outcome: Outcome | None = None
-    result: bytes | None = None
-    effect: bool | None = None
-    crash: BaseException | None = None
-    unanswered: BaseException | None = None
-    asked: list[Asked] = field(default_factory=list[Asked])
-    fault: Callable[[], Injected] | None = None
-    answerer: Callable[[Question], Awaitable[Answer]] | None = None
-    abandoned: bool = False
-    is_sent: bool = False
-    says_no: bool = False
+    until: float | None = field(default=None, init=False)
+    outcome: Outcome | None = field(default=None, init=False)
+    result: bytes | None = field(default=None, init=False)
+    effect: bool | None = field(default=None, init=False)
+    crash: BaseException | None = field(default=None, init=False)
+    unanswered: BaseException | None = field(default=None, init=False)
+    asked: tuple[Asked, ...] = field(default=(), init=False)
+    fault: Callable[[], Injected] | None = field(default=None, init=False)
+    answerer: Callable[[Question], Awaitable[Answer]] | None = field(default=None, init=False)
+    abandoned: bool = field(default=False, init=False)
+    is_sent: bool = field(default=False, init=False)
+    says_no: bool = field(default=False, init=False)
 
     @property
     def is_settled(self) -> bool:
@@ -80,7 +80,7 @@ class Entry:
             effect=self.effect,
             method=self.method,
             context_id=self.context_id,
-            asked=tuple(self.asked),
+            asked=self.asked,
             fault=None if self.fault is None else self.fault(),
         )
 

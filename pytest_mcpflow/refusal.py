@@ -7,7 +7,7 @@ whether the service refused can tell, whatever the client is going to see.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -40,7 +40,7 @@ def as_said(fake: Fake, result: dict[str, Any], *, marked: bool = False) -> dict
     Raises:
         MCPError: The service refused, and its server says so with an error of the protocol.
     """
-    own = cast("ErrorStyle | None", result.pop(STYLE, None))
+    own: ErrorStyle | None = result.pop(STYLE, None)
     if not result.get("isError"):
         return result
     style = fake.error_style or own or fake.service_error_style
@@ -65,7 +65,7 @@ def as_said(fake: Fake, result: dict[str, Any], *, marked: bool = False) -> dict
 
 def take_mark(result: dict[str, Any]) -> bool:
     """Whether a result is marked as a refusal; the mark is taken off."""
-    meta = cast("dict[str, Any] | None", result.get("_meta"))
+    meta: dict[str, Any] | None = result.get("_meta")
     if not meta or not meta.pop(REFUSAL_KEY, False):
         return False
     if not meta:

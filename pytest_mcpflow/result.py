@@ -77,7 +77,7 @@ def text_of(raw: Mapping[str, Any]) -> str:
 
 
 def _values(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    structured = raw.get("structuredContent")
+    structured: Any = raw.get("structuredContent")
     if isinstance(structured, dict):
         return cast("dict[str, Any]", structured)
     if structured is not None:
@@ -85,7 +85,9 @@ def _values(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     text = text_of(raw)
     if text.startswith("{"):
         try:
-            return cast("dict[str, Any]", from_json(text))
+            parsed: dict[str, Any] = from_json(text)
         except ValueError:
             pass  # prose that begins with a brace
+        else:
+            return parsed
     return {"result": text} if text else {}

@@ -91,10 +91,11 @@ class Stage:
     def _clear(self, loop: VirtualTimeLoop) -> None:
         """End what the last run left behind; if it does not end, leave it behind with its loop."""
         tasks = asyncio.all_tasks(loop)
-        ours = sorted((task for task in tasks if _is_somebodys(task)), key=hash)
         loop.permute(None)
-        self.left_over = tuple(f"{task.get_name()} {waiting(task)}" for task in ours)
+        self.left_over = ()
         if tasks:
+            ours = sorted((task for task in tasks if _is_somebodys(task)), key=hash)
+            self.left_over = tuple(f"{task.get_name()} {waiting(task)}" for task in ours)
             for task in tasks:
                 task.cancel()
             stop = loop.call_later(GRACE, loop.stop)

@@ -6,7 +6,7 @@ shop = load_state(Shop, Path("world.json").read_text(encoding="utf-8"))
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar, cast
 
@@ -53,15 +53,16 @@ class StateChange:
 
 def state_of(fake: Fake) -> dict[str, Any]:
     """The compared fields of a fake as JSON values."""
-    dumped = cast("dict[str, Any]", state_adapter(type(fake)).serializer.to_python(fake, mode="json"))
-    return {name: dumped[name] for name in _compared_by(type(fake))}
+    dump = state_adapter(type(fake)).serializer.to_python
+    state: dict[str, Any] = dump(fake, mode="json", include=_compared_by(type(fake)))
+    return state
 
 
-def _compared_by(fake_type: type[Fake]) -> Sequence[str]:
+def _compared_by(fake_type: type[Fake]) -> set[str]:
     """The fields in which two fakes of a class can differ; asked once of each class."""
-    known: Sequence[str] | None = fake_type.__dict__.get("_compared")
+    known: set[str] | None = fake_type.__dict__.get("_compared")
     if known is None:
-        known = tuple(each.name for each in fields(fake_type) if each.compare)
+        known = {each.name for each in fields(fake_type) if each.compare}
         fake_type._compared = known  # type: ignore[attr-defined]  # a cache that lives and dies with the class
     return known
 

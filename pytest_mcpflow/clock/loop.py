@@ -53,7 +53,6 @@ class VirtualClock(Clock):
     def move_to(self, seconds: float) -> None:
         """Go forward."""
         self._now = max(self._now, float(seconds))  # a deadline knows its rank, too, which is nobody else's
-        self._tell()
 
     def begin_again(self) -> None:
         """Go back to zero."""
@@ -69,7 +68,7 @@ class VirtualClock(Clock):
 
     @contextmanager
     def followed_by(self, follower: Callable[[datetime], None]) -> Generator[None]:
-        """Tell `follower` the calendar time whenever it changes."""
+        """Tell `follower` the calendar time whenever it is set, and does not just pass."""
         self._followers.append(follower)
         try:
             yield

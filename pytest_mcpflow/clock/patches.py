@@ -43,8 +43,12 @@ def _calendar(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[N
         time_machine.travel(loop.clock.wall(), tick=False) as traveller,
         loop.clock.followed_by(lambda instant: traveller.move_to(instant.timestamp())),
     ):
-        virtual, real = traveller.time_ns, time_machine.escape_hatch.time.time_ns
-        traveller.time_ns = lambda: loop.asked(virtual()) if follows() else real()  # type: ignore[method-assign]  # asked by its C code
+        real = time_machine.escape_hatch.time.time_ns
+
+        def nanoseconds() -> int:
+            return loop.asked(int(loop.clock.wall().timestamp() * 1e9)) if follows() else real()
+
+        traveller.time_ns = nanoseconds  # type: ignore[method-assign]  # asked by its C code
         yield
 
 

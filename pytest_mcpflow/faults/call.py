@@ -124,7 +124,7 @@ class FaultedCall:
     async def deliver_again(self) -> None:
         """Let the server do it once more; nobody hears the answer, and its questions are answered as before."""
         asked = self.entry.asked
-        count, given = len(asked), iter([each.answer for each in asked])
+        given = iter([each.answer for each in asked])
 
         async def same(question: Question) -> Answer:
             return next(given, None)
@@ -132,7 +132,7 @@ class FaultedCall:
         self.answer_questions(same)
         with suppress(Exception):
             await self.deliver()
-        del asked[count:]
+        self.entry.asked = asked
 
     async def nothing(self) -> NoReturn:
         """Wait for what never comes: until the caller gives up."""
