@@ -38,6 +38,7 @@ from pytest_mcpflow.cassette.writer import CassetteWriter
 
 OURS = [sys.executable, "-m", "pytest_mcpflow"]
 CLIENT = Path(__file__).with_name("steps_client.py")
+ROOT, IN_PROCESS = CLIENT.parent.parent, ("record", "replay")
 OLD_SDK = "mcp==1.30.0"
 EVERYTHING = "@modelcontextprotocol/server-everything"
 TOKEN = "t0k-" + "Zq8" * 8
@@ -84,9 +85,12 @@ class Bench:
     def client(self, sdk: str, *target: str) -> Outcome:
         """Go through the steps with a client of that SDK."""
         command: list[str | Path] = [self.clients[sdk], CLIENT, *target]
+        environment = (
+            {**self.environment, "PYTHONPATH": str(ROOT)} if target[0] in IN_PROCESS else self.environment
+        )
         try:
             done = subprocess.run(
-                command, env=self.environment, capture_output=True, text=True, timeout=LIMIT, check=True
+                command, env=environment, capture_output=True, text=True, timeout=LIMIT, check=True
             )
         except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
             return Outcome(dict.fromkeys(STEPS, f"{type(error).__name__}"), (), 0)
@@ -102,8 +106,10 @@ class Bench:
                     self.listening(*OURS, "record", "-o", str(tape), "--url", url) as address,
                 ):
                     return self.client(sdk, "http", address)
-            case _:
+            case _ if sdk == "2.3":
                 return asyncio.run(self._recorded_in_process(tape))
+            case _:
+                return self.client(sdk, "record", str(tape), self.server)
 
     def replay(self, sdk: str, way: str, tape: Path) -> Outcome:
         match way:
@@ -112,8 +118,10 @@ class Bench:
             case "HTTP":
                 with self.listening(*OURS, "serve", str(tape), "--http", "0", "--allow-unused") as url:
                     return self.client(sdk, "http", url)
-            case _:
+            case _ if sdk == "2.3":
                 return asyncio.run(_replayed_in_process(tape, "2026-07-28" if "2026" in way else "auto"))
+            case _:
+                return self.client(sdk, "replay", str(tape))
 
     async def _recorded_in_process(self, tape: Path) -> Outcome:
         server = StdioServerParameters(command=self.server, env=self.environment)
@@ -150,7 +158,7 @@ class Bench:
 
 
 BEST_PEER = "mcp-cassette: 2 of 8, secrets and all"
-RECORDED = (("1.30", "stdio"), ("1.30", "HTTP"), ("2.3", "stdio"), ("2.3", "HTTP"), ("2.3", "in process"))
+RECORDED = tuple((sdk, way) for sdk in ("1.30", "2.3") for way in ("stdio", "HTTP", "in process"))
 REPLAYED = (*RECORDED, ("2.3", "in process, 2026-07-28"))
 
 

@@ -2,8 +2,11 @@
 
 python steps_client.py stdio COMMAND ...
 python steps_client.py http URL
+python steps_client.py record TAPE COMMAND ...
+python steps_client.py replay TAPE
 
-It imports nothing of this project, so that it runs in an environment that has an old SDK and nothing else.
+The first two import nothing of this project, so that they run in an environment that has an old SDK and nothing else;
+for the others it must be found on `PYTHONPATH`.
 """
 
 from __future__ import annotations
@@ -12,7 +15,9 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from mcp import ClientSession, StdioServerParameters, types
@@ -111,12 +116,32 @@ async def main(kind: str, target: list[str]) -> None:
 
 
 def _transport(kind: str, target: list[str]) -> Any:
-    if kind == "stdio":
-        server = StdioServerParameters(command=target[0], args=target[1:], env=dict(os.environ))
-        return stdio_client(server, errlog=sys.stderr)
-    from mcp.client import streamable_http
+    match kind:
+        case "stdio":
+            environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+            server = StdioServerParameters(command=target[0], args=target[1:], env=environment)
+            return stdio_client(server, errlog=sys.stderr)
+        case "record":
+            return _recorded(Path(target[0]), _transport("stdio", target[1:]))
+        case "replay":
+            from pytest_mcpflow.cassette.replay import ReplayTransport
 
-    return streamable_http.streamable_http_client(target[0])
+            return ReplayTransport.from_tape(target[0])
+        case _:
+            from mcp.client import streamable_http
+
+            return streamable_http.streamable_http_client(target[0])
+
+
+@asynccontextmanager
+async def _recorded(tape: Path, transport: Any) -> AsyncGenerator[Any]:
+    from pytest_mcpflow.cassette.redaction import Redactor
+    from pytest_mcpflow.cassette.tap import recorded
+    from pytest_mcpflow.cassette.writer import CassetteWriter
+
+    with CassetteWriter(tape, redactor=Redactor()) as writer:
+        async with recorded(transport, writer.session(transport="memory")) as streams:
+            yield streams
 
 
 if __name__ == "__main__":

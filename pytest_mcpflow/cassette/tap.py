@@ -1,21 +1,23 @@
-"""Recording in process: a transport of the SDK whose messages are written down on their way."""
+"""Recording in process: a transport of the SDK, version 1 or 2, whose messages are written down on their way."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
-from mcp.client import Transport
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
+from mcp.types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
 from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.operations import LISTEN
 from pytest_mcpflow.cassette.writer import SessionWriter
 from pytest_mcpflow.clock import Flow, transit
 from pytest_mcpflow.serve.closing import Closing
+
+if TYPE_CHECKING:
+    from mcp.client import Transport
 
 __all__ = ["recorded"]
 
@@ -50,7 +52,7 @@ class _End(Closing):
     def _write(self, sender: Side, item: SessionMessage | Exception) -> None:
         if not isinstance(item, SessionMessage):
             return
-        message = item.message
+        message: Any = getattr(item.message, "root", item.message)  # SDK 1 has a model around each message
         self._session.message(sender, message.model_dump(mode="json", by_alias=True, exclude_unset=True))
         if isinstance(message, JSONRPCRequest) and sender == "client" and message.method != LISTEN:
             self._waiting.sent()

@@ -23,7 +23,8 @@ class Finding:
         judgement: The run under `plan`.
         explanation: Which elements matter, and which kind or value does not, one sentence each.
         runs_until_found: How many runs the search had made then, this one included.
-        runs_to_shrink: How many further runs it took to find `plan` and to explain it.
+        runs_to_shrink: How many further runs it took to find `plan`.
+        runs_to_explain: And how many more to explain it.
         schedule: The order of ready tasks under which it fails without any fault, `None` if it takes a fault.
         order: When the plan by which it was found has its turn, the same in each part of a divided search.
     """
@@ -34,6 +35,7 @@ class Finding:
     explanation: tuple[str, ...] = ()
     runs_until_found: int = 0
     runs_to_shrink: int = 0
+    runs_to_explain: int = 0
     schedule: int | None = None
     order: tuple[float, int, float] = (0.0, 0, 0.0)
 

@@ -225,6 +225,7 @@ class Search:
         if len(smallest) > self._depth:  # which can only be drawn
             self._too_deep.append(smallest)
             return
+        shrunk = self._shrinker.runs
         explanation = self._shrinker.explain(smallest, seen)
         judgement = self._subject.judge(FaultPlan(smallest, self._subject.seed))
         if judgement.verdict is not seen.verdict:
@@ -239,7 +240,8 @@ class Search:
                 judgement=judgement,
                 explanation=explanation,
                 runs_until_found=self._searched,
-                runs_to_shrink=self._shrinker.runs - before,
+                runs_to_shrink=shrunk - before,
+                runs_to_explain=self._shrinker.runs - shrunk,
                 order=self._frontier.order,
             )
         )

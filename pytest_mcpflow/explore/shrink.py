@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from pytest_mcpflow.explore.fewer import fewer
@@ -71,11 +72,21 @@ class Shrinker:
         best, before = fewer(faults, seen, lambda each: self._fails(each, failure)), None
         while best != before:
             before = best
-            for smaller in self._smaller(best, seen):
-                if self._fails(smaller, failure):
-                    best = smaller
-                    break
+            # What was just made smaller is made smaller still before the rest is looked at once more.
+            best = self._least(_fewer_by_one, best, failure)
+            for index in range(len(best)):
+                best = self._least(partial(self._changed, index), best, failure)
         return best
+
+    def _least(
+        self, smaller: Callable[[Faults], Iterator[Faults]], faults: Faults, failure: Failure
+    ) -> Faults:
+        """A plan that none of its smaller ones can stand for."""
+        while (
+            found := next((each for each in smaller(faults) if self._fails(each, failure)), None)
+        ) is not None:
+            faults = found
+        return faults
 
     def explain(self, faults: Faults, seen: Observation) -> tuple[str, ...]:
         """Which faults matter, and which kind does not, one sentence each."""
@@ -106,15 +117,11 @@ class Shrinker:
         elif different:
             yield f"{where}: only with {fault.kind}; not with {_listed(different)}"
 
-    def _smaller(self, faults: Faults, seen: Observation) -> Iterator[Faults]:
-        """Candidates, the greatest gain first."""
-        if len(faults) > 1:
-            yield from (_without(faults, index) for index in range(len(faults)))
-            yield from _renumbered(faults)
-            yield from _merged(faults)
-        for index, fault in enumerate(faults):
-            changed = [*self._narrower(fault), *self._simpler(fault), *_earlier(fault), *_rounder(fault)]
-            yield from (_with(faults, index, each) for each in changed)
+    def _changed(self, index: int, faults: Faults) -> Iterator[Faults]:
+        """The same with one fault at fewer calls, of a simpler kind, earlier, or rounder."""
+        fault = faults[index]
+        changed = [*self._narrower(fault), *self._simpler(fault), *_earlier(fault), *_rounder(fault)]
+        yield from (_with(faults, index, each) for each in changed)
 
     def _simpler(self, fault: Fault) -> Iterator[Fault]:
         kinds = [*applicable(self._kinds, self._specs(fault.site))]
@@ -144,6 +151,13 @@ class Shrinker:
             self.runs += 1
             self.note(faults, self._run(faults))
         return self._known[faults]
+
+
+def _fewer_by_one(faults: Faults) -> Iterator[Faults]:
+    if len(faults) > 1:
+        yield from (_without(faults, index) for index in range(len(faults)))
+        yield from _renumbered(faults)
+        yield from _merged(faults)
 
 
 def _without(faults: Faults, index: int) -> Faults:

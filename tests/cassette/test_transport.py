@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from real_servers import python_with_sdk_1
 from tapes import ask, called, opened, say, write
 
 from pytest_mcpflow import DifferentArgumentsError, ReplayTransport, UnusedRecordingError
+from pytest_mcpflow.cassette.recording import Recording
 
 EVERYTHING = ROOT / "fixtures" / "tapes" / "everything.jsonl"
 CLIENT = """
@@ -48,6 +50,27 @@ async def main():
     print(len(transport.player.misses))
 
 asyncio.run(main())
+"""
+
+RECORDER = """
+import asyncio, sys
+from pathlib import Path
+
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from pytest_mcpflow.cassette.tap import recorded
+from pytest_mcpflow.cassette.writer import CassetteWriter
+
+async def main(out, python, tape):
+    command = StdioServerParameters(command=python, args=["-m", "pytest_mcpflow", "serve", tape, "--allow-unused"])
+    with CassetteWriter(Path(out)) as writer:
+        transport = recorded(stdio_client(command), writer.session(transport="memory"))
+        async with transport as streams, ClientSession(*streams) as session:
+            await session.initialize()
+            await session.list_tools()
+            print((await session.call_tool("echo", {"message": "hello"})).content[0].text)
+
+asyncio.run(main(*sys.argv[1:]))
 """
 
 
@@ -84,6 +107,25 @@ def test_a_session_of_sdk_1_is_answered_with_progress_and_questions() -> None:
     assert said == "1.30.0 mcp-servers/everything 16 [1.0, 2.0, 3.0, 4.0] True"
     assert asked.startswith("LLM sampling result:")
     assert misses == "1"
+
+
+def test_a_session_of_sdk_1_is_recorded_in_process(tmp_path: Path) -> None:
+    tape = tmp_path / "recorded.jsonl"
+
+    done = subprocess.run(
+        [python_with_sdk_1(), "-W", "error", "-c", RECORDER, tape, sys.executable, EVERYTHING],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.stdout == "Echo: hello\n", done.stderr
+    recording = Recording.read(tape)
+    assert [each["content"][0]["text"] for each in recording.answers("echo", {"message": "hello"})] == [
+        "Echo: hello"
+    ]
+    assert recording.tape.cassette.era == "2025-11-25"
 
 
 def test_a_miss_that_the_client_swallowed_is_raised_by_verify(tape: Path) -> None:
