@@ -141,7 +141,7 @@ class Hub:
         Raises:
             HubError: There is a server of that name already, or no name.
             VirtualTimeError: It is outside of this process, has no cassette, and the hub's time is virtual.
-            CassetteError: The cassette is missing or broken.
+            CassetteError: The cassette is missing or broken, or is to be recorded in CI.
         """
         known_as = name or getattr(target, "name", None)
         if not isinstance(known_as, str):
@@ -156,6 +156,7 @@ class Hub:
                 refuse_outside(known_as, target)
             self._members.add(known_as, live)
             return
+        self.record.refuse_in_ci()
         path = self._cassettes / cassette
         if not self.record.replays(path):
             if self.record is RecordMode.REWRITE:

@@ -48,8 +48,6 @@ WAYS = ("direct", "memory", "stdio", "http")
 ERAS = ("2026-07-28", "2025-11-25")
 RECORD_MODES = ("none", "once", "new", "all", "rewrite")
 RECORD_VARIABLE = "MCPFLOW_RECORD"
-CI_VARIABLE = "CI"
-NOT_CI = ("", "0", "false", "no")
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -287,11 +285,11 @@ def record_mode_asked(config: pytest.Config, marked: RecordMode | None) -> Recor
     Raises:
         pytest.UsageError: The environment or the ini file has something else than a mode; or CI is to record.
     """
-    from pytest_mcpflow.cassette.modes import RecordMode
+    from pytest_mcpflow.cassette.modes import RecordMode, is_ci
 
     refuse_to_record_in_ci(config)
     asked_by = _explicit_record_mode(config)
-    if not asked_by and not _is_ci():
+    if not asked_by and not is_ci():
         asked_by = marked or config.getini("mcp_record")
     try:
         return RecordMode(asked_by or "none")
@@ -309,7 +307,11 @@ def refuse_to_record_in_ci(config: pytest.Config) -> None:
         pytest.UsageError: The environment or the command line asks for something else.
     """
     mode = _explicit_record_mode(config)
-    if mode not in RECORD_MODES[1:] or not _is_ci():
+    if mode not in RECORD_MODES[1:]:
+        return
+    from pytest_mcpflow.cassette.modes import CI_VARIABLE, is_ci
+
+    if not is_ci():
         return
     asked_as = f"{RECORD_VARIABLE}={mode}" if os.environ.get(RECORD_VARIABLE) else f"--mcp-record={mode}"
     raise pytest.UsageError(
@@ -322,10 +324,6 @@ def refuse_to_record_in_ci(config: pytest.Config) -> None:
 def _explicit_record_mode(config: pytest.Config) -> str | None:
     """What was asked of this very run."""
     return os.environ.get(RECORD_VARIABLE) or cast("str | None", config.getoption("--mcp-record"))
-
-
-def _is_ci() -> bool:
-    return os.environ.get(CI_VARIABLE, "").lower() not in NOT_CI
 
 
 def refuse_to_record(config: pytest.Config) -> None:

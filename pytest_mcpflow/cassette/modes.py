@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 
-__all__ = ["RecordMode"]
+from pytest_mcpflow.errors import CassetteError
+
+__all__ = ["CI_VARIABLE", "RecordMode", "is_ci"]
+
+CI_VARIABLE = "CI"
+NOT_CI = ("", "0", "false", "no")
+
+
+def is_ci() -> bool:
+    """Whether this is a run that nobody watches, as the variable says that all hosts of CI set."""
+    return os.environ.get(CI_VARIABLE, "").lower() not in NOT_CI
 
 
 class RecordMode(StrEnum):
@@ -29,3 +40,16 @@ class RecordMode(StrEnum):
     def replays(self, cassette: Path) -> bool:
         """Whether the cassette is asked at all."""
         return self is RecordMode.NONE or (self in (RecordMode.ONCE, RecordMode.NEW) and cassette.exists())
+
+    def refuse_in_ci(self) -> None:
+        """What runs in CI only replays: a recording made there is reviewed by nobody, and hides what has changed.
+
+        Raises:
+            CassetteError: It may record, and this is CI.
+        """
+        if self is not RecordMode.NONE and is_ci():
+            raise CassetteError(
+                f"Hub(record=RecordMode.{self.name}) asks to record, and {CI_VARIABLE}={os.environ[CI_VARIABLE]} says "
+                "that this is CI, where cassettes are only replayed; record on your own machine, commit the "
+                "cassettes, and ask for RecordMode.NONE here"
+            )

@@ -113,6 +113,7 @@ async def test_the_list_may_be_asked_for_in_the_other_era(mcpflow: Hub, tmp_path
 def test_a_secret_is_not_on_the_tape_and_still_finds_its_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("CI", raising=False)  # where nothing is recorded
     token, password = "ghp_" + "a1B2" * 9, "-".join(["very", "hidden", "words"])
     monkeypatch.setenv("SHOP_PASSWORD", password)
     tape = tmp_path / "secret.jsonl"

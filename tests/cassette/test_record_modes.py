@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_mcpflow import CassetteError, Hub
 from pytest_mcpflow.cassette.modes import RecordMode
 from pytest_mcpflow.options import record_mode_asked
 
@@ -207,6 +208,22 @@ def test_a_marker_that_records_replays_in_ci(project: Project, monkeypatch: pyte
     project.test(marked='record="all"').assert_outcomes(passed=1)
 
     assert project.starts == 1
+
+
+@pytest.mark.parametrize("mode", [each for each in RecordMode if each is not RecordMode.NONE])
+def test_a_hub_made_in_code_records_nothing_in_ci(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: RecordMode
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    hub = Hub(record=mode, cassettes=tmp_path)
+
+    with pytest.raises(
+        CassetteError, match=rf"RecordMode.{mode.name}\) asks to record, and CI=true .* RecordMode.NONE"
+    ):
+        hub.use("http://127.0.0.1:9/mcp", name="away", cassette="tape.jsonl")
+
+    assert not hub.servers
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_mode_that_does_not_exist_is_a_usage_error(
