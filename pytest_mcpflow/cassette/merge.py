@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_mcpflow.cassette.files import renumbered, write_new
+from pytest_mcpflow.cassette.header import headed
 from pytest_mcpflow.cassette.reading import read_cassette, read_frames
 from pytest_mcpflow.errors import CassetteError
 
@@ -16,11 +17,11 @@ __all__ = ["add_arguments", "merged", "run"]
 MERGED, NOT_MERGED = 0, 2
 
 
-def merged(paths: Sequence[Path]) -> Iterator[bytes]:
+def merged(paths: Sequence[Path]) -> list[bytes]:
     """The lines of a cassette with the sessions of others, in the order of the paths and numbered from 1.
 
-    Apart from the numbers, lines are what they were to the byte; so the same cassettes make the same file, and it does
-    not matter in how many steps.
+    Apart from the numbers, and what the header says of the first session that was opened, lines are what they were to
+    the byte; so the same cassettes make the same file, and it does not matter in how many steps.
 
     Raises:
         CassetteError: One of them cannot be read, or they were redacted by different rules.
@@ -33,17 +34,17 @@ def merged(paths: Sequence[Path]) -> Iterator[bytes]:
                 f"{first} is redacted by {rules[first]} and {path} by {rule}, and one cassette cannot say both; "
                 "record them by the same rules"
             )
-    last = 0
+    header, lines, last = b"", list[bytes](), 0
     for path in paths:
         frames, _ = read_frames(path)
-        if path is first and last == 0:
-            yield frames[0].raw + b"\n"
+        header = header or frames[0].raw + b"\n"
         numbers: dict[int, int] = {}
         for frame in frames[1:]:
             if frame.session not in numbers:
                 last += 1
                 numbers[frame.session] = last
-            yield renumbered(frame, numbers[frame.session])
+            lines.append(renumbered(frame, numbers[frame.session]))
+    return headed(header, lines)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Merge; exit code 0, or 2 if it cannot be done."""
     try:
-        write_new(options.out, list(merged(options.cassettes)), force=options.force)
+        write_new(options.out, merged(options.cassettes), force=options.force)
     except CassetteError as error:
         print(f"mcpflow merge: {error}", file=sys.stderr)
         return NOT_MERGED

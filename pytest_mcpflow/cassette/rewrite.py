@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_mcpflow.cassette.files import write_lines
 from pytest_mcpflow.cassette.format import Cassette, Frame, Session
+from pytest_mcpflow.cassette.header import headed
 from pytest_mcpflow.cassette.judging import server_info
 from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.operations import Operation
@@ -69,8 +70,12 @@ class Rewrite:
         """
         write_lines(self._tape.path, self.lines())
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self) -> list[bytes]:
         """The lines of the new cassette."""
+        header, *lines = self._lines()
+        return headed(header, lines)
+
+    def _lines(self) -> Iterator[bytes]:
         states: dict[int, dict[str, str]] = {}
         gone = False
         for frame in read_frames(self._tape.path)[0]:

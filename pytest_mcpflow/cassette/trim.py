@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pytest_mcpflow.cassette.files import renumbered, write_new
 from pytest_mcpflow.cassette.format import Frame, Session
+from pytest_mcpflow.cassette.header import headed
 from pytest_mcpflow.cassette.judging import OPENINGS
 from pytest_mcpflow.cassette.operations import Operation, operations
 from pytest_mcpflow.cassette.reading import read_cassette, read_frames
@@ -43,8 +44,11 @@ class Keep:
     drop_timing: bool = False
 
 
-def trimmed(path: Path, keep: Keep) -> Iterator[bytes]:
-    """The lines of a cassette that stay. Sessions are numbered from 1; apart from that, lines are what they were.
+def trimmed(path: Path, keep: Keep) -> list[bytes]:
+    """The lines of a cassette that stay.
+
+    Sessions are numbered from 1, and the header tells of the first that was opened; apart from that, lines are what
+    they were.
 
     Raises:
         CassetteError: It cannot be read, has no such session, or there is no call of such a tool.
@@ -63,10 +67,12 @@ def trimmed(path: Path, keep: Keep) -> Iterator[bytes]:
             raise CassetteError(
                 f"{path} has no call of {pattern!r}; {nearest_phrase(pattern, sorted(called))}"
             )
-    yield read_frames(path)[0][0].raw + b"\n"
-    for number, session in enumerate(kept, 1):
-        for frame in _frames(session, keep):
-            yield renumbered(frame, number)
+    header = read_frames(path)[0][0].raw + b"\n"
+    numbered = enumerate(kept, 1)
+    return headed(
+        header,
+        [renumbered(frame, number) for number, session in numbered for frame in _frames(session, keep)],
+    )
 
 
 def _frames(session: Session, keep: Keep) -> Iterator[Frame]:
@@ -147,7 +153,7 @@ def run(options: argparse.Namespace) -> int:
         drop_timing=options.drop_timing,
     )
     try:
-        write_new(options.output, list(trimmed(options.cassette, keep)), force=options.force)
+        write_new(options.output, trimmed(options.cassette, keep), force=options.force)
     except CassetteError as error:
         print(f"mcpflow trim: {error}", file=sys.stderr)
         return NOT_TRIMMED

@@ -5,7 +5,6 @@ Only the standard library is imported, since the recorder runs between a client 
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -13,10 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
-from pytest_mcpflow.cassette.format import FORMAT, SERVER_INFO
+from pytest_mcpflow.cassette.format import SERVER_INFO
+from pytest_mcpflow.cassette.header import headed, new_header, says_whose
 from pytest_mcpflow.cassette.kinds import Side, is_rpc
 from pytest_mcpflow.cassette.reading import read_cassette
-from pytest_mcpflow.cassette.unusable import unwritable
+from pytest_mcpflow.cassette.shared import SharedFile
 from pytest_mcpflow.cassette.values import DEPTH, as_object, decoded, depth_of, dump
 from pytest_mcpflow.errors import CassetteError
 
@@ -54,22 +54,19 @@ class CassetteWriter:
 
     Raises:
         CassetteError: The file cannot be written, is something else than a cassette, or was redacted by other rules;
-            later, too, where a frame cannot be written any more.
+            later, too, where a frame cannot be written any more, or the file was deleted or replaced.
     """
 
     def __init__(self, path: Path, *, redactor: Redacting | None = None, timing: bool = False) -> None:
         self.path, self.redactor, self.timing = path, redactor, timing
-        self._size = self._looked_to = self._sessions = 0
+        self._sessions = 0
+        self._has_header_settled = False
+        self._file = SharedFile(path)
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        except OSError as error:
-            raise unwritable(path, error) from error
-        self._lock = _Lock(self._file)
-        try:
-            with self._lock:
+            with self._file:
                 self._begin()
         except BaseException:
-            os.close(self._file)
+            self._file.close()
             raise
 
     def session(self, *, transport: str, command: Sequence[str] = ()) -> SessionWriter:
@@ -83,11 +80,11 @@ class CassetteWriter:
         words = [os.path.basename(word) if os.path.isabs(word) else word for word in command]
         if self.redactor is not None:
             words = self.redactor.arguments(words)
-        with self._lock:
+        with self._file:
             number = self._look_for_sessions() + 1
             # A frame of its own, so that a session without messages has its number, too.
             session = {"command": words, "kind": "session", "session": number, "transport": transport}
-            self._append(dump(session))
+            self._file.append(dump(session))
         return SessionWriter(self, number)
 
     def redacted(self, text: str) -> str:
@@ -96,12 +93,26 @@ class CassetteWriter:
 
     def write(self, *frames: bytes) -> None:
         """Append frames, in one piece."""
-        with self._lock:
-            self._mend()
-            self._append(*frames)
+        with self._file:
+            self._file.append(*frames)
+
+    def write_opened(self, *frames: bytes) -> None:
+        """Append frames with an `opened` one among them; the first of a file is told by its header from then on.
+
+        Nobody finds the header without the frames, or the frames without the header. It stays as it is where the file
+        cannot be replaced.
+        """
+        if self._has_header_settled:
+            self.write(*frames)
+            return
+        with self._file:
+            header, *lines = self._file.lines()
+            if says_whose(header) or not self._file.replace(*headed(header, [*lines, *frames])):
+                self._file.append(*frames)
+        self._has_header_settled = True
 
     def close(self) -> None:
-        os.close(self._file)
+        self._file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -115,23 +126,14 @@ class CassetteWriter:
         self.close()
 
     def _begin(self) -> None:
-        """Cut off a torn line, write the header of a new file, and check the one of an old file."""
+        """Write the header of a new file, and check the one of an old file."""
         rules = None if self.redactor is None else self.redactor.fingerprint
-        size = os.fstat(self._file).st_size
-        if size and os.pread(self._file, 1, size - 1) != b"\n":
-            data = os.pread(self._file, size, 0)
-            whole = data[: data.rfind(b"\n") + 1]
-            if not data.startswith(b'{"format":'):
-                raise CassetteError(f"{self.path} is not a cassette; choose another file to record to")
-            os.ftruncate(self._file, len(whole))
-            size = len(whole)
-        if size == 0:
-            header = {"format": FORMAT, "kind": "header", "recorder": "pytest-mcpflow", "redaction": rules}
-            self._append(dump(header))
+        if self._file.size == 0:
+            self._file.append(new_header(rules))
             return
         cassette = read_cassette(self.path)
-        self._size = size
-        self._looked_to, self._sessions = size, max((each.number for each in cassette.sessions), default=0)
+        self._file.looked_to = self._file.size
+        self._sessions = max((each.number for each in cassette.sessions), default=0)
         recorded = cassette.redaction
         if recorded != rules:
             raise CassetteError(
@@ -141,50 +143,12 @@ class CassetteWriter:
 
     def _look_for_sessions(self) -> int:
         """The number of the last session, also if another recorder of this file began it."""
-        self._mend()
-        for line in os.pread(self._file, self._size - self._looked_to, self._looked_to).splitlines():
+        for line in self._file.unseen():
             if b'"kind":"session"' in line:  # written by a recorder, so that this is how it stands there
                 frame = as_object(decoded(line))
                 if frame.get("kind") == "session":
                     self._sessions = max(self._sessions, frame["session"])
-        self._looked_to = self._size
         return self._sessions
-
-    def _mend(self) -> None:
-        """Cut off the line that another recorder of this file was writing when it was killed."""
-        size = os.fstat(self._file).st_size
-        if size != self._size and os.pread(self._file, 1, size - 1) != b"\n":
-            since = os.pread(self._file, size - self._looked_to, self._looked_to)
-            size = self._looked_to + since.rfind(b"\n") + 1
-            os.ftruncate(self._file, size)
-        self._size = size
-
-    def _append(self, *frames: bytes) -> None:
-        data = b"".join(frames)
-        self._size += len(data)
-        try:
-            while data:
-                data = data[os.write(self._file, data) :]
-        except OSError as error:
-            raise unwritable(self.path, error) from error
-
-
-class _Lock:
-    """Keeps other recorders of a file waiting. A class, since a generator would take a tenth of the time of a call."""
-
-    def __init__(self, file: int) -> None:
-        self._file = file
-
-    def __enter__(self) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc_val: BaseException | None,
-        exc_tb: TracebackType | None,
-    ) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
 class SessionWriter:
@@ -227,12 +191,12 @@ class SessionWriter:
         if redactor is not None and redactor.suspects(line):
             content = redactor.message(content, answers=answers)
             line = dump({**frame, "message": content})
-        lines = [line]
         if not self._opened and answers in ("initialize", "server/discover") and "result" in content:
             self._opened = True
             opened = _opened(content["result"], has_handshake=answers == "initialize")
-            lines.append(dump({**opened, "session": self.number}))
-        self._write(*lines)
+            self._write(line, dump({**opened, "session": self.number}), opens=True)
+            return
+        self._write(line)
 
     def http(self, *, request: int | str | None, status: int, headers: Mapping[str, str], body: str) -> None:
         """Write an HTTP answer that was no JSON-RPC."""
@@ -250,11 +214,14 @@ class SessionWriter:
     def _write_frame(self, frame: Mapping[str, Any]) -> None:
         self._write(dump({**frame, "session": self.number}))
 
-    def _write(self, *lines: bytes) -> None:
+    def _write(self, *lines: bytes, opens: bool = False) -> None:
         if self._writer.timing:
             elapsed = round((time.monotonic() - self._began) * 1000)
             lines += (dump({"kind": "timing", "ms": elapsed, "session": self.number}),)
-        self._writer.write(*lines)
+        if opens:
+            self._writer.write_opened(*lines)
+        else:
+            self._writer.write(*lines)
 
     def _answers(self, sender: Side, body: Mapping[str, Any]) -> str | None:
         """Remember what is asked, to know the method that an answer belongs to."""

@@ -35,13 +35,13 @@ def mcpflow(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def merge(out: Path, *paths: Path) -> Path:
-    write_new(out, list(merged(paths)))
+    write_new(out, merged(paths))
     return out
 
 
 def trim(path: Path, **keep: Any) -> Cassette:
     out = path.with_name("out.jsonl")
-    write_new(out, list(trimmed(path, Keep(**keep))), force=True)
+    write_new(out, trimmed(path, Keep(**keep)), force=True)
     return read_cassette(out)
 
 
