@@ -19,7 +19,7 @@ from pytest_mcpflow.errors import CassetteError
 __all__ = ["SharedFile"]
 
 MOVED = dump({"kind": "moved"})
-"""The last line of a file that is no longer at its path; nobody reads it but recorders who have it open."""
+"""The last line of a file in whose place a recorder put another; nobody reads it but recorders who have it open."""
 
 
 class SharedFile:
@@ -55,7 +55,7 @@ class SharedFile:
             if state.st_size != self.size or not state.st_nlink:
                 self._catch_up(state)
         except BaseException:
-            self._unlock()
+            fcntl.flock(self._file, fcntl.LOCK_UN)
             raise
 
     def __exit__(
@@ -101,10 +101,10 @@ class SharedFile:
         except CassetteError:
             # A folder that takes no new file, or a file that is mounted by itself: what there is can be added to.
             return False
-        # Some network file systems keep a name for whatever is open: that it grew makes other recorders look. On a disk
-        # that is full just now, they notice by `st_nlink` only.
+        # Without this line, on a disk that is full just now, other recorders take the tape for deleted, and say so.
         with contextlib.suppress(OSError):
             os.write(self._file, MOVED)
+        self._follow(_content(self._file))
         return True
 
     def close(self) -> None:
@@ -113,15 +113,18 @@ class SharedFile:
     def _opened(self, flags: int = 0) -> int:
         return os.open(self._place, os.O_RDWR | os.O_APPEND | flags, 0o600)
 
-    def _unlock(self) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_UN)
-
     def _catch_up(self, state: os.stat_result) -> None:
-        """Take note of what other recorders did, and cut off the line that one was writing when it was killed."""
-        if not self._is_in_place(state):
-            self._follow()
-            state = os.fstat(self._file)
-        size = state.st_size
+        """Take note of what others did to the file."""
+        if self._is_in_place(state):
+            self._measure(state.st_size)
+            return
+        before = _content(self._file)
+        if before and not before.endswith(MOVED):
+            raise self._taken_away()
+        self._follow(before)
+
+    def _measure(self, size: int) -> None:
+        """Take note of what other recorders wrote, and cut off the line that one was writing when it was killed."""
         if size < self.size:
             raise self._taken_away()
         if size and os.pread(self._file, 1, size - 1) != b"\n":
@@ -138,10 +141,8 @@ class SharedFile:
         except OSError:  # nothing is there, or nothing that can be looked at: opening it says which
             return False
 
-    def _follow(self) -> None:
-        """Go on in the file that is at the path now, and hold its lock."""
-        before = _content(self._file)
-        before = before[: before.rfind(b"\n") + 1].removesuffix(MOVED)
+    def _follow(self, before: bytes) -> None:
+        """Go on in the file that is at the path now, and hold its lock; it has to have all that there was before."""
         while True:
             try:
                 file = self._opened(0 if before else os.O_CREAT)
@@ -151,11 +152,12 @@ class SharedFile:
             if self._is_in_place(os.fstat(file)):
                 break
             os.close(file)
-        if before and not goes_on(before, _content(file)):
+        if before and not goes_on(before.removesuffix(MOVED), _content(file)):
             os.close(file)
             raise self._taken_away()
         os.close(self._file)
         self._file, self.size, self.looked_to = file, 0, 0
+        self._measure(os.fstat(file).st_size)
 
     def _taken_away(self) -> CassetteError:
         return CassetteError(
