@@ -28,12 +28,14 @@ class Hunt:
         size: How many faults had happened when it showed, 0 if it was not found.
         shrunk: How many are left after shrinking, where that is done.
         to_shrink: How many further runs that took.
+        to_explain: And how many more to say what of it matters.
     """
 
     runs: int
     size: int = 0
     shrunk: int | None = None
     to_shrink: int = 0
+    to_explain: int = 0
 
     @property
     def found(self) -> bool:

@@ -45,10 +45,11 @@ def summary(tries: Sequence[Try], cases: Sequence[type[Case]], searchers: Sequen
                 f"{statistics.fmean(each.hunt.size for each in found):.2f}" if found else "",
                 f"{len(minimal) / len(shrunk):.0%}" if shrunk else "",
                 f"{statistics.fmean(each.hunt.to_shrink for each in shrunk):.1f}" if shrunk else "",
+                f"{statistics.fmean(each.hunt.to_explain for each in shrunk):.1f}" if shrunk else "",
             ]
         )
     head = ["searcher", "seeds", "found", "with every seed", "runs, geometric mean", "sum of medians"]
-    return table([*head, "faults as found", "at true size", "runs to shrink"], rows)
+    return table([*head, "faults as found", "at true size", "runs to shrink", "to explain"], rows)
 
 
 def per_bug(tries: Sequence[Try], cases: Sequence[type[Case]], searchers: Sequence[str]) -> str:

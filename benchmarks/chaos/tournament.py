@@ -58,7 +58,8 @@ def _explorer(tactics: Tactics, case: type[Case], budget: int, seed: int) -> Hun
     if not found or found[0].runs_until_found > budget:
         return Hunt(budget)
     [first] = found
-    return Hunt(first.runs_until_found, len(first.found_as), len(first.plan), first.runs_to_shrink)
+    to_shrink, to_explain = first.runs_to_shrink, first.runs_to_explain
+    return Hunt(first.runs_until_found, len(first.found_as), len(first.plan), to_shrink, to_explain)
 
 
 def _rival(name: str, case: type[Case], budget: int, seed: int) -> Hunt:
