@@ -56,13 +56,13 @@ def test_the_whole_space_of_single_faults_has_each_kind_at_each_call() -> None:
 def test_a_summary_counts_what_is_not_found_as_all_runs() -> None:
     case = RolloutForgetsTheOrder
     tries = [
-        Try("ours", case.__name__, 0, Hunt(10, size=2, shrunk=1, to_shrink=4)),
+        Try("ours", case.__name__, 0, Hunt(10, size=2, shrunk=1, to_shrink=4, to_explain=2)),
         Try("ours", case.__name__, 1, Hunt(1000)),
     ]
 
     row = summary(tries, [case], ["ours"]).splitlines()[-1]
 
-    assert row == "| ours | 2 | 0.5 of 1 | 0 | 100.0 | 505 | 2.00 | 100% | 4.0 |"
+    assert row == "| ours | 2 | 0.5 of 1 | 0 | 100.0 | 505 | 2.00 | 100% | 4.0 | 2.0 |"
     assert geometric_mean([1, 100]) == pytest.approx(10)  # pyright: ignore[reportUnknownMemberType]
 
 
