@@ -61,7 +61,7 @@ EXCHANGES: list[list[Said]] = [
     greeting("b"),
     discovery("c"),
     REFUSED,
-    called(1, "t", {}, '"opened"'),
+    called(1, "t", {"door": "opened"}, "x"),
 ]
 SESSIONS = st.lists(st.lists(st.sampled_from(EXCHANGES), max_size=3), max_size=3)
 """What is said in each session of a tape, by exchanges."""
@@ -173,6 +173,17 @@ def test_another_session_changes_no_line_of_a_tape_whose_header_is_complete(tmp_
 
     assert path.read_bytes().startswith(before)
     assert path.stat().st_ino == file
+
+
+def test_a_torn_line_below_a_complete_header_is_cut_off(tmp_path: Path) -> None:
+    path = tape_of(tmp_path / "tape.jsonl", [[greeting("a")]])
+    before = path.read_bytes()
+    path.write_bytes(before + b'{"from":"cli')
+
+    tape_of(path, [[]])
+
+    assert path.read_bytes().startswith(before)
+    assert [len(session.messages) for session in read_cassette(path).sessions] == [2, 0]
 
 
 def test_secrets_are_taken_out_of_the_header_as_out_of_the_session(tmp_path: Path) -> None:

@@ -304,3 +304,62 @@ def test_one_recorder_of_a_deleted_tape_does_not_keep_another_waiting(tmp_path: 
         for session in sessions:
             with pytest.raises(CassetteError, match="was deleted"):
                 call(session)
+
+
+def under_other_rules(path: Path) -> None:
+    lines = path.read_bytes().replace(b'"redaction":null', b'"redaction":"803fd4286640"')
+    (path.parent / "new").write_bytes(lines)
+    os.replace(path.parent / "new", path)
+
+
+@pytest.mark.parametrize("change", [deleted, replaced_by_notes, begun_anew, under_other_rules])
+def test_a_recorder_follows_to_no_other_tape_than_its_own(
+    tmp_path: Path, change: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "tape.jsonl"
+    with CassetteWriter(path) as one, CassetteWriter(path) as other:
+        first, second = one.session(transport="stdio"), other.session(transport="stdio")
+        open_session(first)
+        change(path)
+        before = path.read_bytes() if path.exists() else None
+        for session in (second, first):
+            with pytest.raises(CassetteError, match="was deleted, cut or replaced"):
+                call(session)
+
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+def lost_when_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the next file that is opened be deleted before it can be locked."""
+    opened_for_real = os.open
+
+    def open_and_lose(path: Path, flags: int, mode: int) -> int:
+        file = opened_for_real(path, flags, mode)
+        monkeypatch.undo()
+        path.unlink()
+        return file
+
+    monkeypatch.setattr(os, "open", open_and_lose)
+
+
+def test_a_recorder_that_loses_the_file_it_follows_to_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tape.jsonl"
+    with CassetteWriter(path) as one, CassetteWriter(path) as other:
+        first, second = one.session(transport="stdio"), other.session(transport="stdio")
+        open_session(first)
+        lost_when_opened(monkeypatch)
+        with pytest.raises(CassetteError, match="was deleted, cut or replaced"):
+            second.noise("server", "one frame is enough to be lost")
+
+
+def test_a_recorder_that_loses_a_new_file_begins_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "tape.jsonl"
+    lost_when_opened(monkeypatch)
+    with CassetteWriter(path) as writer:
+        call(writer.session(transport="stdio"))
+
+    assert counts(read_cassette(path)) == [2]
