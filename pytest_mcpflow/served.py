@@ -107,12 +107,15 @@ class FakeSource(Source):
         channel = self.channel()
         if channel is not None:
             return make_client(channel, self._era.client_mode)
+        if self._way is Way.STDIO and self._era is Era.STATELESS:
+            return make_client(stdio_transport(self._server, self._channel), self._era.client_mode)
         return ServerSource(self._server, way=self._way, era=self._era).connect(make_client)
 
     def channel(self) -> Channel | None:
-        if self._way.is_in_process and self._era is Era.STATELESS:
-            return Channel(self._server, self._schema_of)
-        return None
+        return self._channel() if self._way.is_in_process and self._era is Era.STATELESS else None
+
+    def _channel(self) -> Channel:
+        return Channel(self._server, self._schema_of)
 
     def _schema_of(self, tool: str) -> Mapping[str, Any] | None:
         spec = contract_of(self.fake).tools[tool]

@@ -101,6 +101,7 @@ IMPORTS_MCP = {
     "serve.memory": "is a transport",
     "serve.stdio": "is a transport",
     "serve.tamper": "spoils a transport's messages",
+    "serve.wired": "carries a session's messages",
     "server": "is an MCP server",
     "wire": "wraps a session's dispatcher",
 }

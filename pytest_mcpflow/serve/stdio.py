@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -20,23 +20,32 @@ from mcp.server import Server
 
 from pytest_mcpflow.clock import Flow, foreground, transit
 from pytest_mcpflow.serve import relay
+from pytest_mcpflow.serve.channel import Channel
 from pytest_mcpflow.serve.child import child_process
 from pytest_mcpflow.serve.lines import LINE_LIMIT, LineReader, LineWriter
 from pytest_mcpflow.serve.tamper import spoilt_lines
+from pytest_mcpflow.serve.wired import serve_over
 
 __all__ = ["stdio_transport"]
 
 
-def stdio_transport(server: Server[Any]) -> Transport:
-    """A client transport that talks to `server` through a child process. Needs a POSIX system."""
-    return cast("Transport", _connected(server))
+def stdio_transport(server: Server[Any], channel: Callable[[], Channel] | None = None) -> Transport:
+    """A client transport that talks to `server` through a child process. Needs a POSIX system.
+
+    Args:
+        server: What is served.
+        channel: Makes a channel to it, if its client speaks protocol 2026-07-28; a third of a call's time less.
+    """
+    return cast("Transport", _connected(server, channel))
 
 
 @asynccontextmanager
-async def _connected(server: Server[Any]) -> AsyncGenerator[tuple[LineReader, LineWriter]]:
+async def _connected(
+    server: Server[Any], channel: Callable[[], Channel] | None
+) -> AsyncGenerator[tuple[LineReader, LineWriter]]:
     there, back = transit().flow(f"stdio to {server.name}"), transit().flow(f"stdio from {server.name}")
     async with AsyncExitStack() as stack:
-        path = await stack.enter_async_context(_listening(server, there, back))
+        path = await stack.enter_async_context(_listening(server, channel, there, back))
         errors = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         command = [sys.executable, "-I", "-S", relay.__file__, path]
         reading, writing = await stack.enter_async_context(
@@ -46,7 +55,9 @@ async def _connected(server: Server[Any]) -> AsyncGenerator[tuple[LineReader, Li
 
 
 @asynccontextmanager
-async def _listening(server: Server[Any], there: Flow, back: Flow) -> AsyncGenerator[str]:
+async def _listening(
+    server: Server[Any], channel: Callable[[], Channel] | None, there: Flow, back: Flow
+) -> AsyncGenerator[str]:
     """A socket in a private folder, behind which each connection is a session of `server`."""
     sessions: set[asyncio.Task[None]] = set()
 
@@ -54,6 +65,9 @@ async def _listening(server: Server[Any], there: Flow, back: Flow) -> AsyncGener
         sessions.add(cast("asyncio.Task[None]", asyncio.current_task()))
         requests, answers = spoilt_lines(reader, writer, there, back)
         try:
+            if channel is not None:
+                await serve_over(channel(), requests, answers)
+                return
             options = server.create_initialization_options()
             with foreground():  # what a tool waits for is something to wait for
                 await server.run(requests, answers, options)
