@@ -17,6 +17,8 @@ from pytest_mcpflow.cassette.reading import read_cassette
 SCHEMA = json.loads((ROOT / "docs" / "reference" / "cassette.schema.json").read_text(encoding="utf-8"))
 FOLDERS = ("fixtures/tapes", "examples", "tests/cassette/versions")
 TAPES = [tape for folder in FOLDERS for tape in (ROOT / folder).rglob("*.jsonl")]
+WHOLE = [tape for tape in TAPES if tape.parent.name != "versions" and tape.name != "beginning.jsonl"]
+"""Those that are recorded as we record today."""
 
 
 def invalid(frame: Any) -> list[str]:
@@ -49,3 +51,21 @@ def test_what_the_schema_refuses_is_not_read(tmp_path: Path, frame: dict[str, An
     assert invalid(frame)
     with pytest.raises(CassetteError, match=r"t\.jsonl:\d+ is a"):
         read_cassette(path)
+
+
+@pytest.mark.parametrize("key", ["capabilities", "era", "protocol", "server"])
+def test_a_header_tells_of_a_session_wholly_or_not_at_all(tmp_path: Path, key: str) -> None:
+    path = write(tmp_path / "t.jsonl", [*opened()])
+    header = json.loads(path.read_bytes().partition(b"\n")[0])
+    without = {name: value for name, value in header.items() if name != key}
+
+    assert (invalid(header), len(invalid(without))) == ([], 3)
+
+
+@pytest.mark.parametrize("tape", sorted(WHOLE), ids=lambda tape: tape.stem)
+def test_the_header_of_each_tape_that_ships_says_what_its_first_opened_line_does(tape: Path) -> None:
+    header, *frames = [json.loads(line) for line in tape.read_text(encoding="utf-8").splitlines()]
+    opened_frames = [frame for frame in frames if frame["kind"] == "opened"]
+
+    for key in ("capabilities", "era", "protocol", "server"):
+        assert header[key] == opened_frames[0][key]
