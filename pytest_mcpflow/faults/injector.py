@@ -54,6 +54,7 @@ class Onlooker(Protocol):
 class _Planned:
     fault: Fault
     plan: FaultPlan
+    position: int
     must_happen: bool
 
 
@@ -101,7 +102,10 @@ class Injector:
         """Follow a plan from here on; `entries` are the calls so far, which are counted."""
         if not self._planned:
             self._counts.update((each.server, each.name) for each in entries if each.method == "tools/call")
-        self._planned += [_Planned(fault, plan, must_happen) for fault in plan.faults]
+        self._planned += [
+            _Planned(fault, plan, plan.position_of(index), must_happen)
+            for index, fault in enumerate(plan.faults)
+        ]
         self._is_checked = False
 
     def define_change(self, name: str, change: Callable[[], object]) -> None:
@@ -117,8 +121,7 @@ class Injector:
         for planned in self._planned:
             objection = self._objection(planned.fault)
             if objection is not None:
-                text = str(planned.plan)
-                raise pointing_at(text, text.index(str(planned.fault)), objection)
+                raise pointing_at(str(planned.plan), planned.position, objection)
         self._is_checked = True
         chosen_remember = self.onlooker is not None and self.onlooker.remembers
         if chosen_remember or any(planned.fault.kind.remembers for planned in self._planned):

@@ -129,6 +129,10 @@ class FaultPlan:
         """This plan less one fault."""
         return type(self)(tuple(each for each in self.faults if each != fault), self.seed)
 
+    def position_of(self, index: int) -> int:
+        """Where in the plan's text its fault number `index` stands; the first one is number 0."""
+        return sum(len(f"{each}, ") for each in self.faults[:index])
+
     def __len__(self) -> int:
         return len(self.faults)
 
