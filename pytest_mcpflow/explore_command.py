@@ -151,7 +151,7 @@ class _Explorer:
 
 def _covered(explored: Sequence[Resilience]) -> str:
     """What can be said of a search that somebody stopped."""
-    whole = [each for each in explored if each.is_proven or each.counts.covered == each.counts.planned]
+    whole = [each for each in explored if not each.counts.at_least]
     if not explored:
         return "nothing was covered so far"
     rest = [each for each in explored if each not in whole]

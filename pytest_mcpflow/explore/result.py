@@ -103,6 +103,7 @@ class Accounting:
         schedules: Runs without faults, in which ready tasks took their turns in another order.
         swarm: Runs with faults drawn by chance; they count in `run` only where they are plans of the space.
         exhausted: Whether every plan was run or collapsed.
+        at_least: Whether the search ended before all, so that there may be more plans than the runs have shown.
         classes: The kinds that were collapsed, by call site.
         kinds: The kinds of the space, as a plan's text says them.
     """
@@ -118,6 +119,7 @@ class Accounting:
     exhausted: bool = False
     classes: tuple[Collapsed, ...] = ()
     kinds: tuple[str, ...] = ()
+    at_least: bool = False
 
     def __str__(self) -> str:
         said = [f"{self.run} run"]
@@ -127,7 +129,8 @@ class Accounting:
             (self.not_reached, "not reached"),
         ):
             said += [f"{count} {what}"] if count else []
-        text = f"{self.planned} plans of depth {self.depth}: {', '.join(said)}"
+        number = f"at least {self.planned}" if self.at_least else self.planned
+        text = f"{number} plans of depth {self.depth}: {', '.join(said)}"
         text += f"; {self.swarm} runs by chance" if self.swarm else ""
         orders = f"{self.schedules} other {'order' if self.schedules == 1 else 'orders'} of tasks"
         return f"{text}; {orders}" if self.schedules else text

@@ -152,6 +152,7 @@ class Search:
                 exhausted=is_whole,
                 classes=self._frontier.classes.told(),
                 kinds=tuple(map(str, self._kinds)),
+                at_least=not is_whole,
             ),
             seconds=self._budget.spent,
             runs=self._runner.runs,

@@ -336,6 +336,7 @@ def explored(
             run=account.run,
             collapsed=account.collapsed,
             schedules=account.schedules,
+            at_least=account.at_least,
         ),
         part=part.number,
         parts=part.count,

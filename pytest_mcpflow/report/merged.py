@@ -50,6 +50,7 @@ def _whole(by_number: Mapping[int, Resilience], kinds: Mapping[str, type[FaultKi
         run=sum(part.counts.run for part in parts),
         collapsed=sum(part.counts.collapsed for part in parts),
         schedules=sum(part.counts.schedules for part in parts),
+        at_least=bool(missing) or any(part.counts.at_least for part in parts),
     )
     claim = claim_with_excuses(findings, depth=first.depth, runs=runs, proven=is_proven)
     unmet = [entry for entry in first.unmet if all(entry in part.unmet for part in parts)]
@@ -66,6 +67,7 @@ def _whole(by_number: Mapping[int, Resilience], kinds: Mapping[str, type[FaultKi
                 collapsed=counts.collapsed,
                 not_reached=counts.planned - counts.run - counts.collapsed,
                 schedules=counts.schedules,
+                at_least=counts.at_least,
             )
         ),
         is_proven=is_proven,

@@ -123,12 +123,16 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """How many plans there are, were run, and need not be run; and in how many other orders of tasks it was run."""
+    """How many plans there are, were run, and need not be run; and in how many other orders of tasks it was run.
+
+    Of a search that ended before all, `planned` are the plans that its runs have shown, and there are `at_least` those.
+    """
 
     planned: int = 0
     run: int = 0
     collapsed: int = 0
     schedules: int = 0
+    at_least: bool = False
 
     @property
     def covered(self) -> int:

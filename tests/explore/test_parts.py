@@ -68,6 +68,7 @@ def test_a_part_that_nobody_reports_of_takes_the_proof_away() -> None:
 
     assert first.is_proven
     assert not together.is_proven
+    assert together.accounting.startswith(f"at least {together.counts.planned} plans of depth 2: ")
     assert together.claim.endswith("which is no proof; no report of part 2 of 3")
 
 

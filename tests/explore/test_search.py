@@ -89,6 +89,18 @@ def test_a_search_that_was_cut_short_proves_nothing() -> None:
     assert exploration.accounting.not_reached + exploration.accounting.deferred > 0
 
 
+@pytest.mark.parametrize(("runs", "findings"), [(20, None), (None, 1)])
+def test_a_search_that_ends_early_says_that_it_does_not_know_all_plans(
+    runs: int | None, findings: int | None
+) -> None:
+    cut = explore(None, planted_bugs.OrderedTwice, depth=2, runs=runs, findings=findings)
+    whole = explore(None, planted_bugs.OrderedTwice, depth=2)
+
+    assert cut.accounting.planned < whole.accounting.planned
+    assert f"at least {cut.accounting.planned} plans of depth 2: " in str(cut)
+    assert f"  {whole.accounting.planned} plans of depth 2: " in str(whole)
+
+
 def test_every_single_fault_and_outage_has_a_cell() -> None:
     exploration = explore(None, planted_bugs.CarefulOrder)
 
