@@ -58,7 +58,7 @@ class Baseline:
         if not self.seen.trespass:
             return []
         return [
-            f"{self.seen.trespass} the world had changed and no tool had changed it: a tool that says that it only "
+            f"{self.seen.trespass}, the world had changed and no tool had changed it: a tool that says that it only "
             f"reads changes something, or {subject.name} changes the world by itself, which is not made to go wrong"
         ]
 

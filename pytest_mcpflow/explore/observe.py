@@ -137,11 +137,8 @@ class Watch:
             return None  # there is no such tool, which is wrong enough
         if entry.at:
             self._instants.add(to_json(entry.at))
-        if self._thorough and self._world is not None:
-            before, self._world = [*self._texts], None
-            self._look()
-            if before != self._texts and not self.trespass:
-                self.trespass = f"before {entry.server}.{entry.name}#{number}, at t={entry.at:g}"
+        if self._thorough and self._calls:
+            self._look_for_trespass(f"before {entry.server}.{entry.name}#{number}, at t={entry.at:g}")
         world = self._look()
         self._calls.append((entry, number, hash(asyncio.current_task()), world))
         if len(self._calls) > CALLS:
@@ -156,10 +153,13 @@ class Watch:
 
     def changed(self, entry: Entry) -> None:
         self._world = None
+        self._look()  # now, so that what others than tools change afterwards can be told from it
+        self._world = None
 
     def observation(self, performance: Performance) -> Observation:
         """What was seen, when the run is over."""
-        self._world = None
+        if self._calls:
+            self._look_for_trespass(f"at the end, at t={performance.run.seconds:g}")
         world = self._look()
         run = performance.run
         outcome = (
@@ -199,6 +199,18 @@ class Watch:
             asked,
             entry.arguments,
         )
+
+    def _look_for_trespass(self, when: str) -> None:
+        """See whether the world is another one than at the last look, though no tool changed it since."""
+        before, self._world = [*self._texts], None
+        self._look()
+        if before != self._texts and not self.trespass:
+            last = (
+                f"after {self._calls[-1][0].server}.{self._calls[-1][0].name}#{self._calls[-1][1]} and "
+                if self._calls
+                else ""
+            )
+            self.trespass = f"{last}{when}"
 
     def _look(self) -> bytes:
         """A digest of the world as it is."""
