@@ -14,6 +14,7 @@ from pytest_mcpflow.explore.runner import Runner
 from pytest_mcpflow.explore.search import Budget, Search
 from pytest_mcpflow.explore.subject import Check, Subject, World
 from pytest_mcpflow.explore.tactics import Tactics
+from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.scenario import Workflow
 from pytest_mcpflow.ways import Era, Way
@@ -61,9 +62,11 @@ def explore(
         tactics: Which of its tactics the search uses, for measurements.
 
     Raises:
-        ExplorationError: The workflow fails without faults, or does not do the same twice; there are more plans than
-            anybody can run, and neither `runs` nor `seconds` says when to stop; an event loop is running already.
+        ExplorationError: An argument is none that can be meant; the workflow fails without faults, or does not do the
+            same twice; none of the kinds can happen to its calls; there are more plans than anybody can run, and
+            neither `runs` nor `seconds` says when to stop; an event loop is running already.
     """
+    _refuse_fake(world)
     subject = Subject(world, workflow, seed, way, era, expect, tuple(invariants))
     return explore_subject(
         subject,
@@ -97,10 +100,9 @@ def explore_subject(
     budget can be divided.
     """
     _refuse_running_loop()
-    if depth < 1:
-        raise ExplorationError(f"a depth is the most faults at once, from 1 on, got {depth}")
-    if kinds is not None and not kinds:
-        raise ExplorationError("no kinds of faults were given, so there is nothing to try; leave `kinds` out")
+    _refuse_numbers(depth=depth, runs=runs, findings=findings, permute=permute, seconds=seconds)
+    if kinds is not None:
+        _refuse_kinds(kinds)
     if permute and not subject.way.is_in_process:
         raise ExplorationError(
             f"other orders of tasks were asked for on {subject.way}, where pipes and sockets decide, too, which task "
@@ -124,6 +126,43 @@ def explore_subject(
             part=part,
         )
         return search.run()
+
+
+def _refuse_fake(world: object) -> None:
+    """Say how fakes are given, of what is one, or makes one that nobody could name."""
+    kind: type[object] = world if isinstance(world, type) else type(world)
+    if issubclass(kind, Fake):
+        raise ExplorationError(
+            f"a world is a function that returns all fakes that are served, and {kind.__name__} is one of them; "
+            f"pass lambda: [{kind.__name__}()]"
+        )
+    if not callable(world):
+        raise ExplorationError(
+            "a world is a function that makes a fresh one for each run, or the class of a scenario, got "
+            f"{world!r}; pass a function that returns it"
+        )
+
+
+def _refuse_numbers(*, seconds: float | None, **counts: float | None) -> None:
+    if counts["depth"] is None or counts["depth"] < 1:
+        raise ExplorationError(f"a depth is the most faults at once, from 1 on, got {counts['depth']}")
+    for name, count in counts.items():
+        least = 0 if name == "permute" else 1
+        if count is not None and not (isinstance(count, int) and count >= least):
+            raise ExplorationError(f"{name} is a whole number from {least} on, got {count!r}")
+    if seconds is not None and not seconds > 0:
+        raise ExplorationError(f"seconds are the most real seconds to search for, above 0, got {seconds!r}")
+
+
+def _refuse_kinds(kinds: Sequence[object]) -> None:
+    if not kinds:
+        raise ExplorationError("no kinds of faults were given, so there is nothing to try; leave `kinds` out")
+    for kind in kinds:
+        if not isinstance(kind, FaultKind):
+            raise ExplorationError(
+                f"`kinds` are kinds of faults and no texts, got {kind!r}; pass those of a plan: "
+                "[fault.kind for fault in FaultPlan.parse('*.*=refuse, *.*=delay(60)').faults]"
+            )
 
 
 def _refuse_running_loop() -> None:

@@ -87,7 +87,7 @@ class Search:
     ) -> None:
         self._permute = permute if subject.permutes and part.is_first else 0
         self._part = part
-        self._schedules = 0
+        self._is_for_orders, self._schedules = permute > 0, 0
         self._subject, self._runner, self._kinds, self._depth = subject, runner, tuple(kinds), depth
         self._budget, self._tactics = budget, tactics
         # Chance finds early what comes late in the systematic order, and nothing more where all of it is tried.
@@ -103,6 +103,7 @@ class Search:
         """Search.
 
         Raises:
+            ExplorationError: The workflow is not fit for it; there are too many plans, or none.
             Interrupted: Somebody stopped it.
         """
         baseline = Baseline(self._subject, self._runner)
@@ -118,6 +119,10 @@ class Search:
         requests = ((call.site, call.asked) for call in baseline.seen.calls)
         self._swarm = Swarm(self._subject.seed, self._kinds, requests, self._tactics)
         self._refuse_astronomical()
+        # The declared kinds may be none that can happen, and what was never tried is no proof.
+        is_vacuous = not self._frontier
+        if is_vacuous and not self._is_for_orders:
+            raise ExplorationError(self._nothing_to_try(baseline))
         self._searched = self._runner.runs
         try:
             self._reorder()
@@ -128,9 +133,9 @@ class Search:
                     self._step()
         except KeyboardInterrupt:
             raise Interrupted(self._result(baseline, is_whole=False)) from None
-        return self._result(baseline, is_whole=not self._frontier)
+        return self._result(baseline, is_whole=not self._frontier, is_vacuous=is_vacuous)
 
-    def _result(self, baseline: Baseline, *, is_whole: bool) -> Exploration:
+    def _result(self, baseline: Baseline, *, is_whole: bool, is_vacuous: bool = False) -> Exploration:
         deferred, not_reached = self._frontier.left()
         covered, run = self._frontier.counting.plans_covered, self._frontier.counting.plans_run
         return Exploration(
@@ -149,7 +154,7 @@ class Search:
                 not_reached=not_reached,
                 swarm=self._drawn,
                 schedules=self._schedules,
-                exhausted=is_whole,
+                exhausted=is_whole and not is_vacuous,
                 classes=self._frontier.classes.told(),
                 kinds=tuple(map(str, self._kinds)),
                 at_least=not is_whole,
@@ -249,6 +254,14 @@ class Search:
         checks = self._findings[-1].checks
         self._familiar.append(Familiar(judgement.plan.faults, judgement.verdict, checks))
         self._swarm.spare(smallest[-1])
+
+    def _nothing_to_try(self, baseline: Baseline) -> str:
+        kinds = ", ".join(map(str, self._kinds))
+        tools = ", ".join(dict.fromkeys(call.site for call in baseline.seen.calls))
+        return (
+            f"none of these kinds of faults ({kinds}) can happen to a call of {self._subject.name} and make a "
+            f"difference there, so that nothing would be tried; name others (it calls {tools})"
+        )
 
     def _refuse_astronomical(self) -> None:
         """Say before the search how much there is to do.

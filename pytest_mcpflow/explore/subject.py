@@ -78,6 +78,11 @@ class Subject:
                 "explore(None, world) explores a scenario's own workflow, and this world is no scenario; "
                 "pass the workflow: explore(workflow, world)"
             )
+        if isinstance(made, Fake):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+            raise ExplorationError(
+                f"a world returns all fakes that are served, and this one returns a {type(made).__name__} alone; "
+                "let it return a list of them"
+            )
         if isinstance(made, Mapping):
             fakes = dict(made)
         else:

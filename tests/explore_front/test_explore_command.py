@@ -131,6 +131,7 @@ def test_a_pin_whose_plan_concerns_no_call_says_so(project: pytest.Pytester) -> 
     ("arguments", "message"),
     [
         (["trap"], "*unknown scenario, tag or glob 'trap'; nearest: trip*"),
+        (["trip", "--kind=stale"], "*none of these kinds of faults (stale) can happen to a call of trip *"),
         (["trip", "--kind=refuze"], "*--kind: *'refuze'*refuse*"),
         (["travel", "--workflow=booking:book_carefully"], "*there are several: trip, trip-by-phone*"),
         (["trip", "--workflow=booking:nobody"], "*there is no 'nobody'*"),
