@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import selectors
 import signal
 import subprocess
 import sys
@@ -16,13 +14,12 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from pytest_mcpflow.cassette.arguments import InPlaceOf, add_redaction_arguments, redactor_of
-from pytest_mcpflow.cassette.kinds import Side
-from pytest_mcpflow.cassette.writer import CassetteWriter, Redacting, SessionWriter
+from pytest_mcpflow.cassette.pump import pump
+from pytest_mcpflow.cassette.writer import CassetteWriter, Redacting
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["add_arguments", "record", "run"]
 
-CHUNK = 1 << 16
 NOT_FOUND, NOT_WRITABLE = 127, 2
 
 
@@ -100,7 +97,7 @@ def record(
             return NOT_FOUND
         try:
             with _signals_go_to(server):
-                by = _pump(server, session)
+                by = pump(server, session)
                 code = server.wait()
             session.end(by=by, exit_code=code)
         except (
@@ -127,65 +124,3 @@ def _signals_go_to(server: subprocess.Popen[bytes]) -> Generator[None]:
         if server.poll() is None:
             server.kill()
             server.wait()
-
-
-def _pump(server: subprocess.Popen[bytes], session: SessionWriter) -> Side:
-    """Copy both directions until the server has said all it had to say; who ended it."""
-    assert server.stdin is not None
-    assert server.stdout is not None
-    to_server = _Lines("client", session, server.stdin.fileno())
-    to_client = _Lines("server", session, sys.stdout.fileno())
-    ended_by: Side = "server"
-    with selectors.SelectSelector() as ready:  # the only one that takes files and devices, too
-        ready.register(sys.stdin.fileno(), selectors.EVENT_READ, to_server)
-        ready.register(server.stdout.fileno(), selectors.EVENT_READ, to_client)
-        while True:
-            for key, _ in ready.select():
-                data = os.read(key.fd, CHUNK)
-                lines: _Lines = key.data
-                if data:
-                    lines.pass_on(data)
-                elif lines is to_client:
-                    lines.finish()
-                    return ended_by
-                else:
-                    ended_by = "client"
-                    lines.finish()
-                    ready.unregister(key.fd)
-                    server.stdin.close()
-
-
-class _Lines:
-    """Bytes that go one way, and their copy.
-
-    The server's lines are on the tape before they are handed on, so that whatever a client has got can be replayed.
-    The client's are handed on first: the tape is written while the server works.
-    """
-
-    def __init__(self, sender: Side, session: SessionWriter, target: int) -> None:
-        self._sender: Side = sender
-        self._session, self._target = session, target
-        self._rest: list[bytes] = []
-
-    def pass_on(self, data: bytes) -> None:
-        if self._sender == "client":
-            self._hand_on(data)
-        *lines, rest = data.split(b"\n")
-        for line in lines:
-            self._session.line(self._sender, b"".join([*self._rest, line]))
-            self._rest = []
-        if rest:
-            self._rest.append(rest)
-        if self._sender == "server":
-            self._hand_on(data)
-
-    def finish(self) -> None:
-        """Write down a last line that had no end."""
-        if self._rest:
-            self._session.line(self._sender, b"".join(self._rest))
-            self._rest = []
-
-    def _hand_on(self, data: bytes) -> None:
-        with contextlib.suppress(BrokenPipeError):  # who reads no more does not stop the other direction
-            while data:
-                data = data[os.write(self._target, data) :]

@@ -9,7 +9,9 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,28 @@ from pytest_mcpflow import CassetteError, Era, Hub
 from pytest_mcpflow.cassette.reading import read_cassette
 
 ECHO = "import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(line)\n    sys.stdout.buffer.flush()\n"
+
+
+# Reads all it can, whether its answers are taken or not.
+EAGER = """
+import queue, sys, threading
+heard = queue.Queue()
+def answer():
+    while line := heard.get():
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+answering = threading.Thread(target=answer)
+answering.start()
+for line in sys.stdin.buffer:
+    heard.put(line)
+heard.put(b"")
+answering.join()
+"""
+TALKATIVE = "while True:\n    print('a b ' * 50_000)"
+PIPELINED = b"".join(
+    b'{"jsonrpc":"2.0","id":%d,"method":"ping","params":{"_":"%s"}}\n' % (number, b"a b " * 12_500)
+    for number in range(40)
+)
 
 
 def recorder(tape: Path, *command: str) -> list[str]:
@@ -44,6 +68,52 @@ def test_bytes_pass_through_untouched(tmp_path: Path) -> None:
     assert kinds.count(("message", "client")) == kinds.count(("message", "server")) == 1
     assert kinds.count(("noise", "client")) == kinds.count(("noise", "server")) == 4
     assert frames[-1] == {"by": "client", "kind": "end", "exit_code": 0, "session": 1}
+
+
+@pytest.fixture
+def recording(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[bytes]]:
+    """A recorder of a server, ended if it has not within 30 seconds, so that what waits for it goes on."""
+    command = recorder(tmp_path / "t.jsonl", sys.executable, "-c", request.param)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        late = threading.Timer(30, running.kill)
+        late.start()
+        yield running
+        late.cancel()
+        running.kill()
+
+
+def test_a_server_that_answers_while_it_is_asked_more_is_not_kept_from_reading(tmp_path: Path) -> None:
+    command = recorder(tmp_path / "t.jsonl", sys.executable, "-c", ECHO)
+    done = subprocess.run(command, input=PIPELINED, capture_output=True, timeout=30)
+
+    assert (done.stdout, done.returncode, done.stderr) == (PIPELINED, 0, b"")
+    [session] = read_cassette(tmp_path / "t.jsonl").sessions
+    assert len(session.messages) == 80
+
+
+@pytest.mark.parametrize("recording", [EAGER], indirect=True, ids=["eager"])
+def test_a_client_that_asks_all_before_it_reads_is_not_kept_from_asking(
+    recording: subprocess.Popen[bytes],
+) -> None:
+    assert recording.stdin is not None
+    assert recording.stdout is not None
+    recording.stdin.write(PIPELINED)
+    recording.stdin.close()
+
+    assert recording.stdout.read() == PIPELINED
+    assert recording.wait() == 0
+
+
+@pytest.mark.parametrize("recording", [TALKATIVE], indirect=True, ids=["talkative"])
+def test_a_server_that_says_more_than_its_client_reads_is_kept_waiting(
+    tmp_path: Path, recording: subprocess.Popen[bytes]
+) -> None:
+    while not (tmp_path / "t.jsonl").exists() or (tmp_path / "t.jsonl").stat().st_size < 500_000:
+        assert recording.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)
+
+    assert (tmp_path / "t.jsonl").stat().st_size < 2_000_000
 
 
 @pytest.mark.parametrize(("code", "expected"), [("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", 137)])
