@@ -137,7 +137,7 @@ class Watch:
             return None  # there is no such tool, which is wrong enough
         if entry.at:
             self._instants.add(to_json(entry.at))
-        if self._thorough and self._calls:
+        if self._thorough and self._world is not None:
             self._look_for_trespass(f"before {entry.server}.{entry.name}#{number}, at t={entry.at:g}")
         world = self._look()
         self._calls.append((entry, number, hash(asyncio.current_task()), world))
@@ -153,12 +153,11 @@ class Watch:
 
     def changed(self, entry: Entry) -> None:
         self._world = None
-        self._look()  # now, so that what others than tools change afterwards can be told from it
-        self._world = None
 
     def observation(self, performance: Performance) -> Observation:
         """What was seen, when the run is over."""
-        if self._calls:
+        # After a tool that changes the world nobody knows what it set in motion, and what the workflow did.
+        if self._world is not None:
             self._look_for_trespass(f"at the end, at t={performance.run.seconds:g}")
         world = self._look()
         run = performance.run
