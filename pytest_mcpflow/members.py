@@ -40,6 +40,16 @@ class Member:
     tape: Player | None = None
     target: Target | None = None
 
+    @property
+    def is_carried_here(self) -> bool:
+        """Whether both ends of its transport are ours, so that answers can be spoilt on their way."""
+        if self.fake is not None:
+            return True
+        if self.tape is not None:
+            return False
+        self.source = self.source or self.make_source()
+        return self.source.is_carried_here
+
 
 class Members:
     """The servers of a hub, in the order in which they were added."""

@@ -73,6 +73,11 @@ class Source(ABC):
         """The short way to it, if there is one."""
         return None
 
+    @property
+    def is_carried_here(self) -> bool:
+        """Whether both ends of its transport are ours, so that answers can be spoilt on their way."""
+        return False
+
 
 _TRANSPORTS = {
     Way.DIRECT: memory_transport,
@@ -93,6 +98,10 @@ class ServerSource(Source):
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return make_client(_TRANSPORTS[self._way](self._server), self._era.client_mode)
+
+    @property
+    def is_carried_here(self) -> bool:
+        return True
 
 
 class FakeSource(Source):
@@ -243,6 +252,10 @@ class RecordedSource(Source):
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return self._connected(make_client)
+
+    @property
+    def is_carried_here(self) -> bool:
+        return self._source.is_carried_here
 
     @asynccontextmanager
     async def _connected(self, make_client: ClientFactory) -> AsyncGenerator[Client]:

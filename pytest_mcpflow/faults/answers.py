@@ -27,6 +27,10 @@ class Stale(FaultKind, effect=Effect.APPLIED, sees="stale answer", remembers=Tru
     Seen with caches and with replicas that lag. Does not happen as long as the server has not changed.
     """
 
+    @property
+    def needs_fake(self) -> bool:
+        return True
+
     def objection(self, spec: ToolSpec) -> str | None:
         return None if spec.mark.reads else "it changes the world, and only what is read can be stale"
 
@@ -115,7 +119,8 @@ class SchemaDrift(FaultKind, effect=Effect.APPLIED, sees="other schema"):
     a field, a client notices, and raises `RuntimeError`.
 
     Args:
-        how: `renamed`: the first field has another name. `added`: there is a field more, which no client minds.
+        how: `renamed`: the first field has another name. `added`: there is a field more, which a client minds only
+            where the schema closes the object, as a fake's does around a plain value (`int`, `str`, a list).
     """
 
     how: Literal["renamed", "added"] = "renamed"

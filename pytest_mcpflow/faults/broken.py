@@ -82,8 +82,7 @@ class Restart(FaultKind, remembers=True):
 
     Args:
         seconds: How long it is down.
-        memory: `kept`, as with state on a disk, or `lost`: it is back where it was when the run began. Only a
-            fake's state can be lost.
+        memory: `kept`, as with state on a disk, or `lost`: it is back where it was when the run began (fakes only).
         when: `before` it did what was asked, or `after` that, before it answered.
     """
 
@@ -102,7 +101,14 @@ class Restart(FaultKind, remembers=True):
     def sees(self) -> str:
         return "server restarts" if self.memory == "kept" else "server restarts without its memory"
 
+    @property
+    def needs_fake(self) -> bool:
+        return self.memory == "lost"
+
     async def happen(self, call: FaultedCall) -> RawResult:
+        if self.needs_fake and call.fake is None:
+            call.does_not_apply()
+            return await call.deliver()
         if self.when == "after":
             with suppress(Exception):  # a refusal is lost with the server
                 await call.deliver()

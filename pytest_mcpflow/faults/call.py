@@ -160,7 +160,13 @@ class FaultedCall:
         self._given_up.append(action)
 
     def spoil(self, order: str) -> None:
-        """Have the answer to what is delivered next spoilt on the wire, see `pytest_mcpflow.serve.tamper`."""
+        """Have the answer to what is delivered next spoilt on the wire, see `pytest_mcpflow.serve.tamper`.
+
+        Nothing goes wrong where nobody of ours is at the other end, or where there is no wire of that kind.
+        """
+        if not self._injector.reaches_wire(self.fault.kind, self._member):
+            self.does_not_apply()
+            return
         self.spoils = order
         self._injector.spoilt.add(self.server)
 

@@ -134,6 +134,10 @@ class Injector:
         tools = next((member.tools for member in self._members if member.name == server), None)
         return None if tools is None else tools.get(tool)
 
+    def reaches_wire(self, kind: FaultKind, member: Member) -> bool:
+        """Whether a fault that is made on the wire can be made on that of a server."""
+        return (not kind.ways or self._way in kind.ways) and member.is_carried_here
+
     @property
     def has_plans(self) -> bool:
         """Whether anything is to go wrong."""
@@ -252,23 +256,25 @@ class Injector:
         if not self._members.may_be_called(fault.site):
             known = nearest_phrase(fault.site, self._members.sites or self._members.names)
             return f"no server of this hub has {fault.site!r}; {known}"
-        ways = fault.kind.ways
-        if ways and self._way not in ways:
-            made = f"{fault.kind} is made on the wire of {' or '.join(ways)}"
-            return f"{made}, and this hub's way is {self._way}; use --mcp-transport {ways[0]}"
         unknown = fault.kind.needs_change
         if unknown is not None and unknown not in self.changes:
             known = nearest_phrase(unknown, self.changes)
             return f"no change of the world is called {unknown!r}; {known}. Define it with hub.faults.define_change()"
         objections = list(self._objections_of_tools(fault))
-        return objections[0] if objections and None not in objections else None
+        if objections and None not in objections:
+            return objections[0]
+        ways = fault.kind.ways
+        if ways and self._way not in ways:
+            made = f"{fault.kind} is made on the wire of {' or '.join(ways)}"
+            return f"{made}, and this hub's way is {self._way}; use --mcp-transport {ways[0]}"
+        return None
 
     def _objections_of_tools(self, fault: Fault) -> Iterable[str | None]:
         """What speaks against the fault at each tool that it names; `None` where nothing does."""
         for member in self._members:
             if member.tools is None:
                 if matches(fault.site, f"{member.name}.*") or self._names_tool_of(member, fault.site):
-                    yield None
+                    yield _objection_of_server(fault.kind, member)
                 continue
             for tool, spec in member.tools.items():
                 if matches(fault.site, f"{member.name}.{tool}"):
@@ -278,3 +284,17 @@ class Injector:
     @staticmethod
     def _names_tool_of(member: Member, site: str) -> bool:
         return "." not in site or site.startswith(f"{member.name}.")
+
+
+def _objection_of_server(kind: FaultKind, member: Member) -> str | None:
+    """What speaks against a fault at a server that is not a fake; `None` if nothing does."""
+    what = "a tape answers in its place" if member.tape is not None else "it is not a fake"
+    if kind.needs_fake:
+        return f"{kind} at {member.name}: {what}, and only a fake's state is at hand; serve a fake, or drop the fault"
+    if kind.ways and not member.is_carried_here:
+        why = what if member.tape is not None else "the server is reached over a transport of its own"
+        return (
+            f"{kind} at {member.name}: {why}, and bytes are spoilt only on their way to fakes and server objects; "
+            "serve one of those, or take a fault that is made above the wire, such as lose_reply or disconnect"
+        )
+    return None

@@ -110,6 +110,11 @@ class FaultKind(ABC):
         """The change of the world it makes, by the name it was given with `hub.faults.define_change`."""
         return None
 
+    @property
+    def needs_fake(self) -> bool:
+        """Whether it can happen to a fake only, because it looks at the server's state or changes it."""
+        return False
+
     def objection(self, spec: ToolSpec) -> str | None:
         """Why this cannot happen to a tool, or `None` if it can; asked before the run."""
         return None

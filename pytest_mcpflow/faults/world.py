@@ -27,6 +27,10 @@ class ClockJump(FaultKind, effect=Effect.APPLIED):
             raise ValueError(f"seconds is a number, got {self.seconds:g}")
 
     @property
+    def needs_fake(self) -> bool:
+        return True
+
+    @property
     def sees(self) -> str:
         return f"server's clock jumped by {self.seconds:g} s"
 

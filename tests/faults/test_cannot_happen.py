@@ -3,9 +3,92 @@
 from __future__ import annotations
 
 import pytest
+from checkout import ROOT
+from mcp import StdioServerParameters
+from mcp.server import MCPServer
 from stall import Shop
 
-from pytest_mcpflow import FaultPlanError, Hub
+from pytest_mcpflow import FaultPlanError, Hub, Way
+
+TAPE = ROOT / "examples" / "replay" / "tape.jsonl"
+ON_STDIO = ["bad_json", "wrong_id", "garbage", "hang_up"]
+ON_HTTP = ["status", "content_type", "cut"]
+OF_FAKES = ["stale", "clock_jump", "restart(memory=lost)"]
+
+
+def with_command(way: Way) -> Hub:
+    hub = Hub(way=way, virtual_time=False)
+    hub.use(StdioServerParameters(command="no-such-server"), name="away")
+    return hub
+
+
+def with_url(way: Way) -> Hub:
+    hub = Hub(way=way, virtual_time=False)
+    hub.use("http://127.0.0.1:9/mcp", name="away")
+    return hub
+
+
+def with_tape(way: Way) -> Hub:
+    hub = Hub(way=way, virtual_time=True)
+    hub.replay(TAPE, name="away", allow_unused=True)
+    return hub
+
+
+def with_server(way: Way) -> Hub:
+    hub = Hub(way=way, virtual_time=True)
+    hub.use(MCPServer("away", log_level="WARNING"))
+    return hub
+
+
+def objection(hub: Hub, plan: str) -> str:
+    hub.fail(plan)
+    with pytest.raises(FaultPlanError) as raised:
+        hub.faults.check()
+    return str(raised.value).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("way", "kind"), [*((Way.STDIO, kind) for kind in ON_STDIO), *((Way.HTTP, kind) for kind in ON_HTTP)]
+)
+def test_the_wire_of_a_server_that_others_carry_cannot_be_spoilt(way: Way, kind: str) -> None:
+    own = "the server is reached over a transport of its own, and bytes are spoilt only on their way to fakes"
+    assert f"at away: {own}" in objection(with_command(way), f"away.do#1={kind}")
+    assert f"at away: {own}" in objection(with_url(way), f"away.*={kind}")
+    assert "at away: a tape answers in its place, and bytes are" in objection(with_tape(way), f"*={kind}")
+
+
+@pytest.mark.parametrize("kind", OF_FAKES)
+def test_only_a_fake_has_a_state_that_can_be_old_or_lost(kind: str) -> None:
+    said = f"{kind} at away: it is not a fake, and only a fake's state is at hand"
+    assert objection(with_command(Way.STDIO), f"away.do={kind}").startswith(said)
+    assert objection(with_server(Way.MEMORY), f"away.do={kind}").startswith(said)
+    assert "a tape answers in its place" in objection(with_tape(Way.MEMORY), f"away.do={kind}")
+
+
+@pytest.mark.parametrize(
+    ("way", "kind"), [(Way.STDIO, "hang_up"), (Way.HTTP, "status"), (Way.MEMORY, "restart")]
+)
+def test_what_can_happen_to_a_server_object_is_not_refused(way: Way, kind: str) -> None:
+    hub = with_server(way)
+    hub.fail(f"away.do={kind}")
+
+    hub.faults.check()
+
+
+@pytest.mark.parametrize(
+    ("way", "kind"), [(Way.HTTP, "status"), (Way.STDIO, "hang_up"), (Way.MEMORY, "restart(memory=lost)")]
+)
+def test_where_a_wildcard_also_names_such_a_server_nothing_happens_to_it(way: Way, kind: str) -> None:
+    hub = with_tape(way)
+    hub.serve(Shop())
+    hub.fail(f"*={kind}")
+
+    async def work() -> str:
+        return (await hub.call_tool("away.echo", {"message": "hello"})).text
+
+    assert "hello" in hub.run(work())
+    assert hub.transcript[0].fault is None
+    assert len(hub.faults.never_happened()) == 1
 
 
 def test_the_error_points_at_the_fault_and_not_at_one_whose_text_holds_it() -> None:
