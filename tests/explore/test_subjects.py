@@ -215,8 +215,7 @@ def test_a_workflow_that_changes_the_world_by_itself_is_told_so() -> None:
     assert "changes the world by itself" in str(exploration)
 
 
-@pytest.mark.parametrize("tool", ["placed", "order"])
-def test_what_a_workflow_changes_after_its_last_call_is_told_too(tool: str) -> None:
+def test_what_a_workflow_changes_after_a_last_look_is_told_too() -> None:
     shop = planted_bugs.Shop()
 
     def world() -> list[Fake]:
@@ -224,14 +223,12 @@ def test_what_a_workflow_changes_after_its_last_call_is_told_too(tool: str) -> N
         return [shop]
 
     async def meddles(hub: Hub) -> None:
-        await hub.call_tool(f"shop.{tool}", {"item": "tea"} if tool == "order" else {}, timeout=10)
+        await hub.call_tool("shop.placed", timeout=10)
         shop.orders.append("coffee")
 
     exploration = explore(meddles, world)
 
-    assert exploration.notes[0].startswith(
-        f"after shop.{tool}#1 and at the end, at t=0, the world had changed"
-    )
+    assert "after shop.placed#1 and at the end, at t=0, the world had changed" in exploration.notes[0]
 
 
 def test_sockets_of_the_thread_kind_are_left_alone() -> None:
