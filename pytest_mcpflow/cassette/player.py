@@ -47,7 +47,7 @@ class Tape:
         """Read a cassette in one pass.
 
         Raises:
-            CassetteError: The file is missing or broken.
+            CassetteError: The file is missing or broken, or its sessions are of different servers.
         """
         matching = matching or Matching()
         assemblers: dict[int, Assembler] = {}
@@ -64,6 +64,7 @@ class Tape:
 
         with _no_garbage_collected():
             cassette = read_cassette(path, visit)
+        _check_one_server(cassette)
         cut_off = False  # the recorder was killed before it knew what became of them
         for session in cassette.sessions:
             era = session.era
@@ -218,6 +219,22 @@ class Player:
         return DifferentArgumentsError(
             f"{begin}, but was never recorded; recorded were: {others}; "
             f"at {pointer} was recorded {shortened(repr(was))}, and asked {shortened(repr(now))}; {cure}"
+        )
+
+
+def _check_one_server(cassette: Cassette) -> None:
+    """A request does not say of which server it was asked, so that one would answer for another."""
+    numbers: dict[str, list[int]] = {}
+    for session in cassette.sessions:
+        if session.server_name:  # one that did not say its name may be any of them
+            numbers.setdefault(session.server_name, []).append(session.number)
+    if len(numbers) > 1:
+        path, (one, ones) = cassette.path.name, next(iter(numbers.items()))
+        options = " ".join(f"--session {number}" for number in ones)
+        raise CassetteError(
+            f"{cassette.path} is a recording of {len(numbers)} servers, {', '.join(map(repr, numbers))}, each of which "
+            f"would answer for the others; replay a cassette of one: mcpflow trim {path} -o ONE.jsonl {options} "
+            f"keeps {one!r}, and mcpflow show {path} has the numbers of the others' sessions"
         )
 
 
