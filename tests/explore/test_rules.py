@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import planted_bugs
 import pytest
 
+import pytest_mcpflow.explore
 from pytest_mcpflow import Fake, Hub
 from pytest_mcpflow.explore import (
     AtMostOneEffect,
@@ -22,6 +24,7 @@ from pytest_mcpflow.explore import (
     OnceHealed,
     OnlyTools,
     Released,
+    Rule,
     UnlessFaulted,
 )
 from pytest_mcpflow.explore.subject import Subject
@@ -121,6 +124,19 @@ def test_what_was_taken_is_given_back() -> None:
         )
         == []
     )
+
+
+def test_every_rule_is_on_the_page_of_rules() -> None:
+    page = (Path(__file__).parents[2] / "docs/reference/rules.md").read_text(encoding="utf-8")
+    rules = [
+        each
+        for each in vars(pytest_mcpflow.explore).values()
+        if isinstance(each, type) and issubclass(each, Rule)
+    ]
+    described = [rule.__name__ for rule in rules if rule is not Rule and f"| `{rule.__name__}(" in page]
+
+    assert len(rules) > 10
+    assert described == [rule.__name__ for rule in rules if rule is not Rule]
 
 
 def test_a_rule_may_hold_unless_a_tool_went_wrong() -> None:
