@@ -33,9 +33,13 @@ class Stage:
     """A context in which coroutines run one after the other, each as on a loop of its own.
 
     `left_over` says what of the last run still ran when its coroutine had ended; all of it was cancelled.
+
+    Args:
+        stall_limit: Real seconds to wait for a thread before giving it up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, stall_limit: float = 30.0) -> None:
+        self._stall_limit = stall_limit
         self.left_over: tuple[str, ...] = ()
         self._loop: VirtualTimeLoop | None = None
         self._stack = ExitStack()
@@ -84,7 +88,7 @@ class Stage:
     def _set(self) -> VirtualTimeLoop:
         """The loop, as good as new."""
         if self._loop is None:
-            self._loop = VirtualTimeLoop()
+            self._loop = VirtualTimeLoop(stall_limit=self._stall_limit)
             self._stack.enter_context(self._loop.surroundings())
         return self._loop
 
@@ -109,6 +113,11 @@ class Stage:
         if generators:  # not by loop.shutdown_asyncgens(), after which a loop takes no others
             closing = (generator.aclose() for generator in generators)
             loop.run_until_complete(_all(closing))
+        if (
+            loop.threads.has_given_up
+        ):  # and may yet come back to its loop, which must not be that of another run
+            self._strike()
+            return
         loop.begin_again()
 
     def _strike(self) -> None:

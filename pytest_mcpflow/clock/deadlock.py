@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from pytest_mcpflow.errors import DeadlockError
 
-__all__ = ["deadlock", "endless", "livelock", "waiting"]
+__all__ = ["deadlock", "endless", "livelock", "never_returned", "waiting"]
 
 SHOWN = 8
 _LIBRARIES = tuple(
@@ -22,10 +22,27 @@ _ENGINE = str(Path(__file__).parent.parent)
 _SCENARIOS = str(Path(_ENGINE, "scenarios"))
 
 
-def deadlock(tasks: set[asyncio.Task[Any]], *, at: float) -> DeadlockError:
-    """The error for a loop in which nothing can happen any more."""
+def deadlock(tasks: set[asyncio.Task[Any]], *, at: float, threads: Sequence[str] = ()) -> DeadlockError:
+    """The error for a loop in which nothing can happen any more, unless one of `threads` makes it happen."""
+    if not threads:
+        return _stuck(
+            tasks, f"at t={at:g} nothing can run and no timer is armed; what is waited for never happens:"
+        )
+    named = ", ".join(threads[:SHOWN]) + (f" and {len(threads) - SHOWN} more" if threads[SHOWN:] else "")
     return _stuck(
-        tasks, f"at t={at:g} nothing can run and no timer is armed; what is waited for never happens:"
+        tasks,
+        f"at t={at:g} nothing can run and no timer is armed, and virtual time does not wait for threads of one's own; "
+        f"alive: {named}. If one of them brings what is waited for, start it with asyncio.to_thread() or "
+        "loop.run_in_executor(), or take real time: @pytest.mark.mcpflow(virtual_time=False):",
+    )
+
+
+def never_returned(tasks: set[asyncio.Task[Any]], *, at: float, threads: str, limit: float) -> DeadlockError:
+    """The error for a loop that waited for a thread in vain."""
+    return _stuck(
+        tasks,
+        f"at t={at:g} nothing came of {threads} in {limit:g} real seconds, and it was given up; let it end after a "
+        "time of its own, or take real time where it needs longer: @pytest.mark.mcpflow(virtual_time=False):",
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Self, TypeVar, TypeVarTuple, cast
 
-from pytest_mcpflow.clock.deadlock import deadlock, endless, livelock
+from pytest_mcpflow.clock.deadlock import deadlock, endless, livelock, never_returned
 from pytest_mcpflow.clock.foreign import RefusesForeign
 from pytest_mcpflow.clock.instant import EPOCH, Clock
 from pytest_mcpflow.clock.order import RankedTask, Ranks
@@ -102,7 +102,7 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self._blamed: asyncio.Task[Any] | None = None
         self._deadlock: DeadlockError | None = None
         self.ranks = Ranks()
-        self._is_surrounded = False
+        self._is_surrounded = self._has_executor = False
         self._rounds = self._asked = 0
         self._waits: int | None = None
         super().__init__(_PatientSelector(self))
@@ -171,13 +171,25 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         turn = self.threads.ask(func)
-        future = super().run_in_executor(executor, self.threads.in_turn(turn, func), *args)
+        if executor is None and not self._has_executor:
+            future = asyncio.wrap_future(self.threads.by_ours(turn, func, *args), loop=self)
+        else:
+            future = super().run_in_executor(executor, self.threads.in_turn(turn, func), *args)
         future.add_done_callback(lambda _: self.threads.returned(turn))
         return future  # type: ignore[return-value]
 
+    def set_default_executor(self, executor: Any) -> None:
+        super().set_default_executor(executor)
+        self._has_executor = True
+
     async def shutdown_default_executor(self, *limit: Any) -> None:
         with self.transit.hold("the end of the worker threads"):
+            await self.threads.at_rest()
             await super().shutdown_default_executor(*limit)
+
+    def close(self) -> None:
+        super().close()
+        self.threads.end()
 
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
         """Run until `future` is done.
@@ -209,12 +221,16 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         if self.threads.busy() or self.transit:
             ready = real.select(self._stall_limit)
             if not ready:
-                what = ", ".join(filter(None, [str(self.threads), str(self.transit) if self.transit else ""]))
-                raise VirtualTimeError(f"nothing came of {what} in {self._stall_limit:g} real seconds")
+                in_vain = self.threads.give_up()
+                if not in_vain:
+                    raise VirtualTimeError(
+                        f"nothing came of {self.transit} in {self._stall_limit:g} real seconds"
+                    )
+                self._break(partial(never_returned, threads=in_vain, limit=self._stall_limit))
             return ready
         deadline = self._timers.next(self.time())
         if deadline is None:
-            self._break(deadlock)
+            self._break(partial(deadlock, threads=self.threads.others()))
         else:
             if self._timers.is_awaited(deadline):  # servers of ours look at the clock by themselves
                 self._wait()

@@ -93,6 +93,7 @@ def _clocks(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[Non
 def _anyio_threads(loop: VirtualTimeLoop) -> Generator[None]:
     """anyio has worker threads of its own, of which no event loop knows."""
     backend = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend")
+    worker = seam("anyio", "anyio._backends._asyncio", "WorkerThread")
     to_thread = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend.run_sync_in_worker_thread").__func__
     from_thread = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend.run_async_from_thread").__func__
 
@@ -107,10 +108,17 @@ def _anyio_threads(loop: VirtualTimeLoop) -> Generator[None]:
         lent = loop.threads.lent(func) if loop.threads.is_ours() else func
         return from_thread(cls, lent, *rest, **options)
 
+    def start(thread: threading.Thread) -> None:
+        thread.daemon = True  # one that never returns must not keep the process
+        threading.Thread.start(thread)
+
+    started_before = worker.start
+    worker.start = start
     backend.run_sync_in_worker_thread = classmethod(run_sync)
     backend.run_async_from_thread = classmethod(run_async)
     try:
         yield
     finally:
+        worker.start = started_before
         backend.run_sync_in_worker_thread = classmethod(to_thread)
         backend.run_async_from_thread = classmethod(from_thread)

@@ -35,6 +35,7 @@ def check_seams() -> None:
     """
     for path in (
         "CancelScope.__init__",
+        "WorkerThread.start",
         "AsyncIOBackend.run_sync_in_worker_thread",
         "AsyncIOBackend.run_async_from_thread",
     ):

@@ -1,16 +1,22 @@
 """Worker threads in virtual time: one runs at a time, in the order asked, and the clock waits for it.
 
 A thread is let run only when the loop has nothing else to do, so that what it finds, and when its result
-comes back, are the same in each run.
+comes back, are the same in each run. One that never returns is given up, and nobody joins it, or the process would
+not end.
 """
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from weakref import WeakSet
 
 if TYPE_CHECKING:
     from pytest_mcpflow.clock.loop import VirtualTimeLoop
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Threads", "Turn"]
 
 T = TypeVar("T")
+LAST_MOMENT = 1.0
+"""Real seconds for a thread that has nothing to do any more to end in."""
 
 
 class Turn:
@@ -25,6 +33,9 @@ class Turn:
 
     def __init__(self, label: str) -> None:
         self.label = label
+        self.begin: Callable[[], None] | None = None
+        """Gives it to a thread of the house, once."""
+        self.is_ours = False
         self.go = threading.Event()
         self.abandoned = False
         self.thread_done = self.caller_done = False
@@ -38,6 +49,10 @@ class Threads:
         self._waiting: deque[Turn] = deque()
         self._running: dict[Turn, None] = {}
         self._turns: dict[int, Turn] = {}
+        self._workers = _Workers()
+        self._known = WeakSet(threading.enumerate())
+        self._is_at_rest: asyncio.Future[None] | None = None
+        self.has_given_up = False
 
     def __str__(self) -> str:
         return ", ".join(f"the thread of {turn.label}" for turn in self._running)
@@ -52,6 +67,7 @@ class Threads:
         """`func` for the worker thread: it waits for its turn."""
 
         def run(*args: Any) -> T | None:
+            self._known.add(threading.current_thread())
             turn.go.wait()
             if turn.abandoned:
                 return None
@@ -60,9 +76,17 @@ class Threads:
                 return func(*args)
             finally:
                 del self._turns[threading.get_ident()]
-                self._loop.call_soon_threadsafe(self._end, turn, "thread_done")
+                with suppress(RuntimeError):  # the loop that gave it up is closed
+                    self._loop.call_soon_threadsafe(self._end, turn, "thread_done")
 
         return run
+
+    def by_ours(self, turn: Turn, func: Callable[..., T], *args: Any) -> Future[T | None]:
+        """Let a thread of the house call `func`, once it is its turn."""
+        future = Future[T | None]()
+        turn.is_ours = True
+        turn.begin = partial(self._workers.run, future, partial(self.in_turn(turn, func), *args))
+        return future
 
     def returned(self, turn: Turn) -> None:
         """The caller has the result, or has given up."""
@@ -77,8 +101,34 @@ class Threads:
         if not self._running and self._waiting:
             turn = self._waiting.popleft()
             self._running[turn] = None
+            if turn.begin is not None:
+                turn.begin()
+                turn.begin = None
             turn.go.set()
         return bool(self._running)
+
+    def give_up(self) -> str:
+        """Wait no longer for the threads that run; says which they are."""
+        which = str(self)
+        if which:
+            self._running.clear()
+            self.has_given_up = True
+            self._rest()
+        return which
+
+    def others(self) -> list[str]:
+        """The names of threads that somebody started meanwhile, and that nothing waits for."""
+        return sorted(thread.name for thread in threading.enumerate() if thread not in self._known)
+
+    async def at_rest(self) -> None:
+        """Wait for threads of the house whose callers have given up."""
+        while any(turn.is_ours for turn in self._running):
+            self._is_at_rest = self._loop.create_future()
+            await self._is_at_rest
+
+    def end(self) -> None:
+        """Let the threads of the house end; those that still run end with the process."""
+        self._workers.end(self._turns)
 
     def is_ours(self) -> bool:
         """Whether the current thread is one whose turn it is."""
@@ -90,7 +140,7 @@ class Threads:
         turn.go.clear()
 
         def pause() -> None:
-            self._running.pop(turn)
+            self._running.pop(turn, None)
             self._loop.call_later(seconds, self._waiting.append, turn)
 
         self._loop.call_soon_threadsafe(pause)
@@ -113,6 +163,52 @@ class Threads:
         setattr(turn, half, True)
         if turn.thread_done and turn.caller_done:
             self._running.pop(turn, None)
+            self._rest()
+
+    def _rest(self) -> None:
+        if self._is_at_rest is not None and not self._is_at_rest.done():
+            self._is_at_rest.set_result(None)
+
+
+class _Workers:
+    """Threads that Python does not join at its exit, as it does those of an executor."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._idle = threading.Semaphore(0)
+        self._threads: list[threading.Thread] = []
+
+    def run(self, future: Future[T], func: Callable[[], T]) -> None:
+        self._work.put(partial(self._settle, future, func))
+        if not self._idle.acquire(blocking=False):
+            name = f"virtual time's worker {len(self._threads)}"
+            self._threads.append(threading.Thread(target=self._serve, name=name, daemon=True))
+            self._threads[-1].start()
+
+    def end(self, busy: Container[int | None]) -> None:
+        for _ in self._threads:
+            self._work.put(None)
+        for thread in self._threads:
+            if thread.ident not in busy:
+                thread.join(LAST_MOMENT)
+        self._threads.clear()
+
+    def _serve(self) -> None:
+        while (job := self._work.get()) is not None:
+            job()
+            del job
+
+    def _settle(self, future: Future[T], func: Callable[[], T]) -> None:
+        """Idle before the caller hears of it, so that its next call finds the same thread in each run."""
+        try:
+            result = func() if future.set_running_or_notify_cancel() else None
+        except BaseException as error:
+            self._idle.release()
+            future.set_exception(error)
+        else:
+            self._idle.release()
+            if not future.cancelled():
+                future.set_result(cast("T", result))
 
 
 def _named(func: Callable[..., Any]) -> str:

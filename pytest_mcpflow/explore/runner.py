@@ -15,7 +15,7 @@ from typing import Self
 
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore.observe import Observation
-from pytest_mcpflow.explore.subject import Subject
+from pytest_mcpflow.explore.subject import Subject, impatient_stage
 from pytest_mcpflow.explore.swarm import Drawing
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
 from pytest_mcpflow.schema import ToolSpec
@@ -55,7 +55,7 @@ class Runner:
         self.tools = Tools(subject, {})
         self._subject, self._executor = subject, executor
         self._ready: dict[Job, Observation] = {}
-        self._stage = Stage()
+        self._stage = impatient_stage()
         if executor is not None:
             _check_can_travel(subject)
 
@@ -132,7 +132,7 @@ def _run_all(subject: Subject, jobs: Sequence[Job], *, asked_by: Place) -> list[
             "that has processes of its own: concurrent.futures.ProcessPoolExecutor, a cluster's client, or none"
         )
     tools = Tools(subject, {})
-    with Stage() as stage:
+    with impatient_stage() as stage:
         return [_run(subject, job, tools, stage) for job in jobs]
 
 

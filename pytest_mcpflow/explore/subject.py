@@ -19,7 +19,7 @@ from pytest_mcpflow.stage import Stage
 from pytest_mcpflow.verdict import Judgement, judge
 from pytest_mcpflow.ways import Era, Way
 
-__all__ = ["Check", "Choose", "GivenWorld", "Subject", "World", "claim_of", "name_of"]
+__all__ = ["Check", "Choose", "GivenWorld", "Subject", "World", "claim_of", "impatient_stage", "name_of"]
 
 World = Callable[[], Scenario | Mapping[str, Fake] | Sequence[Fake]]
 """Makes a fresh world: a scenario (its class will do), or fakes, by name or by the names of their services."""
@@ -29,6 +29,9 @@ Choose = Callable[[str, int, bytes], Fault | None]
 
 Check = Callable[[Run, Mapping[str, Fake]], None]
 """Asserts something of a run and of the world after it."""
+
+STALL_LIMIT = 5.0
+"""Real seconds to wait for a worker thread, after which its run counts as hung."""
 
 
 @dataclass(frozen=True)
@@ -115,17 +118,19 @@ class Subject:
     def judge_schedule(self, plan: FaultPlan, schedule: int | None) -> Judgement:
         """The same with the ready tasks in the order of a schedule."""
         scenario = self.fresh()
-        return judge(
-            scenario,
-            way=self.way,
-            era=self.era,
-            workflow=self.workflow,
-            plan=plan,
-            deadline=self.deadline,
-            onlooker=Watch(world_of(scenario)),
-            rules=self._rules(scenario),
-            schedule=schedule,
-        )
+        with impatient_stage() as stage:
+            return judge(
+                scenario,
+                way=self.way,
+                era=self.era,
+                workflow=self.workflow,
+                plan=plan,
+                deadline=self.deadline,
+                stage=stage,
+                onlooker=Watch(world_of(scenario)),
+                rules=self._rules(scenario),
+                schedule=schedule,
+            )
 
     def observe(
         self,
@@ -169,6 +174,11 @@ class Subject:
     def _rules(self, scenario: Scenario) -> tuple[Invariant, ...]:
         world = world_of(scenario)
         return tuple(_invariant(check, world) for check in self.invariants)
+
+
+def impatient_stage() -> Stage:
+    """Where many runs follow each other: none may hold up the others for long."""
+    return Stage(stall_limit=STALL_LIMIT)
 
 
 def _invariant(check: Check, world: Mapping[str, Fake]) -> Invariant:

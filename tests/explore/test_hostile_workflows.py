@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -130,6 +131,26 @@ def test_looking_at_the_clock_often_is_no_error_while_time_passes(monkeypatch: p
         return time.monotonic()
 
     assert run(looks_and_waits()) == 500
+
+
+def test_a_thread_that_never_returns_hangs_its_runs_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_mcpflow.explore.subject.STALL_LIMIT", 0.05)
+    for_ever = threading.Event()
+
+    async def waits_for_a_thread(hub: Hub) -> None:
+        try:
+            await order(hub)
+        except Exception:
+            await asyncio.to_thread(for_ever.wait)
+        await order(hub)
+
+    exploration = explored(waits_for_a_thread)
+    for_ever.set()
+
+    [finding] = exploration.findings
+    assert finding.judgement.verdict is Verdict.HUNG
+    assert "nothing came of the thread of Event.wait in 0.05 real seconds" in str(finding.judgement.cause)
+    assert {cell.verdict for cell in exploration.cells} == {Verdict.HUNG, Verdict.FAILED_LOUDLY}
 
 
 def test_threads_of_this_process_are_refused_with_what_to_take() -> None:
