@@ -16,7 +16,7 @@ from pytest_mcpflow.errors import FaultPlanError, MCPFlowError
 from pytest_mcpflow.options import count_from_one, search_path, seconds_above_zero
 from pytest_mcpflow.plans import fault_kinds
 from pytest_mcpflow.report.explored import ExploredSoFar, Search, explore_scenario, kinds_named
-from pytest_mcpflow.report.matrix import matrix, notes, overview
+from pytest_mcpflow.report.matrix import collapsed, matrix, notes, overview, wrapped
 from pytest_mcpflow.report.pinned import check_writable, write_pinned
 from pytest_mcpflow.report.resilience import Resilience, write_json
 from pytest_mcpflow.scenario_items import catalogue_of, workflows_asked
@@ -163,8 +163,9 @@ def _covered(explored: Sequence[Resilience]) -> str:
 
 
 def _told(explored: Resilience) -> Iterator[str]:
-    yield f"{explored.name}: {explored.claim}"
-    yield explored.accounting
+    yield from wrapped(f"{explored.name}: {explored.claim}")
+    yield from wrapped(explored.accounting)
+    yield from collapsed(explored)
     yield from notes(explored)
     yield ""
     yield from matrix(explored)

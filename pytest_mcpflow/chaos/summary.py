@@ -10,7 +10,7 @@ from pytest_mcpflow.chaos.baseline import Baseline
 from pytest_mcpflow.chaos.options import chaos_asked
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.plans import fault_kinds
-from pytest_mcpflow.report.matrix import matrix, notes, overview
+from pytest_mcpflow.report.matrix import matrix, notes, overview, wrapped
 from pytest_mcpflow.report.merged import merged
 from pytest_mcpflow.report.pinned import write_pinned
 from pytest_mcpflow.report.resilience import Resilience, from_json
@@ -64,14 +64,14 @@ def _told(explored: Sequence[Resilience], *, in_full: bool) -> list[str]:
             shortened(f"{each.name}  [{each.way}]", WIDTH),
             "",
             *matrix(each),
-            each.accounting,
-            each.claim,
+            *wrapped(each.accounting),
+            *wrapped(each.claim),
             *notes(each),
             "",
         ]
     if len(explored) > 1:
         lines += overview(explored)
-        lines += ["", _claim(explored)]
+        lines += ["", *wrapped(_claim(explored))]
     return lines
 
 

@@ -20,6 +20,7 @@ from pytest_mcpflow.report.resilience import (
     KNOWN,
     Cell,
     Check,
+    Collapsed,
     Counts,
     Finding,
     Pinned,
@@ -335,8 +336,15 @@ def explored(
             planned=account.planned,
             run=account.run,
             collapsed=account.collapsed,
+            deferred=account.deferred,
+            not_reached=account.not_reached,
+            drawn=account.swarm,
             schedules=account.schedules,
             at_least=account.at_least,
+        ),
+        classes=tuple(
+            Collapsed(site=each.site, kind=each.kind, like=each.like, plans=each.plans)
+            for each in account.classes
         ),
         part=part.number,
         parts=part.count,

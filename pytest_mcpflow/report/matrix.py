@@ -8,6 +8,7 @@ hotel.book#1          . S
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
@@ -16,7 +17,7 @@ from pytest_mcpflow.faults.catalogue import KINDS
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.report.resilience import Cell, Resilience
 
-__all__ = ["matrix", "notes", "overview"]
+__all__ = ["collapsed", "matrix", "notes", "overview", "wrapped"]
 
 WIDTH = 80
 MARKS = {
@@ -32,6 +33,7 @@ MARKS = {
 MEANINGS = {"passed": "nothing to go wrong"}
 EXCUSED = {"S": "s", "H": "h", "K": "k", "F": "f"}
 NAMES_SHOWN = 18
+CLASSES_SHOWN = 5
 NUMBERED = re.compile(r"(\d+)(\+?)")
 
 
@@ -77,6 +79,28 @@ def notes(explored: Resilience) -> Iterator[str]:
     """What an exploration cannot answer for."""
     for note in explored.notes:
         yield from wrap(f"note: {note}", WIDTH, subsequent_indent=" " * 6)
+
+
+def collapsed(explored: Resilience) -> Iterator[str]:
+    """Which kinds stood for which, where that has spared plans, the most plans first: a few lines."""
+    spared: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    sites: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for each in explored.classes:
+        if each.plans:
+            alike = (each.kind, tuple(sorted(each.like)))
+            spared[alike] += each.plans
+            sites.setdefault(alike, []).append(each.site)
+    for alike, _ in spared.most_common(CLASSES_SHOWN):
+        kind, like = alike
+        where = sites[alike][0] + (f" and {len(sites[alike]) - 1} more" if len(sites[alike]) > 1 else "")
+        yield shortened(f"{kind or 'no fault'} stands for {', '.join(like)} at {where}", WIDTH)
+    if len(spared) > CLASSES_SHOWN:
+        yield f"and {len(spared) - CLASSES_SHOWN} more of such classes, which --json has"
+
+
+def wrapped(text: str) -> list[str]:
+    """A sentence on as many lines as it takes."""
+    return wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def overview(explored: Sequence[Resilience]) -> list[str]:

@@ -11,7 +11,7 @@ from pytest_mcpflow.explore.shrink import Failure
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.report.explored import claim_with_excuses
-from pytest_mcpflow.report.resilience import Counts, Finding, Resilience
+from pytest_mcpflow.report.resilience import Collapsed, Counts, Finding, Resilience
 from pytest_mcpflow.verdict import Verdict
 
 __all__ = ["merged"]
@@ -49,6 +49,9 @@ def _whole(by_number: Mapping[int, Resilience], kinds: Mapping[str, type[FaultKi
         planned=sum(part.counts.planned for part in parts),
         run=sum(part.counts.run for part in parts),
         collapsed=sum(part.counts.collapsed for part in parts),
+        deferred=sum(part.counts.deferred for part in parts),
+        not_reached=sum(part.counts.not_reached for part in parts),
+        drawn=sum(part.counts.drawn for part in parts),
         schedules=sum(part.counts.schedules for part in parts),
         at_least=bool(missing) or any(part.counts.at_least for part in parts),
     )
@@ -65,7 +68,9 @@ def _whole(by_number: Mapping[int, Resilience], kinds: Mapping[str, type[FaultKi
                 planned=counts.planned,
                 run=counts.run,
                 collapsed=counts.collapsed,
-                not_reached=counts.planned - counts.run - counts.collapsed,
+                deferred=counts.deferred,
+                not_reached=counts.not_reached,
+                swarm=counts.drawn,
                 schedules=counts.schedules,
                 at_least=counts.at_least,
             )
@@ -74,9 +79,20 @@ def _whole(by_number: Mapping[int, Resilience], kinds: Mapping[str, type[FaultKi
         findings=tuple(findings),
         unmet=tuple(unmet),
         counts=counts,
+        classes=_classes(parts),
         part=1,
         parts=1,
     )
+
+
+def _classes(parts: Sequence[Resilience]) -> tuple[Collapsed, ...]:
+    """The classes of all parts; those of single faults are learned in each of them."""
+    found: dict[tuple[str, str, tuple[str, ...]], Collapsed] = {}
+    for each in (each for part in parts for each in part.classes):
+        known = found.setdefault((each.site, each.kind, each.like), each)
+        if each.plans > known.plans:
+            found[each.site, each.kind, each.like] = each
+    return tuple(found.values())
 
 
 def _missing(by_number: Mapping[int, Resilience], count: int) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "KNOWN",
     "Cell",
     "Check",
+    "Collapsed",
     "Counts",
     "Finding",
     "Pinned",
@@ -122,15 +123,41 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counts:
-    """How many plans there are, were run, and need not be run; and in how many other orders of tasks it was run.
+class Collapsed:
+    """Kinds of faults that came to the same at one call.
 
-    Of a search that ended before all, `planned` are the plans that its runs have shown, and there are `at_least` those.
+    Args:
+        site: The call, as of a cell.
+        kind: The kind that was tried further; empty where all went as without a fault.
+        like: The kinds that it stands for.
+        plans: About how many plans were not run for it.
+    """
+
+    site: str
+    kind: str
+    like: tuple[str, ...]
+    plans: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """What was covered, in numbers.
+
+    Args:
+        planned: How many plans there are, as far as the runs have shown.
+        run, collapsed: Those that were run, and those that need not be.
+        deferred, not_reached: Those that were put off and then not run, and others that were not run.
+        drawn: Runs with faults drawn by chance.
+        schedules: In how many other orders of tasks it was run.
+        at_least: Whether the search ended before all, so that there may be more plans than `planned`.
     """
 
     planned: int = 0
     run: int = 0
     collapsed: int = 0
+    deferred: int = 0
+    not_reached: int = 0
+    drawn: int = 0
     schedules: int = 0
     at_least: bool = False
 
@@ -163,6 +190,7 @@ class Resilience:
         unmet: What was excused and did not occur any more.
         notes: What an exploration cannot answer for.
         counts: What was covered, in numbers.
+        classes: The kinds that came to the same at a call, so that one stands for all.
         part, parts: Which share of the exploration this is, of how many.
     """
 
@@ -181,6 +209,7 @@ class Resilience:
     unmet: tuple[str, ...] = field(default=())
     notes: tuple[str, ...] = ()
     counts: Counts = field(default_factory=lambda: Counts())
+    classes: tuple[Collapsed, ...] = ()
     part: int = 1
     parts: int = 1
 

@@ -49,6 +49,9 @@ def test_parts_find_and_prove_what_one_process_does(scenario: type[Scenario], co
     assert (together.is_proven, together.claim, together.cells) == (whole.is_proven, whole.claim, whole.cells)
     assert together.bad == whole.bad
     assert together.counts.planned == whole.counts.planned
+    assert {(each.site, each.kind) for each in together.classes} == {
+        (each.site, each.kind) for each in whole.classes
+    }
     assert together.counts.run + together.counts.collapsed == whole.counts.planned
 
 

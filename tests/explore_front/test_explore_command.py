@@ -68,6 +68,30 @@ def test_a_workflow_that_stands_it_ends_with_zero(explored: Explore) -> None:
     result.stdout.fnmatch_lines(["trip: proven for depth 2: *", "* plans of depth 2: *"])
 
 
+def test_a_search_that_ends_early_says_what_it_left_and_what_was_collapsed_and_why(
+    project: pytest.Pytester, explored: Explore
+) -> None:
+    result = explored("trip", "--depth=2", "--runs=40", "--json=data.json")
+
+    (found,) = json.loads((project.path / "data.json").read_text(encoding="utf-8"))["explorations"]
+    counts = found["counts"]
+    assert counts["at_least"] is True
+    assert counts["drawn"] > 0
+    assert counts["not_reached"] + counts["deferred"] > 0
+    assert counts["planned"] == sum(counts[each] for each in ("run", "collapsed", "deferred", "not_reached"))
+    assert ("hotel.book#1", "lose_reply", ["disconnect", "late"]) in [
+        (each["site"], each["kind"], each["like"]) for each in found["classes"]
+    ]
+    assert (found["part"], found["parts"]) == (1, 1)
+    result.stdout.fnmatch_lines(
+        [
+            f"at least {counts['planned']} plans of depth 2: *",
+            "lose_reply stands for disconnect, late at hotel.book#1",
+        ]
+    )
+    assert max(len(line) for line in result.stdout.lines if not line.startswith("reproduce: ")) <= 80
+
+
 def test_the_data_says_what_was_printed(project: pytest.Pytester, explored: Explore) -> None:
     result = explored("travel", "--depth=1", "--kind=refuse", "--kind=disconnect", "--json=out/data.json")
 

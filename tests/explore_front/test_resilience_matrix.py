@@ -9,9 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_mcpflow.report.matrix import matrix, overview
+from pytest_mcpflow.report.matrix import collapsed, matrix, overview
 from pytest_mcpflow.report.pinned import pinned_file
-from pytest_mcpflow.report.resilience import Cell, Check, Finding, Pinned, Resilience, from_json, to_json
+from pytest_mcpflow.report.resilience import (
+    Cell,
+    Check,
+    Collapsed,
+    Finding,
+    Pinned,
+    Resilience,
+    from_json,
+    to_json,
+)
 
 VERDICTS = ["recovered", "degraded", "failed loudly", "failed silently", "hung", "leaked", "passed"]
 EXPLORED = Resilience(
@@ -200,3 +209,31 @@ def test_one_workflow_on_two_transports_is_told_apart() -> None:
         "trip [direct, 2026-07-28]",
         "trip [memory, 2026-07-28]",
     ]
+
+
+def test_classes_that_spared_plans_are_a_few_lines_the_most_plans_first() -> None:
+    classes = [
+        Collapsed(site=f"hotel.book#{n}", kind=kind, like=("late", kind * 9), plans=plans)
+        for kind, plans in (
+            ("a", 1),
+            ("b", 0),
+            ("cc", 9),
+            ("d", 2),
+            ("e", 3),
+            ("f" * 9, 4),
+            ("g", 5),
+            ("h", 6),
+        )
+        for n in (1, 2)
+    ]
+
+    lines = [*collapsed(replace(EXPLORED, classes=tuple(classes)))]
+
+    assert lines[0] == "cc stands for cccccccccccccccccc, late at hotel.book#1 and 1 more"
+    assert lines[-1] == "and 2 more of such classes, which --json has"
+    assert [line[0] for line in lines[:-1]] == ["c", "h", "g", "f", "e"]
+    assert max(map(len, lines)) <= 80
+
+
+def test_without_plans_to_spare_there_is_no_line_of_classes() -> None:
+    assert [*collapsed(EXPLORED)] == []
