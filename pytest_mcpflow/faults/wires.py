@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from pytest_mcpflow.faults.call import FaultedCall
@@ -10,6 +11,9 @@ from pytest_mcpflow.schema import RawResult
 from pytest_mcpflow.ways import Way
 
 __all__ = ["BadJson", "ContentType", "Cut", "Garbage", "HangUp", "Status", "WrongId"]
+
+ASK_TO_WAIT, WAIT = (429, 503), 30
+"""The statuses that say by themselves after how many seconds a request may be made again."""
 
 
 @dataclass(frozen=True)
@@ -72,20 +76,34 @@ class Status(FaultKind, effect=Effect.NONE, level=Level.WIRE, ways=(Way.HTTP,)):
     """Something in between answers in the server's place, with an HTTP status and a page. Level: wire, HTTP.
 
     Seen with proxies, gateways and login pages.
+
+    Args:
+        code: The status.
+        retry_after: The whole seconds that the header of that name has; by default 30 for 429 and 503, and no such
+            header for others.
     """
 
     code: float = 503
+    retry_after: float = math.inf
 
     def __post_init__(self) -> None:
         if not float(self.code).is_integer() or not 400 <= self.code <= 599:
             raise ValueError(f"code is an HTTP status from 400 to 599, got {self.code:g}")
+        if self.retry_after != math.inf and not (
+            self.retry_after >= 0 and float(self.retry_after).is_integer()
+        ):
+            raise ValueError(f"retry_after is a whole number of seconds from 0 on, got {self.retry_after:g}")
 
     @property
     def sees(self) -> str:
         return f"HTTP status {self.code:g}"
 
     async def happen(self, call: FaultedCall) -> RawResult:
-        return await _spoilt(call, f"status {int(self.code)}")
+        seconds = self.retry_after
+        if seconds == math.inf and self.code in ASK_TO_WAIT:
+            seconds = WAIT
+        said = "" if seconds == math.inf else f" {int(seconds)}"
+        return await _spoilt(call, f"status {int(self.code)}{said}")
 
 
 @dataclass(frozen=True)

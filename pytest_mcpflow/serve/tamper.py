@@ -1,6 +1,6 @@
 """Answers that are spoilt on the wire: the request itself says how, and the other end, which is ours too, obeys.
 
-An order is a word and what belongs to it: `bad_json`, `status 503`.
+An order is a word and what belongs to it: `bad_json`, `status 401`, `status 503 30` with the seconds to wait.
 """
 
 from __future__ import annotations
@@ -119,8 +119,12 @@ class SpoiltApp:
         if order is None:
             await self._app(scope, _first(received, receive), send)
         elif order.startswith("status "):
-            headers = [(b"content-type", b"text/html"), (b"retry-after", b"30")]
-            await send({"type": "http.response.start", "status": int(order[7:]), "headers": headers})
+            code, *seconds = order.split()[1:]
+            headers = [
+                (b"content-type", b"text/html"),
+                *((b"retry-after", each.encode()) for each in seconds),
+            ]
+            await send({"type": "http.response.start", "status": int(code), "headers": headers})
             await send({"type": "http.response.body", "body": b"<h1>not now</h1>"})
         else:
             await self._app(scope, _first(received, receive), _Spoiling(send, order))

@@ -54,6 +54,14 @@ def test_one_sale_goes_wrong(kind: str, sold: int, seen: str, told: str | None) 
     assert ended.transcript[1].effect is not (sold == 1)
 
 
+@pytest.mark.parametrize("way", [Way.DIRECT, Way.MEMORY])
+def test_a_field_more_is_minded_where_a_plain_value_is_promised(way: Way) -> None:
+    ended = under("shop.count#1=schema_drift(added), shop.sell#1=schema_drift(added)", way=way)
+
+    assert ended.seen[0].startswith(f"{INVALID} count: result expected, not result, schema_version")
+    assert ended.seen[1] == "{'left': 8, 'schema_version': 2}"
+
+
 @pytest.mark.parametrize("kind", ["lose_request", "lose_reply", "late", "hang"])
 def test_the_callers_own_limit_decides_when_it_sees_a_loss(kind: str) -> None:
     ended = under(f"shop.sell#1={kind}")

@@ -27,6 +27,7 @@ NARROWER = {
     ("partial", "keep"): st.integers(0, 99).map(float),
     ("progress_stall", "after"): st.integers(0, 99).map(float),
     ("status", "code"): st.integers(400, 599).map(float),
+    ("status", "retry_after"): st.integers(0, 10_000).map(float),
 }
 """Arguments that cannot be any number from 0 on."""
 
@@ -139,6 +140,11 @@ def test_elements_stand_between_commas_in_the_order_in_which_they_count() -> Non
         ("=refuse", 0, "expected a call site, `server.tool`"),
         ("k.apply=partial(1e999)", 16, "expected a number for keep that a float can hold"),
         ("k.apply=progress_stall(-1)", 8, "progress_stall: after is a number of reports from 0 on, got -1"),
+        (
+            "k.apply=status(503, 1.5)",
+            8,
+            "status: retry_after is a whole number of seconds from 0 on, got 1.5",
+        ),
         (f"k.apply#{'9' * 12}=refuse", 17, "expected = before the kind of fault"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx2
 import pytest
 from stall import LIMIT, Shop, under
 
@@ -58,6 +59,34 @@ def test_over_http_something_in_between_can_answer_with_a_status(code: int, era:
     assert ended.seen[1].startswith("MCPError: ")
     assert ended.seen[2] == "{'left': 8}"
     assert ended.faults == [f"no effect, HTTP status {code}"]
+
+
+@each_era
+def test_a_status_says_when_to_come_back_if_it_is_one_that_does(
+    monkeypatch: pytest.MonkeyPatch, era: Era
+) -> None:
+    received: dict[int, tuple[str | None, str]] = {}
+    send = httpx2.AsyncHTTPTransport.handle_async_request
+
+    async def watched(self: httpx2.AsyncHTTPTransport, request: httpx2.Request) -> httpx2.Response:
+        response = await send(self, request)
+        headers = response.headers
+        received.setdefault(response.status_code, (headers.get("retry-after"), headers["content-type"]))
+        return response
+
+    monkeypatch.setattr(httpx2.AsyncHTTPTransport, "handle_async_request", watched)
+    codes = (
+        "shop.sell#1=status, shop.sell#2=status(429, 7), shop.brew=status(401), shop.sell_all=status(500, 0)"
+    )
+    under(codes, way=Way.HTTP, era=era)
+
+    page = "text/html"
+    assert {code: told for code, told in received.items() if code >= 400} == {
+        503: ("30", page),
+        429: ("7", page),
+        401: (None, page),
+        500: ("0", page),
+    }
 
 
 @each_era
