@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -82,30 +83,29 @@ def record(
     Returns:
         The server's exit code, 128 + n for signal n; 127 if it cannot be started, 2 if nothing can be recorded.
     """
-    with contextlib.ExitStack() as stack:
-        try:
-            writer = stack.enter_context(CassetteWriter(cassette, redactor=redactor, timing=timing))
-            session = writer.session(transport="stdio", command=command)
-        except CassetteError as error:
-            print(f"mcpflow record: {error}", file=sys.stderr)
-            return NOT_WRITABLE
-        try:
-            # The command is the user's, typed after `--`.
-            server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)  # noqa: S603
-        except OSError as error:
-            print(f"mcpflow record: cannot start {command[0]!r}: {error.strerror or error}", file=sys.stderr)
-            return NOT_FOUND
-        try:
+    if shutil.which(command[0]) is None:  # asked first, so that not even a new file is left of it
+        return _has_not_started(command[0], "there is no such program, or it may not be run")
+    try:
+        with CassetteWriter(cassette, redactor=redactor, timing=timing) as writer:
+            try:
+                # The command is the user's, typed after `--`.
+                server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)  # noqa: S603
+            except OSError as error:
+                return _has_not_started(command[0], error.strerror or str(error))
             with _signals_go_to(server):
+                session = writer.session(transport="stdio", command=command)
                 by = pump(server, session)
                 code = server.wait()
             session.end(by=by, exit_code=code)
-        except (
-            CassetteError
-        ) as error:  # what is not on the tape is not handed on, and the server has been ended
-            print(f"mcpflow record: {error}", file=sys.stderr)
-            return NOT_WRITABLE
+    except CassetteError as error:  # what is not on the tape is not handed on, and the server has been ended
+        print(f"mcpflow record: {error}", file=sys.stderr)
+        return NOT_WRITABLE
     return 128 - code if code < 0 else code
+
+
+def _has_not_started(program: str, reason: str) -> int:
+    print(f"mcpflow record: cannot start {program!r}: {reason}", file=sys.stderr)
+    return NOT_FOUND
 
 
 @contextlib.contextmanager

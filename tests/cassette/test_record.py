@@ -160,12 +160,27 @@ def test_what_cannot_be_started_or_written_is_said(tmp_path: Path) -> None:
         recorder(tmp_path / "t.jsonl", "no-such-program"), capture_output=True, text=True
     )
     assert (missing.returncode, missing.stdout) == (127, "")
-    assert "cannot start 'no-such-program': No such file or directory" in missing.stderr
+    assert "cannot start 'no-such-program': there is no such program" in missing.stderr
+    assert not (tmp_path / "t.jsonl").exists()
     nowhere = recorder(tmp_path / "no" / "t.jsonl", sys.executable, "-c", "open('ran', 'w')")
     unwritable = subprocess.run(nowhere, capture_output=True, text=True, cwd=tmp_path)
     assert (unwritable.returncode, unwritable.stdout) == (2, "")
     assert "cannot be written" in unwritable.stderr
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_command_that_cannot_be_started_leaves_no_session(tmp_path: Path) -> None:
+    subprocess.run(recorder(tmp_path / "t.jsonl", sys.executable, "-c", ""), input=b"", check=True)
+    recorded = (tmp_path / "t.jsonl").read_bytes()
+    no_program = tmp_path / "no-program"
+    no_program.write_bytes(b"\0")
+    no_program.chmod(0o755)
+    for command in (str(no_program), "no-such-program"):
+        failed = subprocess.run(recorder(tmp_path / "t.jsonl", command), capture_output=True)
+        assert failed.returncode == 127
+        assert b"cannot start" in failed.stderr
+
+    assert (tmp_path / "t.jsonl").read_bytes() == recorded
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
