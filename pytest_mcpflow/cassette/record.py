@@ -110,12 +110,14 @@ def _has_not_started(program: str, reason: str) -> int:
 
 @contextlib.contextmanager
 def _signals_go_to(server: subprocess.Popen[bytes]) -> Generator[None]:
-    """Forward what asks for an end; the recorder itself ends when the server has."""
+    """Forward what a server may be told by a signal; the recorder itself ends when the server has."""
 
     def forward(number: int, _: object) -> None:
         server.send_signal(number)
 
-    before = {number: signal.signal(number, forward) for number in (signal.SIGINT, signal.SIGTERM)}
+    asks_to_end = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+    asks_for_more = (signal.SIGUSR1, signal.SIGUSR2)
+    before = {number: signal.signal(number, forward) for number in (*asks_to_end, *asks_for_more)}
     try:
         yield
     finally:

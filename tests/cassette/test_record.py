@@ -183,7 +183,7 @@ def test_a_command_that_cannot_be_started_leaves_no_session(tmp_path: Path) -> N
     assert (tmp_path / "t.jsonl").read_bytes() == recorded
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signals_go_to_the_server(tmp_path: Path, number: signal.Signals) -> None:
     patient = (
         "import signal, sys, time\n"
