@@ -111,7 +111,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         # These speak of the whole test; the frames they were raised in say nothing.
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
     except Exception as failure:
-        if hub.is_faulted:
+        if hub.is_faulted and hub.servers:  # without any, the test failed before the plan could matter
             try:
                 hub.faults.check()
             except FaultPlanError as error:

@@ -362,6 +362,24 @@ def test_a_wrong_plan_is_an_error_before_the_run(restock: pytest.Pytester, plan:
     result.stderr.fnmatch_lines([says])
 
 
+def test_a_plan_does_not_hide_what_failed_before_any_server_was_there(restock: pytest.Pytester) -> None:
+    restock.makepyfile(
+        test_early="""
+        import pytest
+
+        @pytest.mark.mcpflow(faults="shop.order#1=refuse")
+        def test_early(mcpflow):
+            1 / 0
+        """
+    )
+
+    result = run(restock)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *ZeroDivisionError: division by zero"])
+    result.stdout.no_fnmatch_line("*no server of this hub*")
+
+
 def test_a_wrong_marker_is_an_error_before_the_run(restock: pytest.Pytester) -> None:
     restock.makepyfile(
         TESTS
