@@ -18,13 +18,14 @@ from pytest_mcpflow.plans import fault_kinds
 from pytest_mcpflow.report.explored import ExploredSoFar, Search, explore_scenario, kinds_named
 from pytest_mcpflow.report.matrix import collapsed, matrix, notes, overview, wrapped
 from pytest_mcpflow.report.pinned import check_writable, write_pinned
-from pytest_mcpflow.report.resilience import Resilience, write_json
+from pytest_mcpflow.report.resilience import Resilience, check_file, write_json
 from pytest_mcpflow.scenario_items import catalogue_of, workflows_asked
 from pytest_mcpflow.ways import Era, Way
 
 __all__ = ["add_arguments", "run"]
 
 BLOCKS = 5
+ERROR = "ERROR: "
 INTERRUPTED = 130
 """What a shell makes of a program that Ctrl-C ended."""
 QUIETLY = ("-qq", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
@@ -86,6 +87,9 @@ class _Explorer:
         try:
             if options.write_test is not None:
                 check_writable(options.write_test)
+            for path in (options.json, options.write_test):
+                if path is not None:
+                    check_file(path)
             baseline = Baseline() if options.baseline is None else Baseline.read(options.baseline)
             explored: list[Resilience] = []
             is_interrupted = False
@@ -106,8 +110,8 @@ class _Explorer:
             if options.write_test is not None and any(each.new for each in explored):
                 write_pinned(options.write_test, explored)
                 print(f"tests that pin what was found: {options.write_test}")
-        except MCPFlowError as error:
-            raise pytest.UsageError(str(error)) from error
+        except (MCPFlowError, pytest.UsageError) as error:
+            raise pytest.UsageError(_fitting(str(error))) from error
         if is_interrupted:
             print(f"interrupted: {_covered(explored)}", file=sys.stderr)
             return INTERRUPTED
@@ -147,6 +151,13 @@ class _Explorer:
                 kinds=known_kinds,
                 known=partial(baseline.knows, scenario.name),
             )
+
+
+def _fitting(message: str) -> str:
+    """An error on lines that fit, its first one behind what pytest puts before it."""
+    return "\n".join(
+        line for part in f"{ERROR}{message}".splitlines() for line in wrapped(part) or [""]
+    ).removeprefix(ERROR)
 
 
 def _covered(explored: Sequence[Resilience]) -> str:

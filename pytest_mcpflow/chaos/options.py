@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from pytest_mcpflow.chaos.baseline import Baseline
-from pytest_mcpflow.errors import ExplorationError, FaultPlanError
+from pytest_mcpflow.errors import ExplorationError, FaultPlanError, nearest_phrase
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.options import schedule_asked
 from pytest_mcpflow.plans import fault_kinds, plan_named
@@ -138,10 +138,13 @@ def marked_search(test: pytest.Item) -> Marked:
     marker = test.get_closest_marker(MARKER_NAME)
     assert marker is not None
     where = f"{test.nodeid}: @pytest.mark.{MARKER_NAME}"
-    known = ", ".join(each.name for each in fields(_MarkerOptions))
+    names = [each.name for each in fields(_MarkerOptions)]
+    known = ", ".join(names)
     try:
         if marker.args:
             raise TypeError("it takes keywords only")
+        for name in sorted(marker.kwargs.keys() - names):
+            raise TypeError(f"there is no keyword {name!r}, {nearest_phrase(name, names)}")
         options = _MarkerOptions(**marker.kwargs)
     except TypeError as error:
         raise pytest.UsageError(f"{where}: {error} (keywords: {known})") from None

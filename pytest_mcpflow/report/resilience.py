@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.verdict import Verdict
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Finding",
     "Pinned",
     "Resilience",
+    "check_file",
     "circumstances",
     "from_json",
     "to_json",
@@ -245,8 +247,36 @@ def from_json(data: Mapping[str, Any]) -> Resilience:
 _ADAPTER: TypeAdapter[Resilience] = TypeAdapter(Resilience)
 
 
+def check_file(path: Path) -> None:
+    """Make sure, before anything takes long, that a file can be written; what it holds is left as it is.
+
+    Raises:
+        ExplorationError: It cannot.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        with path.open("a", encoding="utf-8"):
+            pass
+        if is_new:
+            path.unlink()
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
 def write_json(path: Path, explored: Iterable[Resilience]) -> None:
-    """Write the document that `mcpflow explore --json` promises."""
+    """Write the document that `mcpflow explore --json` promises.
+
+    Raises:
+        ExplorationError: The file cannot be written.
+    """
     document = {"format": FORMAT, "explorations": [to_json(each) for each in explored]}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def _not_written(path: Path, error: OSError) -> ExplorationError:
+    return ExplorationError(f"{path} cannot be written: {error.strerror}; name another file")

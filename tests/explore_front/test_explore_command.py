@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from fnmatch import fnmatch
 
 import pytest
 from chaos_project import EXAMPLE, block_of, example_in, ran
@@ -163,13 +164,37 @@ def test_a_pin_whose_plan_concerns_no_call_says_so(project: pytest.Pytester) -> 
         (["trip", "--write-test=trip.py"], "*trip.py exists and was not written by pytest-mcpflow*"),
     ],
 )
-def test_what_cannot_be_asked_is_said_on_one_line(
+def test_what_cannot_be_asked_is_said_in_eighty_columns(
     explored: Explore, arguments: list[str], message: str
 ) -> None:
     result = explored(*arguments)
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([message])
+    assert fnmatch(" ".join(map(str.strip, result.stderr.lines)), message)
+    assert max(len(line) for line in result.stderr.lines if "/" not in line) <= 80
+
+
+@pytest.mark.parametrize(
+    "option", ["--json=trip.py/data.json", "--json=.", "--write-test=trip.py/test_it.py"]
+)
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_explored(
+    project: pytest.Pytester, explored: Explore, option: str
+) -> None:
+    result = explored("trip", option)
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: * cannot be written: *; name another file"])
+    assert result.stdout.lines == []
+
+
+def test_what_a_file_held_stays_until_there_is_something_to_write(
+    project: pytest.Pytester, explored: Explore
+) -> None:
+    (project.path / "data.json").write_text("before", encoding="utf-8")
+
+    assert explored("trap", "--json=data.json", "--write-test=test_pinned.py").ret == 4
+    assert (project.path / "data.json").read_text(encoding="utf-8") == "before"
+    assert not (project.path / "test_pinned.py").exists()
 
 
 def test_known_failures_end_with_zero(project: pytest.Pytester, explored: Explore) -> None:

@@ -204,7 +204,7 @@ def test_plans_that_are_named_are_run_and_no_others(project: pytest.Pytester) ->
             "2",
             "*@pytest.mark.mcp_chaos: it takes keywords only (keywords: depth, *, schedules, plans)*",
         ),
-        ("dept=2", "*@pytest.mark.mcp_chaos: *dept*(keywords: depth, *"),
+        ("depht=2", "*.mcp_chaos: there is no keyword 'depht', nearest: depth, *(keywords: depth, *"),
         ("depth=0", "*depth is a whole number above 0, got 0*"),
         ("depth=1.5", "*depth is a whole number above 0, got 1.5*"),
         ("seconds=float('nan')", "*seconds is a number above 0, got nan*"),
