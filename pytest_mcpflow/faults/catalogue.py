@@ -47,6 +47,7 @@ _SHIPPED: tuple[type[FaultKind], ...] = (
     wires.Status,
     wires.ContentType,
     wires.Cut,
+    wires.Drip,
 )
 
 KINDS: Mapping[str, type[FaultKind]] = MappingProxyType({kind.name: kind for kind in _SHIPPED})

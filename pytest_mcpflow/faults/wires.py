@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 from pytest_mcpflow.faults.call import FaultedCall
-from pytest_mcpflow.faults.kind import Effect, FaultKind, Level
+from pytest_mcpflow.faults.kind import Effect, FaultKind, Level, check_seconds
 from pytest_mcpflow.schema import RawResult
 from pytest_mcpflow.ways import Way
 
-__all__ = ["BadJson", "ContentType", "Cut", "Garbage", "HangUp", "Status", "WrongId"]
+__all__ = ["BadJson", "ContentType", "Cut", "Drip", "Garbage", "HangUp", "Status", "WrongId"]
 
 ASK_TO_WAIT, WAIT = (429, 503), 30
 """The statuses that say by themselves after how many seconds a request may be made again."""
@@ -128,6 +128,27 @@ class Cut(FaultKind, effect=Effect.APPLIED, sees="answer cut off", level=Level.W
 
     async def happen(self, call: FaultedCall) -> RawResult:
         return await _spoilt(call, "cut")
+
+
+@dataclass(frozen=True)
+class Drip(FaultKind, effect=Effect.APPLIED, level=Level.WIRE, ways=(Way.HTTP,)):
+    """The answer arrives whole, but in five pieces over `seconds`. Level: wire, HTTP.
+
+    Seen with thin lines and with proxies that are overloaded. Each piece comes soon after the one before it, so a limit
+    on silence does not help; one on the whole call does.
+    """
+
+    seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)
+
+    @property
+    def sees(self) -> str:
+        return f"answer in pieces over {self.seconds:g} s"
+
+    async def happen(self, call: FaultedCall) -> RawResult:
+        return await _spoilt(call, f"drip {self.seconds!r}")
 
 
 async def _spoilt(call: FaultedCall, order: str) -> RawResult:

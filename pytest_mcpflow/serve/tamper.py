@@ -1,6 +1,7 @@
 """Answers that are spoilt on the wire: the request itself says how, and the other end, which is ours too, obeys.
 
 An order is a word and what belongs to it: `bad_json`, `status 401`, `status 503 30` with the seconds to wait.
+`drip 20.0` with the seconds that the answer takes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pytest_mcpflow.clock import Flow
+from pytest_mcpflow.clock import Flow, foreground
 from pytest_mcpflow.serve.lines import LineReader, LineWriter, line_of
 
 __all__ = ["TAMPER_KEY", "SpoiltApp", "spoilt_lines"]
@@ -25,6 +26,9 @@ TAMPER_KEY = "pytest-mcpflow/tamper"
 
 GARBAGE = (b"DEBUG starting worker 3\n", b"\x1b[31mWarning:\x1b[0m cache is cold\n", b"\n", b"{}\n")
 """What servers print that take their standard output for a log."""
+
+PIECES = 5
+"""In how many an answer drips."""
 
 _ID = re.compile(rb'("id": ?)(\d+)')
 
@@ -141,12 +145,19 @@ def _first(received: list[Message], receive: Receive) -> Receive:
 
 
 class _Spoiling:
-    """Spoils a response that is being sent; `cut` ends it in its middle."""
+    """Spoils a response that is being sent; `cut` ends it in its middle, `drip` sends it in pieces."""
 
     def __init__(self, send: Send, order: str) -> None:
         self._send, self._order, self._is_cut = send, order, False
+        self._turn = (
+            asyncio.Lock()
+        )  # a stream's pings come from another task, and not in the middle of an answer
 
     async def __call__(self, message: Message) -> None:
+        async with self._turn:
+            await self._pass_on(message)
+
+    async def _pass_on(self, message: Message) -> None:
         if self._is_cut:
             return
         body = message.get("body", b"")
@@ -158,7 +169,19 @@ class _Spoiling:
         elif b'"result"' in body and self._order in ("bad_json", "wrong_id"):
             kept = body.rstrip()
             message = {**message, "body": spoilt(kept, self._order) + body[len(kept) :]}
+        elif b'"result"' in body and self._order.startswith("drip "):
+            message = await self._drip(message, body, float(self._order.split()[1]))
         await self._send(message)
+
+    async def _drip(self, message: Message, body: bytes, seconds: float) -> Message:
+        """Send all of it but the last piece, which is returned."""
+        size = max(1, len(body) // PIECES)
+        for piece in range(PIECES - 1):
+            part = body[piece * size : (piece + 1) * size]
+            await self._send({**message, "body": part, "more_body": True})
+            with foreground():  # the caller waits for this
+                await asyncio.sleep(seconds / (PIECES - 1))
+        return {**message, "body": body[(PIECES - 1) * size :]}
 
     def _headers(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         if self._order == "content_type":

@@ -12,7 +12,7 @@ from pytest_mcpflow import FaultPlanError, Hub, Way
 
 TAPE = ROOT / "examples" / "replay" / "tape.jsonl"
 ON_STDIO = ["bad_json", "wrong_id", "garbage", "hang_up"]
-ON_HTTP = ["status", "content_type", "cut"]
+ON_HTTP = ["status", "content_type", "cut", "drip"]
 OF_FAKES = ["stale", "clock_jump", "restart(memory=lost)"]
 
 

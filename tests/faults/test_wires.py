@@ -112,6 +112,17 @@ def test_over_http_an_answer_can_be_cut_off(era: Era, seen: str, later: str) -> 
     assert ended.transcript[1].effect
 
 
+@each_era
+def test_over_http_an_answer_can_come_in_drips(era: Era) -> None:
+    ended = under("shop.sell#1=drip(8), shop.sell#2=drip(30), shop.brew=drip(4)", way=Way.HTTP, era=era)
+
+    assert ended.seen[1:4] == ["{'left': 8}", TIMED_OUT, "{'result': 7}"]
+    assert [call.seconds for call in ended.transcript[1:3]] == [8, LIMIT]
+    assert ended.transcript[6].seconds == 8  # four of brewing, four of dripping
+    assert ended.seen[6:] == ["{'result': 'hot'}", "{'result': 26.0}"]
+    assert ended.faults == [f"effect applied, answer in pieces over {seconds} s" for seconds in (8, 30, 4)]
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.level is Level.WIRE])
 @pytest.mark.parametrize("way", Way)
 def test_where_there_is_no_such_wire_a_plan_cannot_happen(kind: type[FaultKind], way: Way) -> None:
