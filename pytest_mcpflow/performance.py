@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
@@ -68,7 +68,7 @@ class Verdict(StrEnum):
     """The workflow waits for what never happens, or was not done at the deadline."""
 
     LEAKED = "leaked"
-    """It ended well or loudly, and left something behind that still runs."""
+    """It ended well or loudly, and left a task that still runs or a context that is still open."""
 
     FAILED = "failed"
     """Nothing was made to fail, or not by the plan, and yet something does not hold."""
@@ -144,14 +144,17 @@ def perform(
         hub.faults.onlooker = onlooker
     if plan:
         hub.fail(plan)
+    given = set[str]()
     with Stage() if stage is None else nullcontext(stage) as on:
         try:
-            done = on.run(_run(scenario, hub, workflow or scenario.workflow, deadline), schedule=schedule)
+            done = on.run(
+                _run(scenario, hub, workflow or scenario.workflow, deadline, given), schedule=schedule
+            )
         except (DeadlockError, StillRunningError) as error:
             done = Run(None, error, hub.transcript, hub.clock.now())
         except SystemExit as error:  # asyncio lets that of another task out of the loop
             done = Run(None, error, hub.transcript, hub.clock.now())
-        left_over = on.left_over
+        left_over = [*on.left_over, *_still_open(context for context in hub.contexts if context not in given)]
     if onlooker is not None:
         plan = FaultPlan((*plan.faults, *onlooker.chosen), plan.seed)
     return Performance(
@@ -165,12 +168,16 @@ def perform(
     )
 
 
-def _left_over(tasks: Sequence[str]) -> Iterator[Broken]:
-    if tasks:
-        yield Broken("leaked", LEAKED, f"{tasks[0]}" + (f" and {len(tasks) - 1} more" if tasks[1:] else ""))
+def _still_open(contexts: Iterable[str]) -> Iterator[str]:
+    return (f"context {each!r} is still open; delete it from hub.contexts in a finally" for each in contexts)
 
 
-LEAKED = "Nothing that a workflow began goes on when it has ended."
+def _left_over(things: Sequence[str]) -> Iterator[Broken]:
+    if things:
+        yield Broken("leaked", LEAKED, things[0] + (f" and {len(things) - 1} more" if things[1:] else ""))
+
+
+LEAKED = "Nothing that a workflow began or opened goes on when it has ended."
 
 
 def verdict_of(broken: Sequence[Broken], *, nothing_happened: bool, admitted: bool, hung: bool) -> Verdict:
@@ -208,9 +215,12 @@ class DeadlinePassedError(Exception):
     """The workflow was not done in time."""
 
 
-async def _run(scenario: Scenario, hub: Hub, workflow: Workflow, deadline: float) -> Run:
+async def _run(scenario: Scenario, hub: Hub, workflow: Workflow, deadline: float, given: set[str]) -> Run:
+    """Run the workflow; `given` learns of the contexts that were open before."""
+
     async def body() -> Run:
         scenario.connect(hub)
+        given.update(hub.contexts)
         if hub.is_faulted:
             hub.faults.check()
         result, error = None, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from pytest_mcpflow.explore import (
 )
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.performance import Verdict
 
 TEA = {"item": "tea"}
 
@@ -151,3 +153,39 @@ def test_a_rule_may_hold_once_all_works_again() -> None:
 
     assert broken("shop.order#1=lose_reply", rule) != []
     assert broken("shop.order#*=lose_reply", rule) == []
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_context_that_is_open_after_the_run_is_leaked_by_name(closes: bool) -> None:
+    async def order_in_a_context(hub: Hub) -> None:
+        context = hub.create_context("tea-time")
+        try:
+            await hub.call_tool("shop.order", TEA, context.id, timeout=10)
+        except Exception:
+            if closes:
+                del hub.contexts[context.id]
+            raise
+        del hub.contexts[context.id]
+
+    judgement = Subject(world, order_in_a_context).judge(FaultPlan.parse("shop.order#1=refuse"))
+
+    assert judgement.verdict is (Verdict.FAILED_LOUDLY if closes else Verdict.LEAKED)
+    told = [each.why for each in judgement.broken if each.check == "leaked"]
+    assert told == (
+        [] if closes else ["context 'tea-time' is still open; delete it from hub.contexts in a finally"]
+    )
+
+
+@dataclass
+class InASharedContext(planted_bugs.OrderedTwice):
+    """Whose context the scenario opens, for all that it runs."""
+
+    def connect(self, hub: Hub) -> None:
+        super().connect(hub)
+        hub.create_context("shared")
+
+
+def test_a_context_that_was_there_before_the_workflow_is_not_leaked_by_it() -> None:
+    judgement = Subject(InASharedContext).judge(FaultPlan())
+
+    assert judgement.verdict is Verdict.PASSED
