@@ -159,9 +159,10 @@ class Hub:
         self.record.refuse_in_ci()
         path = self._cassettes / cassette
         if not self.record.replays(path):
-            if self.record is RecordMode.REWRITE:
-                path.unlink(missing_ok=True)
-            self._members.add(known_as, lambda: recorded_source(live(), target, path, self._redaction))
+            rewrites = self.record is RecordMode.REWRITE
+            self._members.add(
+                known_as, lambda: recorded_source(live(), target, path, self._redaction, rewrites=rewrites)
+            )
             return
         if not path.exists():
             raise CassetteError(

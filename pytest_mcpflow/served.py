@@ -20,11 +20,11 @@ from mcp.server import MCPServer, Server
 
 from pytest_mcpflow.answers import Desk
 from pytest_mcpflow.cassette.matching import Matching
+from pytest_mcpflow.cassette.pending import Recorder
 from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.cassette.redaction import Redactor, Rule
 from pytest_mcpflow.cassette.replay import ReplayTransport
 from pytest_mcpflow.cassette.tap import recorded
-from pytest_mcpflow.cassette.writer import CassetteWriter
 from pytest_mcpflow.clock import is_virtual
 from pytest_mcpflow.connection import Connection, unwrapped
 from pytest_mcpflow.errors import ServerStartError, VirtualTimeError
@@ -238,38 +238,25 @@ class RecordedSource(Source):
 
     Args:
         source: The server.
-        path: The cassette to append to.
-        transport: What carries the messages: stdio, http or memory.
-        command: How the server is started or reached.
-        redactor: Takes out secrets before anything is written.
+        recorder: Records it.
     """
 
-    def __init__(
-        self, source: Source, path: Path, *, transport: str, command: Sequence[str], redactor: Redactor
-    ) -> None:
-        self._source, self._path, self._redactor = source, path, redactor
-        self._transport, self._command = transport, command
+    def __init__(self, source: Source, recorder: Recorder) -> None:
+        self._source, self._recorder = source, recorder
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return self._connected(make_client)
 
-    @property
-    def is_carried_here(self) -> bool:
-        return self._source.is_carried_here
-
     @asynccontextmanager
     async def _connected(self, make_client: ClientFactory) -> AsyncGenerator[Client]:
-        self._path.parent.mkdir(
-            parents=True, exist_ok=True
-        )  # the first recording of a project has no folder yet
-        with CassetteWriter(self._path, redactor=self._redactor) as writer:
-            session = writer.session(transport=self._transport, command=self._command)
+        with self._recorder.session() as session:
 
             def make_recorded_client(transport: Transport | str, mode: str) -> Client:
                 carrier = streamable_http_client(transport) if isinstance(transport, str) else transport
                 return make_client(recorded(carrier, session), mode)
 
             async with self._source.connect(make_recorded_client) as client:
+                session.connected()
                 yield client
 
 
@@ -348,8 +335,10 @@ def recorded_source(
     target: Server[Any] | MCPServer | StdioServerParameters | Transport | str,
     path: Path,
     redaction: Sequence[Rule],
+    *,
+    rewrites: bool = False,
 ) -> Source:
-    """The same server, recorded."""
+    """The same server, recorded; see `Recorder`."""
     match target:
         case StdioServerParameters():
             transport, command = "stdio", [target.command, *target.args]
@@ -357,7 +346,10 @@ def recorded_source(
             transport, command = "http", [target]
         case _:
             transport, command = "memory", list[str]()
-    return RecordedSource(source, path, transport=transport, command=command, redactor=Redactor(redaction))
+    recorder = Recorder(
+        path, redactor=Redactor(redaction), transport=transport, command=command, rewrites=rewrites
+    )
+    return RecordedSource(source, recorder)
 
 
 def refuse_outside(name: str, target: object) -> None:

@@ -12,6 +12,7 @@ from mcp.types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
 from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.operations import LISTEN
+from pytest_mcpflow.cassette.pending import PendingSession
 from pytest_mcpflow.cassette.writer import SessionWriter
 from pytest_mcpflow.clock import Flow, transit
 from pytest_mcpflow.serve.closing import Closing
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["recorded"]
 
 
-def recorded(transport: Transport, session: SessionWriter) -> Transport:
+def recorded(transport: Transport, session: SessionWriter | PendingSession) -> Transport:
     """The same transport, recorded into a session of a cassette."""
     return cast("Transport", _recorded(transport, session))
 
 
 @asynccontextmanager
-async def _recorded(transport: Transport, session: SessionWriter) -> AsyncGenerator[Any]:
+async def _recorded(transport: Transport, session: SessionWriter | PendingSession) -> AsyncGenerator[Any]:
     # The server lives in real time. While it is starting, answering or ending, virtual time stands still.
     waiting = transit().flow("the answer of a server that is being recorded")
     by: Side = "server"
@@ -46,7 +47,7 @@ async def _recorded(transport: Transport, session: SessionWriter) -> AsyncGenera
 
 
 class _End(Closing):
-    def __init__(self, inner: Any, session: SessionWriter, waiting: Flow) -> None:
+    def __init__(self, inner: Any, session: SessionWriter | PendingSession, waiting: Flow) -> None:
         self._inner, self._session, self._waiting = inner, session, waiting
 
     def _write(self, sender: Side, item: SessionMessage | Exception) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
 
 import pytest
+from mcp import MCPError, StdioServerParameters
+from mcp.server import MCPServer
 
-from pytest_mcpflow import CassetteError, Hub
+from pytest_mcpflow import CassetteError, Hub, ServerStartError
 from pytest_mcpflow.cassette.modes import RecordMode
 from pytest_mcpflow.options import record_mode_asked
 
@@ -139,6 +143,79 @@ def test_all_adds_a_session_and_rewrite_begins_anew(project: Project) -> None:
 
     assert project.tape.read_bytes() == first  # the same session again changes no line
     assert project.starts == 3
+
+
+AWAY = [
+    StdioServerParameters(command=sys.executable, args=["-c", "input()"]),
+    "http://127.0.0.1:9/mcp",
+]
+"""A server that ends without an answer, and an address where nobody listens."""
+
+
+def call_of(target: StdioServerParameters | str | MCPServer, mode: RecordMode, tape: Path) -> None:
+    async def call() -> None:
+        async with Hub(record=mode, virtual_time=False) as hub:
+            hub.use(target, name="little", cassette=tape)
+            assert (await hub.call_tool("little.double", {"n": 2}))["result"] == 4
+
+    asyncio.run(call())
+
+
+@pytest.fixture
+def little(monkeypatch: pytest.MonkeyPatch) -> MCPServer:
+    """A server of this process, where recording is allowed."""
+    monkeypatch.delenv("CI", raising=False)
+    server = MCPServer("little", log_level="ERROR")
+
+    def double(n: int) -> int:
+        return 2 * n
+
+    server.tool()(double)
+    return server
+
+
+@pytest.mark.parametrize("away", AWAY)
+@pytest.mark.parametrize("mode", [RecordMode.ONCE, RecordMode.NEW, RecordMode.ALL, RecordMode.REWRITE])
+def test_a_server_that_never_answers_leaves_no_cassette_behind(
+    tmp_path: Path, little: MCPServer, mode: RecordMode, away: StdioServerParameters | str
+) -> None:
+    tape = tmp_path / "tapes" / "little.jsonl"
+
+    with pytest.raises(ServerStartError):
+        call_of(away, mode, tape)
+    assert not tape.exists()
+
+    call_of(little, mode, tape)
+    call_of(little, RecordMode.NONE, tape)
+
+
+@pytest.mark.parametrize("away", AWAY)
+@pytest.mark.parametrize("mode", [RecordMode.ALL, RecordMode.REWRITE])
+def test_a_server_that_never_answers_leaves_the_old_cassette_as_it_was(
+    tmp_path: Path, little: MCPServer, mode: RecordMode, away: StdioServerParameters | str
+) -> None:
+    tape = tmp_path / "little.jsonl"
+    call_of(little, RecordMode.ONCE, tape)
+    before = tape.read_bytes()
+
+    with pytest.raises(ServerStartError):
+        call_of(away, mode, tape)
+
+    assert tape.read_bytes() == before
+
+
+def test_a_session_in_which_all_was_refused_is_recorded(tmp_path: Path, little: MCPServer) -> None:
+    async def ask(mode: RecordMode) -> str:
+        async with Hub(record=mode) as hub:
+            hub.use(little, cassette=tmp_path / "little.jsonl")
+            client = await hub.client("little")
+            with pytest.raises(MCPError) as refused:
+                await client.read_resource("nothing://here")
+            return refused.value.message
+
+    live, replayed = (asyncio.run(ask(mode)) for mode in (RecordMode.ONCE, RecordMode.NONE))
+
+    assert live == replayed
 
 
 @pytest.mark.parametrize(
