@@ -39,6 +39,14 @@ def test_foreign_resources_are_refused_with_the_cure(kind: str) -> None:
         run(open_it())
 
 
+def test_what_does_not_go_through_the_loop_blocks_and_takes_no_time() -> None:
+    async def connect() -> float:
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+            return _loop().time()
+
+    assert run(connect()) == 0
+
+
 def test_our_own_sockets_work_and_time_stands_still_meanwhile() -> None:
     async def echo() -> float:
         flow = transit().flow("echo")

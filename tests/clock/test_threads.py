@@ -215,3 +215,17 @@ def test_a_deadlock_says_nothing_of_threads_that_are_waited_for() -> None:
 
     with pytest.raises(DeadlockError, match="what is waited for never happens"):
         run(work())
+
+
+def test_threads_of_ones_own_are_waited_for_if_the_loop_starts_them() -> None:
+    async def work(pool: ThreadPoolExecutor) -> str:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(0.001):
+            await loop.run_in_executor(pool, real_sleep, 0.05)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.001):
+                await asyncio.wrap_future(pool.submit(real_sleep, 0.05))
+        return "so says the page"
+
+    with ThreadPoolExecutor(1) as pool:
+        assert run(work(pool)) == "so says the page"
