@@ -23,6 +23,8 @@ from pytest_mcpflow.errors import CassetteError
 __all__ = ["CassetteWriter", "Redacting", "SessionWriter"]
 
 TRACES = frozenset({"traceparent", "tracestate", "baggage"})
+PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
+OPENINGS = frozenset({"initialize", "server/discover"})
 KEPT_HEADERS = ("www-authenticate", "retry-after", "location", "content-type")
 
 
@@ -161,6 +163,8 @@ class SessionWriter:
         self._asked: dict[tuple[Side, int | str], str] = {}
         self._states: dict[str, str] = {}
         self._opened = False
+        self._version: str | None = None
+        """The protocol version of the last request that named one, until the session is opened."""
 
     def line(self, sender: Side, line: bytes) -> None:
         """Write a line that went from one side to the other: a message, a batch of them, or noise."""
@@ -191,9 +195,9 @@ class SessionWriter:
         if redactor is not None and redactor.suspects(line):
             content = redactor.message(content, answers=answers)
             line = dump({**frame, "message": content})
-        if not self._opened and answers in ("initialize", "server/discover") and "result" in content:
+        opened = None if self._opened else self._opens(sender, content, answers)
+        if opened is not None:
             self._opened = True
-            opened = _opened(content["result"], has_handshake=answers == "initialize")
             self._write(line, dump({**opened, "session": self.number}), opens=True)
             return
         self._write(line)
@@ -222,6 +226,31 @@ class SessionWriter:
             self._writer.write_opened(*lines)
         else:
             self._writer.write(*lines)
+
+    def _opens(
+        self, sender: Side, content: Mapping[str, Any], answers: str | None
+    ) -> Mapping[str, Any] | None:
+        """What a message tells of the server, if it is the first that does."""
+        if sender == "client":
+            version = as_object(as_object(content.get("params")).get("_meta")).get(PROTOCOL_VERSION)
+            self._version = version if isinstance(version, str) else self._version
+            return None
+        if answers is None or "result" not in content:
+            return None
+        if answers in OPENINGS:
+            return _opened(content["result"], has_handshake=answers == "initialize")
+        server = as_object(as_object(as_object(content["result"]).get("_meta")).get(SERVER_INFO))
+        is_being_asked = not OPENINGS.isdisjoint(self._asked.values())
+        if not server or self._version is None or is_being_asked:
+            return None
+        # Nobody asked what it offers; each of its results says who it is.
+        return {
+            "capabilities": {},
+            "era": "2026-07-28",
+            "kind": "opened",
+            "protocol": self._version,
+            "server": server,
+        }
 
     def _answers(self, sender: Side, body: Mapping[str, Any]) -> str | None:
         """Remember what is asked, to know the method that an answer belongs to."""

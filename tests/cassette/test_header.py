@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import planted_secrets
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tapes import Said, ask, called, opened, say, write
 from weather_station import record, station
 
-from pytest_mcpflow import Era
+from pytest_mcpflow import Era, Hub, RecordMode
 from pytest_mcpflow.cassette.merge import merged
 from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.redaction import Redactor
@@ -141,6 +142,39 @@ def test_tapes_made_of_tapes_say_of_themselves_what_their_own_first_opened_line_
             header = json.loads(lines[0])
             assert whose(header) == first_opened(lines)
             assert {**header, **dict.fromkeys(WHOSE)} == {**json.loads(PLAIN), **dict.fromkeys(WHOSE)}
+
+
+def test_a_server_that_nobody_asked_who_it_is_is_told_by_its_first_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)  # where nothing is recorded
+    path = tmp_path / "tape.jsonl"
+
+    async def look() -> None:
+        async with Hub(record=RecordMode.ONCE) as hub:
+            hub.use(station("version"), cassette=path)
+            await (await hub.client("weather-station")).list_tools()
+
+    asyncio.run(look())
+
+    lines = lines_of(path)
+    told = whose(json.loads(lines[0]))
+    assert told == first_opened(lines)
+    assert told.pop("server") == {"name": "weather-station", "version": "2"}
+    assert told == {"capabilities": {}, "era": "2026-07-28", "protocol": "2026-07-28"}
+    [session] = read_cassette(path).sessions
+    assert [frame.kind for frame in session.frames] == ["session", "message", "message", "opened", "end"]
+
+
+def test_the_answer_to_the_question_who_it_is_counts_where_it_is_on_its_way(tmp_path: Path) -> None:
+    version = {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}
+    early = {"_meta": {"io.modelcontextprotocol/serverInfo": {"name": "c"}}}
+    asked, answered = discovery("c")
+    path = tape_of(
+        tmp_path / "tape.jsonl", [[[asked, ask(1, "ping", _meta=version), say(1, result=early), answered]]]
+    )
+
+    assert whose(json.loads(lines_of(path)[0]))["capabilities"] == {"logging": {}}
 
 
 def test_an_older_tape_is_read_as_ever_and_the_next_session_completes_its_header(tmp_path: Path) -> None:

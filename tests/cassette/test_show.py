@@ -103,7 +103,7 @@ def test_a_session_can_be_chosen_and_one_that_is_not_there_is_named(tmp_path: Pa
     missing = mcpflow("show", tape, "--session", "3")
 
     assert [line for line in lines if line.startswith("session")] == [
-        "session 2: a server, 2026-07-28 over memory"
+        "session 2: weather-station 1, 2026-07-28 over memory"
     ]
     assert (missing.returncode, missing.stdout) == (2, "")
     assert f"{tape} has no session 3; it has 1, 2" in missing.stderr
