@@ -170,7 +170,7 @@ class ExhaustedError(CassetteError):
 
 
 class UnusedRecordingError(CassetteError):
-    """A recorded tool call was never asked for. Correct the workflow, or pass `hub.replay(..., allow_unused=True)`."""
+    """A recorded tool call was never asked for. Correct the workflow, or say `hub.replay(..., allow_unused=True)`."""
 
 
 class CannotVerifyError(MCPFlowError):

@@ -219,7 +219,10 @@ class Hub:
     def _replay(self, source: CassetteSource, target: Target | None, *, allow_unused: bool) -> Member:
         member = self._members.add(source.name, lambda: source)
         member.tape, member.target = source.player, target
-        self._promises.replay(source.player, allow_unused=allow_unused)
+        cure = "record the session again, or pass hub.replay(..., allow_unused=True)"
+        if target is not None:
+            cure = "give each test a cassette of its own, or record it again: pytest --mcp-record=rewrite"
+        self._promises.replay(source.player, allow_unused=allow_unused, cure=cure)
         return member
 
     def answer_with(self, answerer: Answerer) -> None:

@@ -33,12 +33,12 @@ class Promises:
     """Collects what must be looked at when the test is over."""
 
     def __init__(self) -> None:
-        self._replays: list[tuple[Replay, bool]] = []
+        self._replays: list[tuple[Replay, bool, str]] = []
         self._calls: list[tuple[str, Coroutine[Any, Any, Any]]] = []
 
-    def replay(self, replay: Replay, *, allow_unused: bool) -> None:
-        """Expect each recorded tool call to be asked for, unless that is allowed not to be."""
-        self._replays.append((replay, allow_unused))
+    def replay(self, replay: Replay, *, allow_unused: bool, cure: str) -> None:
+        """Expect each recorded tool call to be asked for, unless that need not be; `cure` says what to do if not."""
+        self._replays.append((replay, allow_unused, cure))
 
     def track(self, name: str, call: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
         """Remember a call until it was awaited."""
@@ -49,7 +49,7 @@ class Promises:
 
     def miss_behind(self, error: Exception) -> CassetteError | None:
         """The missing recording of which a client's error tells."""
-        misses = [miss for replay, _ in self._replays for miss in replay.misses]
+        misses = [miss for replay, _, _ in self._replays for miss in replay.misses]
         return next((miss for miss in reversed(misses) if str(miss) == str(error)), None)
 
     def verify(self, entries: Sequence[Entry], servers: Sequence[str], *, calls_expected: bool) -> None:
@@ -66,7 +66,7 @@ class Promises:
                     f"the fake behind {entry.server}.{entry.name} crashed ({crash}); a fake refuses with FakeError, "
                     "anything else is a bug of the fake"
                 ) from entry.crash
-        for replay, _ in self._replays:
+        for replay, _, _ in self._replays:
             if replay.misses:
                 raise replay.misses[0]
         if never_awaited:
@@ -77,12 +77,12 @@ class Promises:
                 f"no server was called, though the test has {', '.join(servers)}; call the workflow, or say "
                 "that no call is expected: @pytest.mark.mcpflow(calls_expected=False)"
             )
-        for replay, may_be_unused in self._replays:
+        for replay, may_be_unused, cure in self._replays:
             unused = replay.unused()
             if unused and not may_be_unused:
                 raise UnusedRecordingError(
                     f"{len(unused)} recorded calls were never made, the first of them {unused[0]}; correct the "
-                    "workflow, record the session again, or pass hub.replay(..., allow_unused=True)"
+                    f"workflow, {cure}"
                 )
 
 

@@ -1,4 +1,4 @@
-"""Recording in tests: a session is written down once the server has answered, so that one that is away changes nothing."""
+"""Recording in tests: a session is written down once the server has answered; one that is away changes nothing."""
 
 from __future__ import annotations
 

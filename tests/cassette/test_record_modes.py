@@ -122,7 +122,12 @@ def test_a_recording_that_is_not_asked_for_fails_the_test(project: Project) -> N
     result = project.test(numbers="[1]")
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*UnusedRecordingError: 1 recorded calls were never made, * double(n=2)*"])
+    result.stdout.fnmatch_lines(
+        [
+            "*UnusedRecordingError: 1 recorded calls were never made, * double(n=2); correct the workflow, give each "
+            "test a cassette of its own, or record it again: pytest --mcp-record=rewrite"
+        ]
+    )
 
 
 def test_new_records_only_what_is_missing(project: Project) -> None:
