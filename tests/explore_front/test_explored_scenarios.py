@@ -261,6 +261,7 @@ def test_workers_share_scenarios_and_say_the_same(project: pytest.Pytester) -> N
     shared = project.runpytest_subprocess(*options, "-n", "2", "-p", "no:asyncio", "--junitxml=shared.xml")
 
     assert resilience(shared) == resilience(alone)
+    assert max(len(line) for line in resilience(alone) if "/" not in line) <= 80
     assert verdicts_of_junit(project.path / "shared.xml") == verdicts_of_junit(project.path / "alone.xml")
     assert (project.path / "known.txt").read_text(encoding="utf-8") == written
 
