@@ -121,15 +121,12 @@ class Verbatim:
     result: dict[str, Any]
 
 
-class Readable:
-    """A result whose text is not the JSON of its structured content.
+class Readable(ABC):
+    """A result whose text is not the JSON of its structured content."""
 
-    Not an abstract base class, since asking each result whether it is one would be slow.
-    """
-
+    @abstractmethod
     def as_text(self) -> str:
         """The text that goes with the structured content."""
-        raise NotImplementedError(f"{type(self).__qualname__} is Readable, and has no as_text()")
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,7 @@ class Hub:
             FakeDefinitionError: The fake's class cannot be described to a client.
         """
         contract = contract_of(fake)
+        # Not of `self`: a hub in a circle of references is freed by the garbage collector only.
         known_as, way, era, ledger = name or fake.service, self.way, self.era, self._effects.note
 
         def source() -> Source:

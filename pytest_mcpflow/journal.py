@@ -42,6 +42,8 @@ class Entry:
     question of the server got no answer. Either reaches the caller as itself. `fault` says what goes wrong with
     it, and `answerer` answers questions in place of the test. A call is `abandoned` when its caller has given up,
     and `is_sent` when the request is on its way. The service `says_no` though the protocol says success.
+
+    It has no slots: what most calls never set costs nothing as a default of the class.
     """
 
     key: str

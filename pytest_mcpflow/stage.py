@@ -113,9 +113,7 @@ class Stage:
         if generators:  # not by loop.shutdown_asyncgens(), after which a loop takes no others
             closing = (generator.aclose() for generator in generators)
             loop.run_until_complete(_all(closing))
-        if (
-            loop.threads.has_given_up
-        ):  # and may yet come back to its loop, which must not be that of another run
+        if loop.threads.has_given_up:  # one may yet come back to its loop, and not to that of another run
             self._strike()
             return
         loop.begin_again()

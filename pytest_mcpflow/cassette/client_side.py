@@ -12,10 +12,9 @@ from typing import Any
 from pytest_mcpflow.cassette.carry import Carried
 from pytest_mcpflow.cassette.compare import MISSING
 from pytest_mcpflow.cassette.drift import Change, Skipped
-from pytest_mcpflow.cassette.format import Message, Session
+from pytest_mcpflow.cassette.format import OPENINGS, Message, Session
 from pytest_mcpflow.cassette.given import Given, Secrets
 from pytest_mcpflow.cassette.judging import (
-    OPENINGS,
     Said,
     changed_answer,
     changed_handshake,

@@ -15,8 +15,8 @@ from pytest_mcpflow.cassette.arguments import add_comparison_arguments
 from pytest_mcpflow.cassette.columns import COLUMNS, counted, fitted
 from pytest_mcpflow.cassette.compare import check_pointer
 from pytest_mcpflow.cassette.drift import Change
-from pytest_mcpflow.cassette.format import Cassette, Session
-from pytest_mcpflow.cassette.judging import OPENINGS, changed_answer, changed_handshake, recorded, shown
+from pytest_mcpflow.cassette.format import OPENINGS, Cassette, Session
+from pytest_mcpflow.cassette.judging import changed_answer, changed_handshake, recorded, shown
 from pytest_mcpflow.cassette.offers import LISTINGS, changed_offers, changed_terms, offers_of, pages_of
 from pytest_mcpflow.cassette.operations import Operation, Result, operations
 from pytest_mcpflow.cassette.reading import read_cassette

@@ -15,12 +15,26 @@ from typing import Any, NamedTuple, cast
 from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.values import as_object
 
-__all__ = ["FORMAT", "SERVER_INFO", "Cassette", "Frame", "Message", "Session"]
+__all__ = [
+    "FORMAT",
+    "OPENINGS",
+    "PROTOCOL_VERSION",
+    "SERVER_INFO",
+    "Cassette",
+    "Frame",
+    "Message",
+    "Session",
+]
 
 FORMAT = 1
 """The version that is written; those before it are read."""
 
 SERVER_INFO = "io.modelcontextprotocol/serverInfo"
+PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
+"""What results and requests of protocol 2026-07-28, which has no handshake, say in their `_meta`."""
+
+OPENINGS = frozenset({"initialize", "server/discover"})
+"""The requests by which a client learns who the server is."""
 
 _decode = json.JSONDecoder().decode
 """For lines that were checked when they were read."""
@@ -103,7 +117,7 @@ class Session:
                 and message.body["method"] != "server/discover"
             ):
                 meta = as_object(as_object(message.body.get("params")).get("_meta"))
-                return "2026-07-28" if "io.modelcontextprotocol/protocolVersion" in meta else "2025-11-25"
+                return "2026-07-28" if PROTOCOL_VERSION in meta else "2025-11-25"
         return "2026-07-28"
 
     @property

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias, cast
 
+from pytest_mcpflow.cassette.format import PROTOCOL_VERSION
 from pytest_mcpflow.cassette.kinds import Side, is_rpc
 from pytest_mcpflow.cassette.values import as_object, dump
 from pytest_mcpflow.cassette.writer import CassetteWriter, SessionWriter
@@ -20,9 +21,6 @@ __all__ = ["Conversation", "HttpTape", "RequestId", "messages_in"]
 
 RequestId: TypeAlias = int | str
 Message: TypeAlias = Mapping[str, Any]
-
-STATELESS = "io.modelcontextprotocol/protocolVersion"
-"""A request says this in its `_meta` where there is no handshake."""
 
 
 def messages_in(body: bytes) -> list[Message] | None:
@@ -71,7 +69,7 @@ class Conversation:
                 continue
             if sender == "client" and "method" in message:
                 meta = as_object(as_object(message.get("params")).get("_meta"))
-                self.waiting[number] = STATELESS in meta
+                self.waiting[number] = PROTOCOL_VERSION in meta
             elif sender == "server" and "method" not in message:
                 self.waiting.pop(number, None)
                 self.answered.add(number)

@@ -23,7 +23,6 @@ from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.outcome import shown_arguments
 
 __all__ = [
-    "OPENINGS",
     "Said",
     "changed_answer",
     "changed_handshake",
@@ -33,7 +32,6 @@ __all__ = [
     "shown",
 ]
 
-OPENINGS = frozenset({"initialize", "server/discover"})
 PROGRESS = "notifications/progress"
 ANY_TIME = frozenset({"ping", "roots/list"})
 """Questions that belong to no call, whenever they come."""

@@ -33,6 +33,7 @@ from mcp.shared.message import ClientMessageMetadata, SessionMessage
 from mcp_types import ErrorData, JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 
 from pytest_mcpflow.cassette.columns import fitted
+from pytest_mcpflow.cassette.format import PROTOCOL_VERSION
 from pytest_mcpflow.cassette.kinds import Side
 from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.errors import CannotVerifyError
@@ -227,9 +228,7 @@ class LiveServer:
             return {}
         if not self.is_stateless:
             return {} if self.protocol is None else {MCP_PROTOCOL_VERSION_HEADER: self.protocol}
-        version = (
-            as_object(params.get("_meta")).get("io.modelcontextprotocol/protocolVersion") or self.protocol
-        )
+        version = as_object(params.get("_meta")).get(PROTOCOL_VERSION) or self.protocol
         headers = {MCP_PROTOCOL_VERSION_HEADER: str(version), MCP_METHOD_HEADER: method}
         name = params.get(NAME_BEARING_METHODS.get(method, ""))
         if isinstance(name, str):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pytest_mcpflow.cassette.eras import HANDSHAKE, STATELESS, discovered, initialized, result_for
-from pytest_mcpflow.cassette.format import SERVER_INFO
+from pytest_mcpflow.cassette.format import PROTOCOL_VERSION, SERVER_INFO
 from pytest_mcpflow.cassette.operations import (
     LISTEN,
     SUBSCRIPTION,
@@ -32,7 +32,6 @@ __all__ = ["Out", "Speaker"]
 Json = Mapping[str, Any]
 NOT_RECORDED, HTTP_ERROR = -32600, -32603
 LOG_LEVEL = "io.modelcontextprotocol/logLevel"
-PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
 EMPTY_ANSWERS = frozenset({"ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"})
 """What each server answers with an empty result, and a client of one era asks while one of the other does not."""
 ABOUT_CHANGES = frozenset(

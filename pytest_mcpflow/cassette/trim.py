@@ -10,9 +10,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pytest_mcpflow.cassette.files import renumbered, write_new
-from pytest_mcpflow.cassette.format import Frame, Session
+from pytest_mcpflow.cassette.format import OPENINGS, Frame, Session
 from pytest_mcpflow.cassette.header import headed
-from pytest_mcpflow.cassette.judging import OPENINGS
 from pytest_mcpflow.cassette.operations import Operation, operations
 from pytest_mcpflow.cassette.reading import read_cassette, read_frames
 from pytest_mcpflow.cassette.values import as_object

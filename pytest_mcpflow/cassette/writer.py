@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
 
-from pytest_mcpflow.cassette.format import SERVER_INFO
+from pytest_mcpflow.cassette.format import OPENINGS, PROTOCOL_VERSION, SERVER_INFO
 from pytest_mcpflow.cassette.header import headed, new_header, says_whose
 from pytest_mcpflow.cassette.kinds import Side, is_rpc
 from pytest_mcpflow.cassette.reading import read_cassette
@@ -23,8 +23,6 @@ from pytest_mcpflow.errors import CassetteError
 __all__ = ["CassetteWriter", "Redacting", "SessionWriter"]
 
 TRACES = frozenset({"traceparent", "tracestate", "baggage"})
-PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
-OPENINGS = frozenset({"initialize", "server/discover"})
 KEPT_HEADERS = ("www-authenticate", "retry-after", "location", "content-type")
 
 

@@ -143,15 +143,22 @@ def _refuse_fake(world: object) -> None:
         )
 
 
-def _refuse_numbers(*, seconds: float | None, **counts: float | None) -> None:
-    if counts["depth"] is None or counts["depth"] < 1:
-        raise ExplorationError(f"a depth is the most faults at once, from 1 on, got {counts['depth']}")
-    for name, count in counts.items():
-        least = 0 if name == "permute" else 1
-        if count is not None and not (isinstance(count, int) and count >= least):
+def _refuse_numbers(
+    *, depth: object, runs: object, findings: object, permute: object, seconds: float | None
+) -> None:
+    if not _is_count(depth, 1):
+        raise ExplorationError(
+            f"depth is a whole number from 1 on, got {depth!r}; it is the most faults at once"
+        )
+    for name, count, least in (("runs", runs, 1), ("findings", findings, 1), ("permute", permute, 0)):
+        if count is not None and not _is_count(count, least):
             raise ExplorationError(f"{name} is a whole number from {least} on, got {count!r}")
     if seconds is not None and not seconds > 0:
         raise ExplorationError(f"seconds are the most real seconds to search for, above 0, got {seconds!r}")
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and value >= least
 
 
 def _refuse_kinds(kinds: Sequence[object]) -> None:

@@ -204,12 +204,8 @@ class Watch:
         before, self._world = [*self._texts], None
         self._look()
         if before != self._texts and not self.trespass:
-            last = (
-                f"after {self._calls[-1][0].server}.{self._calls[-1][0].name}#{self._calls[-1][1]} and "
-                if self._calls
-                else ""
-            )
-            self.trespass = f"{last}{when}"
+            entry, number, *_ = self._calls[-1]  # at which it was looked
+            self.trespass = f"after {entry.server}.{entry.name}#{number} and {when}"
 
     def _look(self) -> bytes:
         """A digest of the world as it is."""

@@ -34,7 +34,7 @@ def stdio_transport(server: Server[Any], channel: Callable[[], Channel] | None =
 
     Args:
         server: What is served.
-        channel: Makes a channel to it, if its client speaks protocol 2026-07-28; a third of a call's time less.
+        channel: Makes a channel to it, if its client speaks protocol 2026-07-28: calls take less time by it.
     """
     return cast("Transport", _connected(server, channel))
 

@@ -1,6 +1,6 @@
 """Answers that are spoilt on the wire: the request itself says how, and the other end, which is ours too, obeys.
 
-An order is a word and what belongs to it: `bad_json`, `status 401`, `status 503 30` with the seconds to wait.
+An order is a word and what belongs to it: `bad_json`, `status 401`, `status 503 30` with the seconds to wait,
 `drip 20.0` with the seconds that the answer takes.
 """
 
@@ -149,9 +149,8 @@ class _Spoiling:
 
     def __init__(self, send: Send, order: str) -> None:
         self._send, self._order, self._is_cut = send, order, False
-        self._turn = (
-            asyncio.Lock()
-        )  # a stream's pings come from another task, and not in the middle of an answer
+        # A stream's pings come from another task, and must not stand in the middle of an answer.
+        self._turn = asyncio.Lock()
 
     async def __call__(self, message: Message) -> None:
         async with self._turn:

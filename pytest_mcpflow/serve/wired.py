@@ -16,18 +16,15 @@ __all__ = ["serve_over"]
 
 async def serve_over(channel: Channel, requests: LineReader, answers: LineWriter) -> None:
     """Serve what comes until there is no more; whatever is still going on then is given up."""
-    async with channel as (said, _):
+    async with channel as (said, _), asyncio.TaskGroup() as tasks:
 
         async def say() -> None:
             with suppress(anyio.ClosedResourceError, anyio.BrokenResourceError):  # nobody listens any more
                 async for message in said:
                     await answers.send(message)
 
-        saying = asyncio.create_task(say(), name="the answers of a fake on their way")
-        try:
-            async for item in requests:
-                if isinstance(item, SessionMessage):
-                    channel.take(item.message)
-        finally:
-            saying.cancel()
-            await asyncio.wait([saying])
+        saying = tasks.create_task(say(), name="the answers of a fake on their way")
+        async for item in requests:
+            if isinstance(item, SessionMessage):
+                channel.take(item.message)
+        saying.cancel()

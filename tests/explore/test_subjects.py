@@ -197,7 +197,10 @@ def test_a_workflow_that_does_not_end_hangs_and_the_search_goes_on(workflow: Wor
     assert [cell.verdict for cell in exploration.cells] == [Verdict.HUNG]
 
 
-def test_a_workflow_that_changes_the_world_by_itself_is_told_so() -> None:
+@pytest.mark.parametrize(
+    ("looks_again", "when"), [(True, "before shop.placed#2, at t=0"), (False, "at the end, at t=0")]
+)
+def test_a_workflow_that_changes_the_world_by_itself_is_told_so(looks_again: bool, when: str) -> None:
     shop = planted_bugs.Shop()
 
     def world() -> list[Fake]:
@@ -207,28 +210,13 @@ def test_a_workflow_that_changes_the_world_by_itself_is_told_so() -> None:
     async def meddles(hub: Hub) -> None:
         await hub.call_tool("shop.placed", timeout=10)
         shop.orders.append("coffee")
-        await hub.call_tool("shop.placed", timeout=10)
+        if looks_again:
+            await hub.call_tool("shop.placed", timeout=10)
 
     exploration = explore(meddles, world)
 
-    assert "after shop.placed#1 and before shop.placed#2" in exploration.notes[0]
+    assert f"after shop.placed#1 and {when}, the world had changed" in exploration.notes[0]
     assert "changes the world by itself" in str(exploration)
-
-
-def test_what_a_workflow_changes_after_a_last_look_is_told_too() -> None:
-    shop = planted_bugs.Shop()
-
-    def world() -> list[Fake]:
-        shop.orders = []
-        return [shop]
-
-    async def meddles(hub: Hub) -> None:
-        await hub.call_tool("shop.placed", timeout=10)
-        shop.orders.append("coffee")
-
-    exploration = explore(meddles, world)
-
-    assert "after shop.placed#1 and at the end, at t=0, the world had changed" in exploration.notes[0]
 
 
 def test_sockets_of_the_thread_kind_are_left_alone() -> None:
