@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import pytest
 from mcp import Client, MCPError
 from mcp.client.session import IncomingMessage
+from mcp.shared.message import SessionMessage
 from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
@@ -21,6 +22,8 @@ from pydantic import Field
 from pytest_mcpflow import Call, Era, Fake, Hub, Way, run, tool
 from pytest_mcpflow.schema import contract_of
 from pytest_mcpflow.serve.channel import Channel
+from pytest_mcpflow.serve.lines import LineReader, LineWriter
+from pytest_mcpflow.serve.wired import serve_over
 from pytest_mcpflow.server import serve_fake
 
 
@@ -214,6 +217,29 @@ def test_what_a_server_logs_in_the_middle_of_a_request_is_received_before_its_an
         return heard
 
     assert run(zero()) == ["notifications/message", "notifications/message", "answer"]
+
+
+class Unwritable(LineWriter):
+    """Fails with each message, for a reason of its own."""
+
+    def __init__(self) -> None:
+        pass  # there is no stream that it could write to
+
+    async def send(self, item: SessionMessage, /) -> None:
+        raise ValueError("no such order")
+
+
+def test_answers_that_cannot_be_written_end_the_session_though_the_client_stays() -> None:
+    async def serve() -> None:
+        stream = asyncio.StreamReader()
+        stream.feed_data(b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{}}\n')
+        channel = Channel(serve_fake(Scales()), lambda _: None)
+        await serve_over(channel, LineReader(stream, None), Unwritable())
+
+    with pytest.raises(ExceptionGroup) as raised:
+        asyncio.run(asyncio.wait_for(serve(), 10))
+
+    assert [str(error) for error in raised.value.exceptions] == ["no such order"]
 
 
 def test_a_request_without_what_the_era_demands_is_refused_by_the_server() -> None:
