@@ -21,6 +21,7 @@ __all__ = [
     "LawBrokenError",
     "MCPFlowError",
     "NeverRecordedError",
+    "OutOfOrderError",
     "ScenarioError",
     "SchemaError",
     "ServerStartError",
@@ -167,6 +168,14 @@ class DifferentArgumentsError(NeverRecordedError):
 
 class ExhaustedError(CassetteError):
     """A replayed tool was called more often than it was recorded. Record it again, or correct the workflow."""
+
+
+class OutOfOrderError(CassetteError):
+    """A recorded call was made before its turn, where the calls must come in the order in which they were recorded.
+
+    The message has the places of both in that order. Correct the workflow, record it
+    again, or replay without `ordered`.
+    """
 
 
 class UnusedRecordingError(CassetteError):

@@ -23,6 +23,7 @@ from pytest_mcpflow.errors import (
     DifferentArgumentsError,
     ExhaustedError,
     NeverRecordedError,
+    OutOfOrderError,
     nearest,
 )
 
@@ -112,6 +113,7 @@ class Player:
             NeverRecordedError: There is none.
             DifferentArgumentsError: There is one of that tool, with other arguments.
             ExhaustedError: There was one, and it was used already.
+            OutOfOrderError: There is one, and others have to come before it.
         """
         params = self._redacted(method, params)
         key = self._key(method, params)
@@ -196,9 +198,12 @@ class Player:
         begin = f"{self.tape.cassette.path.name} has no answer of {self.server}: {shown} was asked"
         cure = "record the session again, or correct the call"
         due = self._next_in_order()
-        if any(each.line not in self._played for each in same) and due is not None:
-            return NeverRecordedError(
-                f"{begin} out of order: {_shown(due.method, due.params)} was recorded next; {cure}"
+        early = next((each for each in same if each.line not in self._played), None)
+        if early is not None and due is not None:
+            places = {each.line: place for place, each in enumerate(self._order, 1)}
+            return OutOfOrderError(
+                f"{begin} out of order: it was recorded as call {places[early.line]}, and now comes call "
+                f"{places[due.line]}: {_shown(due.method, due.params)}; {cure}"
             )
         if same:
             return ExhaustedError(f"{begin} more often than it was recorded; {cure}")

@@ -10,7 +10,7 @@ from conversation import Everything
 from mcp import MCPError
 from tapes import ask, called, opened, say, tell, write
 
-from pytest_mcpflow import CassetteError, Era, Hub, RecordMode, UnusedRecordingError
+from pytest_mcpflow import CassetteError, Era, Hub, OutOfOrderError, RecordMode, UnusedRecordingError
 from pytest_mcpflow.cassette.values import dump
 from pytest_mcpflow.server import serve_fake
 
@@ -50,6 +50,17 @@ def test_a_delayed_answer_is_used_up(tmp_path: Path) -> None:
 
     with pytest.raises(CassetteError, match="more often than it was recorded"):
         hub.run(twice())
+
+
+def test_a_call_before_its_turn_is_told_from_one_that_was_never_recorded(tmp_path: Path) -> None:
+    hub = Hub()
+    path = write(
+        tmp_path / "t.jsonl", [*opened(), *called(1, "get", {"n": 0}, "0"), *called(2, "get", {"n": 1}, "1")]
+    )
+    hub.replay(path, ordered=True)
+
+    with pytest.raises(OutOfOrderError, match=r"recorded as call 2, and now comes call 1: get\(n=0\)"):
+        hub.run(hub.call_tool(*CALL))
 
 
 @pytest.mark.parametrize("era", list(Era))

@@ -12,7 +12,12 @@ from pytest_mcpflow import CassetteError
 from pytest_mcpflow.cassette.matching import Matching, first_difference
 from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.cassette.speaker import Speaker
-from pytest_mcpflow.errors import DifferentArgumentsError, ExhaustedError, NeverRecordedError
+from pytest_mcpflow.errors import (
+    DifferentArgumentsError,
+    ExhaustedError,
+    NeverRecordedError,
+    OutOfOrderError,
+)
 
 
 def answers(speaker: Speaker, number: int, method: str, **params: Any) -> list[Any]:
@@ -208,8 +213,10 @@ def test_calls_may_have_to_come_in_the_recorded_order(tmp_path: Path) -> None:
     loose, strict = (Player(Tape.load(path, Matching(ordered=ordered)), "s") for ordered in (False, True))
 
     assert loose.find("tools/call", {"name": "b"}).name == "b"
-    with pytest.raises(NeverRecordedError, match=r"b\(\) was asked out of order: a\(\) was recorded next"):
+    told = r"b\(\) was asked out of order: it was recorded as call 2, and now comes call 1: a\(\)"
+    with pytest.raises(OutOfOrderError, match=told) as early:
         strict.find("tools/call", {"name": "b"})
+    assert not isinstance(early.value, NeverRecordedError | ExhaustedError)
     assert [strict.find("tools/call", {"name": name}).name for name in "ab"] == ["a", "b"]
 
 
