@@ -23,9 +23,28 @@ INSIGNIFICANT = frozenset({"_meta", "inputResponses", "requestState"})
 _encode = encoder(in_ascii=True)
 
 
+def _canonical(value: object) -> str:
+    """What equal JSON values have in common as text, and no others.
+
+    Some clients write a whole number as `1.0`. By JSON Schema numbers are equal if they have the same mathematical
+    value (Core 2020-12, section 4.2.2), and one without a fractional part is an integer, however it is written.
+    """
+    text = _encode(value)
+    return _encode(_with_whole_numbers(value)) if ".0" in text or "e+" in text else text
+
+
+def _with_whole_numbers(value: object) -> object:
+    """A JSON value in which each number without a fractional part is an integer of Python."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        return {name: _with_whole_numbers(each) for name, each in cast("dict[str, object]", value).items()}
+    return [*map(_with_whole_numbers, cast("list[object]", value))] if isinstance(value, list) else value
+
+
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """How alike a request must be to what was recorded. The default: method and parameters are equal.
+    """How alike a request must be to what was recorded. The default: method and parameters are equal, as JSON is.
 
     Args:
         ignore: JSON pointers into the parameters (RFC 6901) that do not count, such as `/arguments/now`.
@@ -48,7 +67,7 @@ class Matching:
     def key(self, method: str, params: Mapping[str, Any]) -> str:
         """What equal requests have in common."""
         if not self.ignore and INSIGNIFICANT.isdisjoint(params) and ("arguments" in params or method != CALL):
-            return method + _encode(params)  # as below, for most requests
+            return method + _canonical(params)  # as below, for most requests
         significant = {name: value for name, value in params.items() if name not in INSIGNIFICANT}
         if method == CALL:
             significant.setdefault("arguments", {})
@@ -56,7 +75,7 @@ class Matching:
             significant = copy.deepcopy(significant)
             for pointer in self.ignore:
                 _drop(significant, [_unescaped(part) for part in pointer.split("/")[1:]])
-        return method + _encode(significant)
+        return method + _canonical(significant)
 
 
 def first_difference(recorded: object, live: object, pointer: str = "") -> tuple[str, object, object] | None:
@@ -66,7 +85,7 @@ def first_difference(recorded: object, live: object, pointer: str = "") -> tuple
         return _first_in_objects(as_object(recorded), as_object(live), pointer)
     if isinstance(old, list) and isinstance(new, list):
         return _first_in_lists(cast("list[object]", recorded), cast("list[object]", live), pointer)
-    return None if _encode(recorded) == _encode(live) else (pointer, recorded, live)
+    return None if _canonical(recorded) == _canonical(live) else (pointer, recorded, live)
 
 
 def _first_in_objects(

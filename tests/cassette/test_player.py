@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tapes import ask, called, give_up, opened, player, say, tell, write
 
 from pytest_mcpflow import CassetteError
@@ -191,6 +194,52 @@ def test_a_call_that_the_recorder_did_not_see_to_its_end_was_not_recorded(tmp_pa
     with pytest.raises(NeverRecordedError):
         tape.find("tools/call", {"name": "cut"})
     assert tape.find("tools/call", {"name": "done", "arguments": {}}).is_complete
+
+
+NUMBERS = st.one_of(
+    st.integers(-(10**20), 10**20),
+    st.integers(-(10**20), 10**20).map(float),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.just(-0.0),
+)
+VALUES = st.recursive(
+    NUMBERS | st.booleans() | st.none() | st.sampled_from(["1", "1.0", "1e+16"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("ab"), inner, max_size=2),
+    max_leaves=6,
+)
+
+
+def as_another_language_writes_it(value: Any) -> Any:
+    """The same JSON value with its whole numbers written like 1.0, where a float has them."""
+    return json.loads(json.dumps(value), parse_int=lambda n: float(n) if float(n) == int(n) else int(n))
+
+
+@given(VALUES)
+def test_a_number_is_the_same_however_it_is_written(value: Any) -> None:
+    key, other = Matching().key, {"name": "a", "arguments": {"n": as_another_language_writes_it(value)}}
+
+    assert key("tools/call", {"name": "a", "arguments": {"n": value}}) == key("tools/call", other)
+    assert first_difference(value, as_another_language_writes_it(value)) is None
+
+
+@given(NUMBERS | st.booleans(), NUMBERS | st.booleans())
+def test_other_numbers_are_never_the_same(one: float, other: float) -> None:
+    alike = one == other and isinstance(one, bool) == isinstance(other, bool)
+
+    first, second = (Matching().key("tools/call", {"name": "a", "arguments": {"n": n}}) for n in (one, other))
+    assert (first == second) == alike == (first_difference(one, other) is None)
+
+
+def test_a_tape_of_a_client_that_writes_whole_numbers_with_a_point_answers_others(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "t.jsonl", [*called(1, "a", {"n": 1.0, "big": 1e16}, "a"), *called(2, "b", {"n": 2}, "b")]
+    )
+    tape = Player(Tape.load(path), "hand-made")
+
+    assert tape.find("tools/call", {"name": "a", "arguments": {"n": 1, "big": 10**16}}).name == "a"
+    assert tape.find("tools/call", {"name": "b", "arguments": {"n": 2.0}}).name == "b"
+    with pytest.raises(DifferentArgumentsError):
+        tape.find("tools/call", {"name": "a", "arguments": {"n": True, "big": 10**16}})
 
 
 def test_places_can_be_left_out_of_the_comparison(tmp_path: Path) -> None:
