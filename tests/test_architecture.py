@@ -97,6 +97,7 @@ IMPORTS_MCP = {
     "serve.checking": "holds answers against schemas as a session does",
     "serve.child": "is a transport",
     "serve.http": "is a transport",
+    "serve.killing": "reads requests and answers as they pass",
     "serve.lines": "is a transport's framing",
     "serve.memory": "is a transport",
     "serve.stdio": "is a transport",

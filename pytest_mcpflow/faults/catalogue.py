@@ -44,6 +44,7 @@ _SHIPPED: tuple[type[FaultKind], ...] = (
     wires.WrongId,
     wires.Garbage,
     wires.HangUp,
+    wires.Kill,
     wires.Status,
     wires.ContentType,
     wires.Cut,

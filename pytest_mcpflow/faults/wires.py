@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from pytest_mcpflow.faults.call import FaultedCall
 from pytest_mcpflow.faults.kind import Effect, FaultKind, Level, check_seconds
 from pytest_mcpflow.schema import RawResult
 from pytest_mcpflow.ways import Way
 
-__all__ = ["BadJson", "ContentType", "Cut", "Drip", "Garbage", "HangUp", "Status", "WrongId"]
+__all__ = ["BadJson", "ContentType", "Cut", "Drip", "Garbage", "HangUp", "Kill", "Status", "WrongId"]
 
 ASK_TO_WAIT, WAIT = (429, 503), 30
 """The statuses that say by themselves after how many seconds a request may be made again."""
@@ -64,11 +65,33 @@ class Garbage(
 class HangUp(FaultKind, effect=Effect.APPLIED, sees="pipe closed", level=Level.WIRE, ways=(Way.STDIO,)):
     """The server closes its output in place of the answer, and is gone for the rest of the run. Level: wire, stdio.
 
-    Seen when a server's process is killed. The caller sees at once that the connection is closed.
+    Seen with servers that fail while they write, and stay as a process. The caller sees at once that the connection is
+    closed.
     """
 
     async def happen(self, call: FaultedCall) -> RawResult:
         return await _spoilt(call, "hang_up")
+
+
+@dataclass(frozen=True)
+class Kill(FaultKind, sees="process killed", level=Level.WIRE, ways=(Way.STDIO,)):
+    """The server's process gets SIGKILL, and is gone for the rest of the run. Level: wire, stdio.
+
+    Seen when the kernel is out of memory, and when a container is stopped. The caller sees at once that the connection
+    is closed, as do all others that wait for an answer of this server.
+
+    Args:
+        when: `before` the request is written, so that it has no effect, or `after` the server has answered it.
+    """
+
+    when: Literal["before", "after"] = "after"
+
+    @property
+    def effect(self) -> Effect:
+        return Effect.NONE if self.when == "before" else Effect.APPLIED
+
+    async def happen(self, call: FaultedCall) -> RawResult:
+        return await _spoilt(call, f"kill {self.when}")
 
 
 @dataclass(frozen=True)

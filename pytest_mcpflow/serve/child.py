@@ -10,6 +10,7 @@ import threading
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -20,10 +21,24 @@ from mcp.client.stdio import get_default_environment
 from pytest_mcpflow.clock import transit
 from pytest_mcpflow.serve.lines import LINE_LIMIT, LineReader, LineWriter
 
-__all__ = ["child_process", "child_transport"]
+__all__ = ["Child", "child_process", "child_transport"]
 
 EXIT_LIMIT = 5.0
 """Real seconds that a child may take to leave after its standard input was closed; then it is killed."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """A child process that is running, or was until it was killed."""
+
+    output: asyncio.StreamReader
+    input: asyncio.StreamWriter
+    _process: Process
+
+    def kill(self) -> None:
+        """End it and all it has started, at once; its streams end soon after."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended already
+            os.killpg(self._process.pid, signal.SIGKILL)
 
 
 @asynccontextmanager
@@ -34,8 +49,8 @@ async def child_process(
     errors: IO[Any],
     env: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
-) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Start a child, yield what it writes and what it reads, and end it and all it has started.
+) -> AsyncGenerator[Child]:
+    """Start a child, yield it, and end it and all it has started.
 
     Args:
         command: Program and arguments.
@@ -45,7 +60,7 @@ async def child_process(
         cwd: Its folder; by default this process's.
     """
     with transit().hold(f"starting {name}"):
-        child = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *command,
             stdin=PIPE,
             stdout=PIPE,
@@ -55,12 +70,13 @@ async def child_process(
             limit=LINE_LIMIT,
             start_new_session=True,  # Ctrl-C is for the test, which then stops the child itself
         )
-    assert child.stdin is not None
-    assert child.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
+    child = Child(process.stdout, process.stdin, process)
     try:
-        yield child.stdout, child.stdin
+        yield child
     finally:
-        await _stop(child, name)
+        await _stop(child, process, name)
 
 
 def child_transport(parameters: StdioServerParameters, name: str, errors: IO[Any]) -> Transport:
@@ -77,26 +93,20 @@ async def _connected(
 ) -> AsyncGenerator[tuple[LineReader, LineWriter]]:
     env = {**get_default_environment(), **(parameters.env or {})}
     command = [parameters.command, *parameters.args]
-    async with child_process(command, name=name, errors=errors, env=env, cwd=parameters.cwd) as (out, into):
-        yield LineReader(out, None), LineWriter(into, None)  # how many lines come for one is not ours to know
+    async with child_process(command, name=name, errors=errors, env=env, cwd=parameters.cwd) as child:
+        # How many lines come for one is not ours to know.
+        yield LineReader(child.output, None), LineWriter(child.input, None)
 
 
-async def _stop(child: Process, name: str) -> None:
-    assert child.stdin is not None
-    child.stdin.close()
+async def _stop(child: Child, process: Process, name: str) -> None:
+    child.input.close()
     # A thread's timer, since neither the virtual clock nor a cancelled task may keep the child alive.
-    guard = threading.Timer(EXIT_LIMIT, _kill, (child,))
+    guard = threading.Timer(EXIT_LIMIT, child.kill)
     guard.daemon = True
     guard.start()
     try:
         with transit().hold(f"stopping {name}"):
-            await child.wait()
+            await process.wait()
     finally:
         guard.cancel()
-        _kill(child)
-
-
-def _kill(child: Process) -> None:
-    """The child and what it has started, if anything of it is left."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+        child.kill()

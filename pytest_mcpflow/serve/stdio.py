@@ -22,6 +22,7 @@ from pytest_mcpflow.clock import Flow, foreground, transit
 from pytest_mcpflow.serve import relay
 from pytest_mcpflow.serve.channel import Channel
 from pytest_mcpflow.serve.child import child_process
+from pytest_mcpflow.serve.killing import killing_lines
 from pytest_mcpflow.serve.lines import LINE_LIMIT, LineReader, LineWriter
 from pytest_mcpflow.serve.tamper import spoilt_lines
 from pytest_mcpflow.serve.wired import serve_over
@@ -48,10 +49,10 @@ async def _connected(
         path = await stack.enter_async_context(_listening(server, channel, there, back))
         errors = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         command = [sys.executable, "-I", "-S", relay.__file__, path]
-        reading, writing = await stack.enter_async_context(
+        child = await stack.enter_async_context(
             child_process(command, name=f"the stdio relay of {server.name}", errors=errors)
         )
-        yield LineReader(reading, back), LineWriter(writing, there)
+        yield killing_lines(child.output, child.input, child.kill, there=there, back=back)
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pytest_mcpflow.clock import Flow, foreground
 from pytest_mcpflow.serve.lines import LineReader, LineWriter, line_of
 
-__all__ = ["TAMPER_KEY", "SpoiltApp", "spoilt_lines"]
+__all__ = ["TAMPER_KEY", "SpoiltApp", "order_of", "spoilt_lines"]
 
 TAMPER_KEY = "pytest-mcpflow/tamper"
 """Under this `_meta` key a request says how its answer is to be spoilt."""
@@ -53,10 +53,11 @@ def order_in_body(body: bytes) -> str | None:
     if TAMPER_KEY.encode() not in body:
         return None
     message = cast("dict[str, Any]", from_json(body))
-    return _order(message.get("params"))
+    return order_of(message.get("params"))
 
 
-def _order(params: Mapping[str, Any] | None) -> str | None:
+def order_of(params: Mapping[str, Any] | None) -> str | None:
+    """What a request's params say of its answer."""
     meta: Mapping[str, Any] = (params or {}).get("_meta") or {}
     found = meta.get(TAMPER_KEY)
     return found if isinstance(found, str) else None
@@ -78,7 +79,7 @@ class _WatchedReader(LineReader):
     async def receive(self) -> SessionMessage | Exception:
         item = await super().receive()
         if not isinstance(item, Exception) and isinstance(item.message, JSONRPCRequest):
-            order = _order(item.message.params)
+            order = order_of(item.message.params)
             if order is not None:
                 self._orders[item.message.id] = order
         return item

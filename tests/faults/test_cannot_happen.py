@@ -11,7 +11,7 @@ from stall import Shop
 from pytest_mcpflow import FaultPlanError, Hub, Way
 
 TAPE = ROOT / "examples" / "replay" / "tape.jsonl"
-ON_STDIO = ["bad_json", "wrong_id", "garbage", "hang_up"]
+ON_STDIO = ["bad_json", "wrong_id", "garbage", "hang_up", "kill"]
 ON_HTTP = ["status", "content_type", "cut", "drip"]
 OF_FAKES = ["stale", "clock_jump", "restart(memory=lost)"]
 

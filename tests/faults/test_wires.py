@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+from asyncio.subprocess import Process
+from typing import Any
+
 import httpx2
 import pytest
 from stall import LIMIT, Shop, under
@@ -40,6 +45,45 @@ def test_over_stdio_a_closed_pipe_is_the_end_of_the_server(era: Era) -> None:
     assert ended.seen[1:] == [CLOSED] * 7
     assert ended.shop.sold == ["tea"]
     assert ended.transcript[1].seconds == 0
+
+
+@each_era
+@pytest.mark.parametrize(("when", "sold"), [("before", []), ("after", ["tea"])])
+def test_over_stdio_the_process_can_be_killed(
+    when: str, sold: list[str], era: Era, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = list[Process]()
+    start = asyncio.create_subprocess_exec
+
+    async def watched(*command: Any, **options: Any) -> Process:
+        started.append(await start(*command, **options))
+        return started[-1]
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", watched)
+
+    ended = under(f"shop.sell#1=kill({when})", way=Way.STDIO, era=era)
+
+    assert ended.seen[1:] == [CLOSED] * 7
+    assert ended.shop.sold == sold
+    assert ended.transcript[1].effect == bool(sold)
+    assert ended.transcript[1].seconds == 0
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
+
+
+@each_era
+def test_whoever_waits_for_a_process_that_is_killed_is_told_at_once(era: Era) -> None:
+    hub = Hub(way=Way.STDIO, era=era, virtual_time=True)
+    shop = Shop()
+    hub.serve(shop)
+    hub.fail("shop.sell=kill")
+
+    async def work() -> list[str]:
+        calls = (hub.call_tool(f"shop.{tool}", {"item": "tea"}) for tool in ("brew", "sell"))
+        return [str(error) for error in await asyncio.gather(*calls, return_exceptions=True)]
+
+    assert hub.run(work()) == ["Connection closed"] * 2
+    assert [call.seconds for call in hub.transcript] == [0, 0]
+    assert shop.sold == ["tea"]  # the brewing has ended with its process
 
 
 @each_era

@@ -1,0 +1,98 @@
+"""The client's ends of a child's streams: they kill the child in the middle of a call whose request says so."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from mcp.shared.message import SessionMessage
+from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
+
+from pytest_mcpflow.clock import Flow, transit
+from pytest_mcpflow.serve.lines import LineReader, LineWriter
+from pytest_mcpflow.serve.tamper import TAMPER_KEY, order_of
+
+__all__ = ["KILL_AFTER", "KILL_BEFORE", "killing_lines"]
+
+KILL_BEFORE = "kill before"
+"""The order to kill the process in place of sending it the request."""
+
+KILL_AFTER = "kill after"
+"""The order to kill it when it has answered; the answer is lost."""
+
+
+def killing_lines(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    kill: Callable[[], None],
+    *,
+    there: Flow,
+    back: Flow,
+) -> tuple[LineReader, LineWriter]:
+    """Both streams of a child's client.
+
+    Args:
+        reader: What the child writes.
+        writer: What it reads.
+        kill: Kills it, and returns before its streams have ended.
+        there: Counts the messages to it.
+        back: Counts those from it.
+    """
+    death = _Death(kill)
+    return _Reader(reader, back, death), _Writer(writer, there, death)
+
+
+class _Death:
+    """What a child may die of; virtual time stands still from then on until its output has ended."""
+
+    def __init__(self, kill: Callable[[], None]) -> None:
+        self.after: set[Any] = set()
+        """The requests whose answers are the last thing it does."""
+        self.flow = transit().flow("the end of a killed process")
+        self._kill = kill
+
+    def happen(self) -> None:
+        self.flow.sent()
+        self._kill()
+
+
+class _Writer(LineWriter):
+    def __init__(self, stream: asyncio.StreamWriter, flow: Flow, death: _Death) -> None:
+        super().__init__(stream, flow)
+        self._death = death
+
+    async def send(self, item: SessionMessage, /) -> None:
+        message = item.message
+        order = order_of(message.params) if isinstance(message, JSONRPCRequest) else None
+        if order == KILL_BEFORE:
+            self._death.happen()
+            return
+        if isinstance(message, JSONRPCRequest) and order == KILL_AFTER:
+            self._death.after.add(message.id)
+            params = dict(message.params or {})
+            params["_meta"] = {key: value for key, value in params["_meta"].items() if key != TAMPER_KEY}
+            item = SessionMessage(message.model_copy(update={"params": params}))
+        await super().send(item)
+
+
+class _Reader(LineReader):
+    def __init__(self, stream: asyncio.StreamReader, flow: Flow, death: _Death) -> None:
+        super().__init__(stream, flow)
+        self._death = death
+
+    async def receive(self) -> SessionMessage | Exception:
+        item = await super().receive()
+        while not isinstance(item, Exception) and self._is_last(item):
+            self._death.happen()
+            item = await super().receive()
+        return item
+
+    def _is_last(self, item: SessionMessage) -> bool:
+        return (
+            isinstance(item.message, JSONRPCResponse | JSONRPCError) and item.message.id in self._death.after
+        )
+
+    async def aclose(self) -> None:
+        self._death.flow.close()
+        await super().aclose()
