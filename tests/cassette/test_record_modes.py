@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -207,6 +209,29 @@ def test_a_server_that_never_answers_leaves_the_old_cassette_as_it_was(
         call_of(away, mode, tape)
 
     assert tape.read_bytes() == before
+
+
+@pytest.mark.parametrize("mode", [RecordMode.ONCE, RecordMode.REWRITE])
+def test_a_gateway_without_a_server_behind_it_leaves_no_cassette_behind(
+    tmp_path: Path, little: MCPServer, mode: RecordMode
+) -> None:
+    class Gateway(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_error(503)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    tape = tmp_path / "little.jsonl"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Gateway) as gateway:
+        serving = threading.Thread(target=gateway.serve_forever)
+        serving.start()
+        # The client says of a status that it is an answer of the server.
+        with pytest.raises(ServerStartError, match="Server returned an error response"):
+            call_of(f"http://127.0.0.1:{gateway.server_port}/mcp", mode, tape)
+        gateway.shutdown()
+        serving.join()
+    assert not tape.exists()
 
 
 def test_a_session_in_which_all_was_refused_is_recorded(tmp_path: Path, little: MCPServer) -> None:
