@@ -213,13 +213,13 @@ def test_a_server_that_never_answers_leaves_the_old_cassette_as_it_was(
 
 @pytest.mark.parametrize("mode", [RecordMode.ONCE, RecordMode.REWRITE])
 def test_a_gateway_without_a_server_behind_it_leaves_no_cassette_behind(
-    tmp_path: Path, little: MCPServer, mode: RecordMode
+    tmp_path: Path, mode: RecordMode
 ) -> None:
     class Gateway(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.send_error(503)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass
 
     tape = tmp_path / "little.jsonl"
