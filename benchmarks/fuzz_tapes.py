@@ -26,6 +26,7 @@ from typing import Any, cast
 
 from measure import Measurement
 
+from pytest_mcpflow.cassette.matching import request_key
 from pytest_mcpflow.cassette.operations import Operation, Result, operations
 from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.cassette.recording import in_no_era
@@ -145,14 +146,14 @@ def played(path: Path) -> None:
     wanted = tape.of_method("tools/call", "resources/read", "prompts/get", "tools/list")
     by_key: dict[str, list[Operation]] = {}
     for each in wanted:
-        by_key.setdefault(tape.matching.key(each.method, each.params), []).append(each)
+        by_key.setdefault(request_key(each.method, each.params), []).append(each)
     for more in (HANDSHAKE, STATELESS):
         player = Player(tape, "fuzzed")
         speaker = Speaker(player)
         for number, method in enumerate(("server/discover", "initialize")):
             _ask(speaker, number, method, more)
         for number, each in enumerate(wanted, 10):
-            alike = by_key[tape.matching.key(each.method, each.params)]
+            alike = by_key[request_key(each.method, each.params)]
             recorded = [one.outcome.body for one in alike if isinstance(one.outcome, Result)]
             for message in _ask(speaker, number, each.method, {**each.params, **more}):
                 result = message.get("result")

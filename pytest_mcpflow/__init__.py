@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.modes import RecordMode
+    from pytest_mcpflow.cassette.playback import Playback
     from pytest_mcpflow.cassette.recording import Recording
     from pytest_mcpflow.cassette.replay import ReplayTransport
     from pytest_mcpflow.clock import Clock, ManualClock
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "cassette.modes": ("RecordMode",),
+    "cassette.playback": ("Playback",),
     "cassette.recording": ("Recording",),
     "cassette.replay": ("ReplayTransport",),
     "clock": ("Clock", "ManualClock"),
@@ -169,6 +171,7 @@ __all__ = [
     "OutOfOrderError",
     "Outcome",
     "Pending",
+    "Playback",
     "Question",
     "RecordMode",
     "Recording",

@@ -43,6 +43,7 @@ def hub_for(request: pytest.FixtureRequest) -> Hub:
         virtual_time=options.virtual_time,
         starts_at=options.start or EPOCH,
         record=record_mode_asked(request.config, options.record_mode),
+        playback=options.playback,
         cassettes=request.path.parent,
         redaction=redaction_asked(request.config),
         seed=seed_asked(request.config),

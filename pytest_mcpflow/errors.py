@@ -162,7 +162,7 @@ class DifferentArgumentsError(NeverRecordedError):
     """The same tool was recorded with other arguments; the message has a pointer to the difference.
 
     Correct the call, record it, or leave that place out of the comparison:
-    `hub.replay(..., ignore=("/arguments/now",))`.
+    `Playback(ignore=["/arguments/now"])`.
     """
 
 
@@ -179,7 +179,7 @@ class OutOfOrderError(CassetteError):
 
 
 class UnusedRecordingError(CassetteError):
-    """A recorded tool call was never asked for. Correct the workflow, or say `hub.replay(..., allow_unused=True)`."""
+    """A recorded tool call was never asked for. Correct the workflow, or say `Playback(allow_unused=True)`."""
 
 
 class CannotVerifyError(MCPFlowError):

@@ -16,19 +16,20 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pytest_mcpflow.answers import Desk
 from pytest_mcpflow.calls import Calls
 from pytest_mcpflow.cassette.modes import RecordMode
+from pytest_mcpflow.cassette.playback import Playback
 from pytest_mcpflow.clock import EPOCH
 from pytest_mcpflow.connections import Connections
 from pytest_mcpflow.context import Context, HubTool, new_context_id
 from pytest_mcpflow.direct import ProgressCallback
 from pytest_mcpflow.effects import Effects
-from pytest_mcpflow.errors import CassetteError, HubError
+from pytest_mcpflow.errors import HubError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.hub_clock import HubClock
+from pytest_mcpflow.intake import Intake
 from pytest_mcpflow.journal import Journal
-from pytest_mcpflow.members import Member, Members
+from pytest_mcpflow.members import Members
 from pytest_mcpflow.question import Answerer
 from pytest_mcpflow.result import CallResult
-from pytest_mcpflow.schema import contract_of
 from pytest_mcpflow.transcript import Interaction, Transcript
 from pytest_mcpflow.vacuity import Promises
 from pytest_mcpflow.ways import Era, Way
@@ -39,12 +40,10 @@ if TYPE_CHECKING:
     from mcp.server import MCPServer, Server
 
     from pytest_mcpflow.cassette.live import Target
-    from pytest_mcpflow.cassette.matching import SameRequest
     from pytest_mcpflow.cassette.player import Player
     from pytest_mcpflow.cassette.redaction import Rule
     from pytest_mcpflow.faults.injector import Injector
     from pytest_mcpflow.faults.plan import FaultPlan
-    from pytest_mcpflow.served import CassetteSource, Source
 
 __all__ = ["Hub"]
 
@@ -61,6 +60,7 @@ class Hub:
         virtual_time: Whether time must be virtual (`True`), must be real (`False`), or is what the loop has (`None`).
         starts_at: The calendar time at which virtual time begins.
         record: When servers that have a cassette are recorded, and when the cassette answers in their place.
+        playback: How cassettes answer where nothing else is said; exactly by default.
         cassettes: The folder in which relative names of cassettes are looked for; by default the current one.
         redaction: What is taken out of recordings besides secrets.
         seed: Decides what a plan of faults leaves to chance.
@@ -75,13 +75,14 @@ class Hub:
         virtual_time: bool | None = None,
         starts_at: datetime = EPOCH,
         record: RecordMode = RecordMode.NONE,
+        playback: Playback | None = None,
         cassettes: Path | None = None,
         redaction: Sequence[Rule] = (),
         seed: int = 0,
         schedule: int | None = None,
     ) -> None:
         self.way, self.era, self.record, self.seed, self.schedule = way, era, record, seed, schedule
-        self._cassettes, self._redaction = cassettes or Path(), tuple(redaction)
+        self.playback = playback or Playback()
         self.clock = HubClock(virtual_time, starts_at=starts_at)
         self.contexts: dict[str, Context] = {}
         self._members = Members()
@@ -91,6 +92,19 @@ class Hub:
         self._promises = Promises()
         self._effects = Effects(self._journal)
         self._injector: Injector | None = None
+        self._intake = Intake(
+            way=way,
+            era=era,
+            clock=self.clock,
+            members=self._members,
+            desk=self._desk,
+            effects=self._effects,
+            promises=self._promises,
+            record=record,
+            cassettes=cassettes or Path(),
+            playback=self.playback,
+            redaction=tuple(redaction),
+        )
         self._calls = Calls(
             *(way, self._members, self._journal, self._desk, self._effects, self._promises),
             connections=self._connections,
@@ -109,19 +123,7 @@ class Hub:
             HubError: There is a server of that name already.
             FakeDefinitionError: The fake's class cannot be described to a client.
         """
-        contract = contract_of(fake)
-        # Not of `self`: a hub in a circle of references is freed by the garbage collector only.
-        known_as, way, era, ledger = name or fake.service, self.way, self.era, self._effects.note
-
-        def source() -> Source:
-            from pytest_mcpflow.served import FakeSource
-
-            return FakeSource(fake, known_as, way=way, era=era, ledger=ledger)
-
-        member = self._members.add(known_as, source)
-        member.fake, member.tools = fake, contract.tools
-        fake.clock = self.clock
-        return fake
+        return self._intake.serve(fake, name=name)
 
     def use(
         self,
@@ -129,6 +131,7 @@ class Hub:
         *,
         name: str | None = None,
         cassette: str | Path | None = None,
+        playback: Playback | None = None,
         connect_timeout: float = 60.0,
     ) -> None:
         """Add a server nobody here wrote: a URL, a command to start, an SDK server object, or any transport.
@@ -137,6 +140,7 @@ class Hub:
             target: The server.
             name: Its name in the hub; needed unless it is a server object, which has one.
             cassette: Where it is recorded to and replayed from, as `--mcp-record` says: by default it is replayed.
+            playback: How the cassette answers, in place of what the hub's `playback` says.
             connect_timeout: Real seconds until it must have answered for the first time.
 
         Raises:
@@ -144,37 +148,9 @@ class Hub:
             VirtualTimeError: It is outside of this process, has no cassette, and the hub's time is virtual.
             CassetteError: The cassette is missing or broken, or is to be recorded in CI.
         """
-        known_as = name or getattr(target, "name", None)
-        if not isinstance(known_as, str):
-            raise HubError(f"hub.use({target!r}) needs a name=, the first half of `server.tool` in calls")
-        from pytest_mcpflow.served import CassetteSource, StandIn, recorded_source, refuse_outside, source_of
-
-        def live() -> Source:
-            return source_of(target, known_as, way=self.way, era=self.era, limit=connect_timeout)
-
-        if cassette is None:
-            if self.clock.virtual_time:
-                refuse_outside(known_as, target)
-            self._members.add(known_as, live)
-            return
-        self.record.refuse_in_ci()
-        path = self._cassettes / cassette
-        if not self.record.replays(path):
-            rewrites = self.record is RecordMode.REWRITE
-            self._members.add(
-                known_as, lambda: recorded_source(live(), target, path, self._redaction, rewrites=rewrites)
-            )
-            return
-        if not path.exists():
-            raise CassetteError(
-                f"there is no cassette {path} of {known_as}; record it where the server can be reached: "
-                "pytest --mcp-record=once"
-            )
-        source = CassetteSource(path, name=known_as, redaction=self._redaction)
-        member = self._replay(source, target, allow_unused=self.record is RecordMode.NEW)
-        if self.record is RecordMode.NEW:
-            recorded = recorded_source(live(), target, path, self._redaction)
-            member.stand_in = StandIn(known_as, recorded, self._desk, source.player.forgive)
+        self._intake.use(
+            target, name=name, cassette=cassette, playback=playback, connect_timeout=connect_timeout
+        )
 
     def replay(
         self,
@@ -182,11 +158,7 @@ class Hub:
         *,
         name: str | None = None,
         era: Era | None = None,
-        ignore: Sequence[str] = (),
-        ordered: bool = False,
-        same: SameRequest | None = None,
-        allow_unused: bool = False,
-        timing: bool = False,
+        playback: Playback | None = None,
     ) -> None:
         """Add a server that answers from a cassette, in process.
 
@@ -197,34 +169,13 @@ class Hub:
             cassette: The file.
             name: The server's name in the hub, in place of what the server called itself.
             era: The protocol era to speak, in place of the one of the recording.
-            ignore: JSON pointers into a request's parameters that do not count, such as `/arguments/now`.
-            ordered: Whether tools must be called in the order in which they were recorded.
-            same: Says whether recorded and live parameters of one tool ask the same, in place of the comparison.
-            allow_unused: Whether the test may pass with recorded tool calls that it never made.
-            timing: Whether answers take as long as they took, if the recording has times (`mcpflow record --timing`).
+            playback: How it answers, in place of what the hub's `playback` says.
 
         Raises:
-            CassetteError: The file is missing or broken, or a pointer is malformed.
+            CassetteError: The file is missing or broken.
             HubError: There is a server of that name already.
         """
-        from pytest_mcpflow.cassette.matching import Matching
-        from pytest_mcpflow.served import CassetteSource
-
-        matching = Matching(tuple(ignore), ordered, same)
-        path = self._cassettes / cassette
-        source = CassetteSource(
-            path, name=name, era=era, matching=matching, timing=timing, redaction=self._redaction
-        )
-        self._replay(source, None, allow_unused=allow_unused)
-
-    def _replay(self, source: CassetteSource, target: Target | None, *, allow_unused: bool) -> Member:
-        member = self._members.add(source.name, lambda: source)
-        member.tape, member.target = source.player, target
-        cure = "record the session again, or pass hub.replay(..., allow_unused=True)"
-        if target is not None:
-            cure = "give each test a cassette of its own, or record it again: pytest --mcp-record=rewrite"
-        self._promises.replay(source.player, allow_unused=allow_unused, cure=cure)
-        return member
+        self._intake.replay(cassette, name=name, era=era, playback=playback)
 
     def answer_with(self, answerer: Answerer) -> None:
         """Let `answerer` answer what servers ask: with fields (elicitation), text (sampling), or `None` to decline."""

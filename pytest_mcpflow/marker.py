@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
 from pytest_mcpflow.cassette.modes import RecordMode
+from pytest_mcpflow.cassette.playback import Playback
 from pytest_mcpflow.ways import Era, Way
 
 __all__ = ["MarkerOptions", "marker_options"]
@@ -28,6 +29,7 @@ class MarkerOptions:
         starts_at: The calendar time at which virtual time begins, ISO 8601; UTC where it has no time zone.
         calls_expected: Whether a test that calls no server fails.
         record: When servers with a cassette are recorded, unless the command line says: none, once, new, all, rewrite.
+        playback: How cassettes answer, where `hub.use` and `hub.replay` say nothing else.
         faults: What goes wrong in this test, besides `--mcp-plan`: a plan, or the name of one in the ini file.
         faults_must_happen: Whether the test fails if one of these faults concerned no call.
         schedule: Draws the order in which ready tasks take their turns, in place of their own and of `--mcp-schedule`.
@@ -39,6 +41,7 @@ class MarkerOptions:
     starts_at: str | None = None
     calls_expected: bool = True
     record: str | None = None
+    playback: Playback | None = None
     faults: str | None = None
     faults_must_happen: bool = False
     schedule: int | None = None
@@ -80,27 +83,32 @@ def _one_of(kind: type[Choice], name: str, value: str | None) -> Choice | None:
 
 
 def marker_options(node: pytest.Item) -> MarkerOptions:
-    """The options of a test, from the nearest marker.
+    """The options of a test: each keyword from the nearest marker that has it.
 
     Raises:
-        pytest.UsageError: The marker has a keyword or a value that does not exist.
+        pytest.UsageError: A marker has a keyword or a value that does not exist.
     """
-    marker = node.get_closest_marker("mcpflow")
-    if marker is None:
+    markers = [*node.iter_markers("mcpflow")]
+    if not markers:
         return MarkerOptions()
     names = [each.name for each in fields(MarkerOptions)]
     known = ", ".join(names)
     try:
-        if marker.args:
-            raise TypeError("it takes keywords only")
-        for name in marker.kwargs.keys() - names:
-            raise TypeError(f"there is no keyword {name!r}")
-        options = MarkerOptions(**marker.kwargs)
+        keywords: dict[str, Any] = {}
+        for marker in reversed(markers):  # the nearest comes last
+            if marker.args:
+                raise TypeError("it takes keywords only")
+            for name in marker.kwargs.keys() - names:
+                raise TypeError(f"there is no keyword {name!r}")
+            keywords |= marker.kwargs
+        options = MarkerOptions(**keywords)
         _ = options.way, options.era, options.start, options.record_mode
         if options.schedule is not None and not (
             isinstance(options.schedule, int) and options.schedule >= 0  # pyright: ignore[reportUnnecessaryIsInstance]  # users
         ):
             raise ValueError(f"schedule is a number from 0 on, got {options.schedule!r}")
+        if not isinstance(options.playback, Playback | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+            raise ValueError(f"playback is a Playback(...), got {options.playback!r}")
     except (TypeError, ValueError) as error:
         raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.mcpflow: {error} (keywords: {known})") from None
     return options

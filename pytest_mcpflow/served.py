@@ -19,8 +19,8 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server import MCPServer, Server
 
 from pytest_mcpflow.answers import Desk
-from pytest_mcpflow.cassette.matching import Matching
 from pytest_mcpflow.cassette.pending import Recorder
+from pytest_mcpflow.cassette.playback import Playback
 from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.cassette.redaction import Redactor, Rule
 from pytest_mcpflow.cassette.replay import ReplayTransport
@@ -207,8 +207,7 @@ class CassetteSource(OutsideSource):
         path: The cassette.
         name: The server's name in the hub, in place of what the server called itself.
         era: The protocol era to speak, in place of the one of the recording.
-        matching: By which rule a request finds its answer.
-        timing: Whether answers take as long as they took.
+        playback: How it answers.
         redaction: What is taken out of requests besides secrets, if it was taken out of the recording.
 
     Raises:
@@ -221,16 +220,15 @@ class CassetteSource(OutsideSource):
         *,
         name: str | None = None,
         era: Era | None = None,
-        matching: Matching | None = None,
-        timing: bool = False,
+        playback: Playback | None = None,
         redaction: Sequence[Rule] = (),
     ) -> None:
-        tape = Tape.load(path, matching)
+        tape = Tape.load(path, playback)
         self.name = name or tape.cassette.server_name or path.stem
         redactor = Redactor.of_tape(tape.cassette.redaction, redaction)
         self.player = Player(tape, self.name, redactor)
         mode = (era or Era(tape.cassette.era)).client_mode
-        super().__init__(ReplayTransport(self.player, timing=timing), self.name, mode=mode, limit=60.0)
+        super().__init__(ReplayTransport(self.player), self.name, mode=mode, limit=60.0)
 
 
 class RecordedSource(Source):

@@ -45,7 +45,7 @@ LAYERS = (
     ("faults", "wire"),
     ("answers", "cassette", "strategies"),
     ("direct", "line", "served"),
-    ("calls", "connections"),
+    ("calls", "connections", "intake"),
     ("hub",),
     ("fuzz", "scenario"),
     ("performance", "scenarios"),

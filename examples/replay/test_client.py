@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mcp import ClientSession
 
-from pytest_mcpflow import ReplayTransport
+from pytest_mcpflow import Playback, ReplayTransport
 
 TAPE = Path(__file__).with_name("tape.jsonl")
 
@@ -17,7 +17,7 @@ async def total(session: ClientSession, a: int, b: int) -> str:
 
 
 def test_a_session_of_ones_own_is_answered_from_the_tape() -> None:
-    transport = ReplayTransport.from_tape(TAPE)
+    transport = ReplayTransport.from_tape(TAPE, playback=Playback(allow_unused=True))
 
     async def ask() -> str:
         async with transport as streams, ClientSession(*streams) as session:
@@ -25,4 +25,4 @@ def test_a_session_of_ones_own_is_answered_from_the_tape() -> None:
             return await total(session, 2, 3)
 
     assert "The sum of 2 and 3 is 5." in asyncio.run(ask())
-    transport.verify(allow_unused=True)
+    transport.verify()

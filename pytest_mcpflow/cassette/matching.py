@@ -1,81 +1,44 @@
-"""By which rule a request finds its answer on a tape."""
+"""Whether two requests ask the same, and where they differ."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
-from pytest_mcpflow.cassette.values import as_object, encoder
-from pytest_mcpflow.errors import CassetteError
+from pytest_mcpflow.cassette.values import as_object, canonical
 
-__all__ = ["Matching", "SameRequest", "first_difference"]
-
-SameRequest: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
-"""Is given the recorded parameters and the live ones, and says whether they ask the same."""
+__all__ = ["first_difference", "request_key", "significant"]
 
 CALL = "tools/call"
 INSIGNIFICANT = frozenset({"_meta", "inputResponses", "requestState"})
 """Who asks, under which token and trace, and what a person answered in an earlier round."""
 
-_encode = encoder(in_ascii=True)
 
-
-def _canonical(value: object) -> str:
-    """What equal JSON values have in common as text, and no others.
-
-    Some clients write a whole number as `1.0`. By JSON Schema numbers are equal if they have the same mathematical
-    value (Core 2020-12, section 4.2.2), and one without a fractional part is an integer, however it is written.
-    """
-    text = _encode(value)
-    return _encode(_with_whole_numbers(value)) if ".0" in text or "e+" in text else text
-
-
-def _with_whole_numbers(value: object) -> object:
-    """A JSON value in which each number without a fractional part is an integer of Python."""
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else value
-    if isinstance(value, dict):
-        return {name: _with_whole_numbers(each) for name, each in cast("dict[str, object]", value).items()}
-    return [*map(_with_whole_numbers, cast("list[object]", value))] if isinstance(value, list) else value
-
-
-@dataclass(frozen=True, slots=True)
-class Matching:
-    """How alike a request must be to what was recorded. The default: method and parameters are equal, as JSON is.
+def request_key(method: str, params: Mapping[str, Any], ignore: Sequence[str] = ()) -> str:
+    """What requests that ask the same have in common, and no others.
 
     Args:
-        ignore: JSON pointers into the parameters (RFC 6901) that do not count, such as `/arguments/now`.
-        ordered: Whether tools must be called in the order in which they were recorded.
-        same: Decides in place of the comparison, for requests of one method and name.
-
-    Raises:
-        CassetteError: A pointer is malformed.
+        method: The method.
+        params: The parameters.
+        ignore: JSON pointers of what does not count in them.
     """
+    if not ignore and INSIGNIFICANT.isdisjoint(params) and ("arguments" in params or method != CALL):
+        return method + canonical(params)  # as below, for most requests
+    return method + canonical(significant(method, params, ignore))
 
-    ignore: tuple[str, ...] = ()
-    ordered: bool = False
-    same: SameRequest | None = None
 
-    def __post_init__(self) -> None:
-        for pointer in self.ignore:
-            if not pointer.startswith("/"):
-                raise CassetteError(f"{pointer!r} is no JSON pointer; one reads like '/arguments/now'")
-
-    def key(self, method: str, params: Mapping[str, Any]) -> str:
-        """What equal requests have in common."""
-        if not self.ignore and INSIGNIFICANT.isdisjoint(params) and ("arguments" in params or method != CALL):
-            return method + _canonical(params)  # as below, for most requests
-        significant = {name: value for name, value in params.items() if name not in INSIGNIFICANT}
-        if method == CALL:
-            significant.setdefault("arguments", {})
-        if self.ignore:
-            significant = copy.deepcopy(significant)
-            for pointer in self.ignore:
-                _drop(significant, [_unescaped(part) for part in pointer.split("/")[1:]])
-        return method + _canonical(significant)
+def significant(method: str, params: Mapping[str, Any], ignore: Sequence[str] = ()) -> Mapping[str, Any]:
+    """What of a request's parameters is part of the question."""
+    kept = {name: value for name, value in params.items() if name not in INSIGNIFICANT}
+    if method == CALL:
+        kept.setdefault("arguments", {})
+    if ignore:
+        kept = copy.deepcopy(kept)
+        for pointer in ignore:
+            _drop(kept, [_unescaped(part) for part in pointer.split("/")[1:]])
+    return kept
 
 
 def first_difference(recorded: object, live: object, pointer: str = "") -> tuple[str, object, object] | None:
@@ -85,7 +48,7 @@ def first_difference(recorded: object, live: object, pointer: str = "") -> tuple
         return _first_in_objects(as_object(recorded), as_object(live), pointer)
     if isinstance(old, list) and isinstance(new, list):
         return _first_in_lists(cast("list[object]", recorded), cast("list[object]", live), pointer)
-    return None if _canonical(recorded) == _canonical(live) else (pointer, recorded, live)
+    return None if canonical(recorded) == canonical(live) else (pointer, recorded, live)
 
 
 def _first_in_objects(
@@ -118,23 +81,26 @@ class _Absent:
         return "nothing"
 
 
-def _drop(value: object, path: list[str]) -> None:
-    for name in path[:-1]:
-        value = _step(value, name)
-    last = path[-1]
+def _drop(value: object, path: Sequence[str]) -> None:
+    """Take out what a pointer leads to. Items that follow one in a list keep their places."""
+    step, rest = path[0], path[1:]
     if isinstance(value, dict):
-        cast("dict[str, Any]", value).pop(last, None)
-    elif _step(value, last) is not None:
-        cast("list[object]", value)[int(last)] = None  # the others keep their places
-
-
-def _step(value: object, name: str) -> object:
-    if isinstance(value, dict):
-        return cast("dict[str, Any]", value).get(name)
-    if not isinstance(value, list) or not name.isdecimal():
-        return None
-    items = cast("list[object]", value)
-    return items[int(name)] if int(name) < len(items) else None
+        members = cast("dict[str, Any]", value)
+        for name in [*members] if step == "*" else [step] * (step in members):
+            if rest:
+                _drop(members[name], rest)
+            else:
+                del members[name]
+    elif isinstance(value, list):
+        items = cast("list[object]", value)
+        if step == "*" and not rest:
+            items.clear()
+        chosen = range(len(items)) if step == "*" else [int(step)] if step.isdecimal() else []
+        for index in (index for index in chosen if index < len(items)):
+            if rest:
+                _drop(items[index], rest)
+            else:
+                items[index] = None
 
 
 def _unescaped(part: str) -> str:

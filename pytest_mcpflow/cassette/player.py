@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_mcpflow.cassette.format import Cassette, Frame
-from pytest_mcpflow.cassette.matching import Matching, first_difference
+from pytest_mcpflow.cassette.matching import first_difference, request_key, significant
 from pytest_mcpflow.cassette.operations import Assembler, Operation
+from pytest_mcpflow.cassette.playback import Playback, SameRequest
 from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.values import as_object
 from pytest_mcpflow.errors import (
@@ -37,20 +38,21 @@ CALL = "tools/call"
 
 @dataclass(frozen=True)
 class Tape:
-    """A cassette, ready to be played: its operations by what was asked."""
+    """A cassette, ready to be played: how it answers, and its operations by what was asked."""
 
     cassette: Cassette
-    matching: Matching
+    playback: Playback
     keyed: Mapping[str, list[Operation]]
 
     @classmethod
-    def load(cls, path: Path, matching: Matching | None = None) -> Tape:
+    def load(cls, path: Path, playback: Playback | None = None) -> Tape:
         """Read a cassette in one pass.
 
         Raises:
             CassetteError: The file is missing or broken, or its sessions are of different servers.
         """
-        matching = matching or Matching()
+        playback = playback or Playback()
+        ignore = playback.ignore
         assemblers: dict[int, Assembler] = {}
         keyed: dict[str, list[Operation]] = {}
 
@@ -60,7 +62,7 @@ class Tape:
                 assembler = assemblers[frame.session] = Assembler()
             begun = assembler.add(frame, data)
             if begun is not None:
-                key = matching.key(begun.method, as_object(data["message"].get("params")))
+                key = request_key(begun.method, as_object(data["message"].get("params")), ignore)
                 keyed.setdefault(key, []).append(begun)
 
         with _no_garbage_collected():
@@ -75,7 +77,7 @@ class Tape:
         if cut_off:
             complete = {key: [each for each in found if each.is_complete] for key, found in keyed.items()}
             keyed = {key: found for key, found in complete.items() if found}
-        return cls(cassette, matching, keyed)
+        return cls(cassette, playback, keyed)
 
     def of_method(self, *methods: str) -> list[Operation]:
         """All operations of some methods, in the order of the tape."""
@@ -91,12 +93,14 @@ class Player:
         tape: What was recorded.
         server: The server's name, for messages.
         redactor: Makes a live request look like the redacted one on the tape.
+        cure: What to do about a request without an answer.
         misses: What was asked and had no answer, as the errors that the test fails with.
     """
 
     tape: Tape
     server: str
     redactor: Redacting | None = None
+    cure: str = "record the session again, or correct the call"
     misses: list[CassetteError] = field(default_factory=list[CassetteError])
 
     def __post_init__(self) -> None:
@@ -104,7 +108,8 @@ class Player:
         """How many recordings of a key were played already."""
         self._played: set[int] = set()
         """The lines of the tool calls that were played."""
-        self._order = self.tape.of_method(CALL) if self.tape.matching.ordered else []
+        self._order = self.tape.of_method(CALL) if self.tape.playback.ordered else []
+        self._by_name: dict[tuple[str, str], list[Operation]] = {}
 
     def find(self, method: str, params: Mapping[str, Any]) -> Operation:
         """The recording of a request; a tool call is used up by it.
@@ -114,18 +119,28 @@ class Player:
             DifferentArgumentsError: There is one of that tool, with other arguments.
             ExhaustedError: There was one, and it was used already.
             OutOfOrderError: There is one, and others have to come before it.
+            CassetteError: The user's own comparison failed.
         """
         params = self._redacted(method, params)
-        key = self._key(method, params)
-        recorded = self.tape.keyed.get(key, ())
-        turn = self._turns.get(key, 0)
+        try:
+            key, recorded = self._alike(method, params)
+        except CassetteError as failed:
+            self.misses.append(failed)
+            raise
+        if key is None:
+            turn = next(
+                (turn for turn, each in enumerate(recorded) if each.line not in self._played), len(recorded)
+            )
+        else:
+            turn = self._turns.get(key, 0)
         if method != CALL and recorded:
             turn = min(turn, len(recorded) - 1)
         if turn >= len(recorded) or not self._is_due(recorded[turn]):
             error = self._miss(method, params, recorded)
             self.misses.append(error)
             raise error
-        self._turns[key] = turn + 1
+        if key is not None:
+            self._turns[key] = turn + 1
         self._played.add(recorded[turn].line)
         return recorded[turn]
 
@@ -136,18 +151,19 @@ class Player:
             CassetteError: There is none, as `find` says it.
         """
         params = self._redacted(method, params)
-        recorded = self.tape.keyed.get(self.tape.matching.key(method, params), [])
+        recorded = self.tape.keyed.get(request_key(method, params, self.tape.playback.ignore), [])
         if not recorded:
             raise self._miss(method, params, recorded)
         return recorded
 
     def give_back(self, method: str, params: Mapping[str, Any]) -> None:
         """Let the recording that answered a tool call last answer another: nobody got that answer."""
-        key = self.tape.matching.key(method, self._redacted(method, params))
-        turn = self._turns.get(key, 0)
-        if method == CALL and turn:
-            self._turns[key] = turn - 1
-            self._played.discard(self.tape.keyed[key][turn - 1].line)
+        key, recorded = self._alike(method, self._redacted(method, params))
+        played = [each for each in recorded if each.line in self._played]
+        if method == CALL and played:
+            self._played.discard(played[-1].line)
+            if key is not None:
+                self._turns[key] -= 1
 
     def knows(self, method: str) -> bool:
         """Whether anything of a method was recorded."""
@@ -171,21 +187,42 @@ class Player:
         body = self.redactor.message({"method": method, "params": params, "id": 0}, answers=None)
         return as_object(body["params"])
 
-    def _key(self, method: str, params: Mapping[str, Any]) -> str:
-        """Under which the recordings of a request are kept, which is the user's to say."""
-        matching = self.tape.matching
-        if matching.same is None:
-            return matching.key(method, params)
+    def _alike(self, method: str, params: Mapping[str, Any]) -> tuple[str | None, Sequence[Operation]]:
+        """The recordings of what asks the same, in the order of the tape, and under which key their turns are counted.
+
+        There is no key where the user says what asks the same: of three requests, two pairs may be alike and one not.
+
+        Raises:
+            CassetteError: The user's own comparison failed.
+        """
+        playback = self.tape.playback
         name = str(params.get("name") or params.get("uri") or "")
-        for key, (first, *_) in self.tape.keyed.items():
-            is_left = method != CALL or self._turns.get(key, 0) < len(self.tape.keyed[key])
-            if (
-                is_left
-                and (first.method, first.name) == (method, name)
-                and matching.same(first.params, params)
-            ):
-                return key
-        return ""
+        if playback.same is None or not name:
+            key = request_key(method, params, playback.ignore)
+            return key, self.tape.keyed.get(key, ())
+        if not self._by_name:
+            for each in sorted((each for group in self.tape.keyed.values() for each in group), key=_line):
+                self._by_name.setdefault((each.method, each.name), []).append(each)
+        live = self._question(method, params)
+        recorded = self._by_name.get((method, name), [])
+        alike = [each for each in recorded if self._is_same(playback.same, each, live)]
+        return None, alike
+
+    def _is_same(self, same: SameRequest, recorded: Operation, live: Mapping[str, Any]) -> bool:
+        was = self._question(recorded.method, recorded.params)
+        try:
+            return same(was, live)
+        except Exception as error:  # anything may come from a function of the user's
+            raise CassetteError(
+                f"{self.tape.playback} failed with {type(error).__name__}: {error}, when it was asked whether "
+                f"{_shown(recorded.method, was)} on {self.tape.cassette.path.name} and "
+                f"{_shown(recorded.method, live)} ask the same; let it answer for each request that it is given"
+            ) from error
+
+    def _question(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a comparison of the user's is given of a request, which always has arguments."""
+        asked: dict[str, Any] = {"arguments": {}}
+        return asked | dict(significant(method, params, self.tape.playback.ignore))
 
     def _is_due(self, operation: Operation) -> bool:
         return operation.method != CALL or not self._order or operation is self._next_in_order()
@@ -195,8 +232,9 @@ class Player:
 
     def _miss(self, method: str, params: Mapping[str, Any], same: Sequence[Operation]) -> CassetteError:
         shown = _shown(method, params)
-        begin = f"{self.tape.cassette.path.name} has no answer of {self.server}: {shown} was asked"
-        cure = "record the session again, or correct the call"
+        playback, cure = self.tape.playback, self.cure
+        how = "" if playback == Playback() else f" ({playback})"
+        begin = f"{self.tape.cassette.path.name}{how} has no answer of {self.server}: {shown} was asked"
         due = self._next_in_order()
         early = next((each for each in same if each.line not in self._played), None)
         if early is not None and due is not None:
@@ -217,13 +255,11 @@ class Player:
             return NeverRecordedError(f"{begin}, but was never recorded; recorded were: {others}; {cure}")
         by_text = {_shown(method, each.params): each for each in same_tool}
         likest = by_text[nearest(shown, by_text, limit=1)[0]]
-        arguments = as_object(params.get("arguments"))
-        from pytest_mcpflow.outcome import shortened
-
-        pointer, was, now = first_difference(likest.arguments, arguments, "/arguments") or ("", None, None)
+        old, new = (significant(method, each, playback.ignore) for each in (likest.params, params))
+        difference = first_difference(old, new)
+        where = "" if difference is None else f"{_told(*difference)}; "
         return DifferentArgumentsError(
-            f"{begin}, but was never recorded; recorded were: {others}; "
-            f"at {pointer} was recorded {shortened(repr(was))}, and asked {shortened(repr(now))}; {cure}"
+            f"{begin}, but was never recorded; recorded were: {others}; {where}{cure}"
         )
 
 
@@ -253,6 +289,16 @@ def _no_garbage_collected() -> Generator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _line(operation: Operation) -> int:
+    return operation.line
+
+
+def _told(pointer: str, was: object, now: object) -> str:
+    from pytest_mcpflow.outcome import shortened
+
+    return f"at {pointer} was recorded {shortened(repr(was))}, and asked {shortened(repr(now))}"
 
 
 def _shown(method: str, params: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from mcp import types
 from mcp.shared.message import SessionMessage
 
-from pytest_mcpflow.cassette.matching import Matching, SameRequest
+from pytest_mcpflow.cassette.playback import Playback
 from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.cassette.redaction import Redactor, Rule
 from pytest_mcpflow.cassette.speaker import Out, Speaker
@@ -45,57 +45,46 @@ class ReplayTransport:
 
     Args:
         player: What was recorded. It may be played to several clients, one after the other.
-        timing: Whether messages come when they came while recording; in virtual time that costs nothing.
     """
 
     player: Player
-    timing: bool = False
 
     @classmethod
     def from_tape(
         cls,
         tape: str | Path,
         *,
-        ignore: Sequence[str] = (),
-        ordered: bool = False,
-        same: SameRequest | None = None,
+        playback: Playback | None = None,
         redaction: Sequence[Rule] = (),
-        timing: bool = False,
     ) -> Self:
         """Play a cassette.
 
         Args:
             tape: The file.
-            ignore: JSON pointers into a request's parameters that do not count, such as `/arguments/now`.
-            ordered: Whether tools must be called in the order in which they were recorded.
-            same: Says whether recorded and live parameters of one tool ask the same, in place of the comparison.
+            playback: How it answers; exactly by default.
             redaction: What was taken out of the tape besides secrets.
-            timing: As for the class.
 
         Raises:
-            CassetteError: The file is missing or broken, or a pointer is malformed.
+            CassetteError: The file is missing or broken.
         """
-        loaded = Tape.load(Path(tape), Matching(tuple(ignore), ordered, same))
+        loaded = Tape.load(Path(tape), playback)
         name = loaded.cassette.server_name or Path(tape).stem
-        return cls(Player(loaded, name, Redactor.of_tape(loaded.cassette.redaction, redaction)), timing)
+        return cls(Player(loaded, name, Redactor.of_tape(loaded.cassette.redaction, redaction)))
 
-    def verify(self, *, allow_unused: bool = False) -> None:
+    def verify(self) -> None:
         """Fail where it was not the recorded session, even if the client went on.
-
-        Args:
-            allow_unused: Whether recorded tool calls may be left that nobody made.
 
         Raises:
             CassetteError: Something was asked that has no answer.
-            UnusedRecordingError: Recorded tool calls were never made.
+            UnusedRecordingError: Recorded tool calls were never made, and may not be left.
         """
         if self.player.misses:
             raise self.player.misses[0]
         unused = self.player.unused()
-        if unused and not allow_unused:
+        if unused and not self.player.tape.playback.allow_unused:
             raise UnusedRecordingError(
                 f"{len(unused)} recorded calls were never made, the first of them {unused[0]}; correct the client, "
-                "record the session again, or say verify(allow_unused=True)"
+                "record the session again, or allow it: Playback(allow_unused=True)"
             )
 
     def __post_init__(self) -> None:
@@ -123,7 +112,7 @@ class ReplayTransport:
     def take(self, message: SessionMessage) -> None:
         """Handle a message of the client."""
         outs = self._speaker.receive(_body(message))
-        if self.timing and any(out.after for out in outs):
+        if self.player.tape.playback.timing and any(out.after for out in outs):
             task = asyncio.create_task(self._send_in_time(outs), name=f"replay of {self.player.server}")
             self._later.add(task)
             task.add_done_callback(self._later.discard)

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from pytest_mcpflow.cassette.arguments import redactor_for
-from pytest_mcpflow.cassette.matching import Matching
+from pytest_mcpflow.cassette.playback import Playback
 from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.errors import CassetteError
 
@@ -25,7 +25,7 @@ def serve_cassette(options: argparse.Namespace) -> int:
         0; 1 if a request had no answer or a recorded call was not made; 2 if the cassette cannot be used.
     """
     try:
-        tape = Tape.load(options.path, Matching(tuple(options.ignore), options.ordered))
+        tape = Tape.load(options.path, _playback(options))
         redactor = redactor_for(tape.cassette, options)
     except CassetteError as error:
         print(f"mcpflow serve: {error}", file=sys.stderr)
@@ -34,19 +34,28 @@ def serve_cassette(options: argparse.Namespace) -> int:
     if options.http is None:
         from pytest_mcpflow.cassette.serve_stdio import serve_stdio
 
-        serve_stdio(player, timing=options.timing)
+        serve_stdio(player)
     else:
-        _serve_http(player, options.http, timing=options.timing)
+        _serve_http(player, options.http)
     problems = [str(miss) for miss in player.misses]
-    if not options.allow_unused:
+    if not tape.playback.allow_unused:
         problems += [f"{call} was recorded and never called" for call in player.unused()]
     for problem in problems:
         print(f"mcpflow serve: {problem}", file=sys.stderr)
     return NOT_AS_RECORDED if problems else 0
 
 
-def _serve_http(player: Player, port: int, *, timing: bool) -> None:
+def _playback(options: argparse.Namespace) -> Playback:
+    return Playback(
+        ignore=options.ignore,
+        ordered=options.ordered,
+        allow_unused=options.allow_unused,
+        timing=options.timing,
+    )
+
+
+def _serve_http(player: Player, port: int) -> None:
     from pytest_mcpflow.cassette.serve_http import ReplayApp
     from pytest_mcpflow.serve.listen import listen
 
-    listen(ReplayApp(player, timing=timing), port)
+    listen(ReplayApp(player), port)

@@ -30,11 +30,10 @@ class ReplayApp:
 
     Args:
         player: What was recorded.
-        timing: Whether messages come when they came while recording.
     """
 
-    def __init__(self, player: Player, *, timing: bool = False) -> None:
-        self._player, self._timing = player, timing
+    def __init__(self, player: Player) -> None:
+        self._player, self._timing = player, player.tape.playback.timing
         self._stateless = _Client(player)
         self._sessions: dict[str, _Client] = {}
 

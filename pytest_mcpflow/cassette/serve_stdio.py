@@ -24,22 +24,22 @@ CHUNK = 1 << 16
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
 
 
-def serve_stdio(player: Player, *, timing: bool = False, stdin: int = 0, stdout: int = 1) -> None:
+def serve_stdio(player: Player, *, stdin: int = 0, stdout: int = 1) -> None:
     """Answer the client on standard input and output until it leaves.
 
     Args:
         player: What was recorded.
-        timing: Whether messages come when they came while recording.
         stdin: The descriptor to read from.
         stdout: The descriptor to write to.
     """
-    _Conversation(player, timing, stdin, stdout).run()
+    _Conversation(player, stdin, stdout).run()
 
 
 class _Conversation:
-    def __init__(self, player: Player, timing: bool, stdin: int, stdout: int) -> None:
+    def __init__(self, player: Player, stdin: int, stdout: int) -> None:
         self._speaker = Speaker(player)
-        self._timing, self._stdin, self._stdout = timing, stdin, stdout
+        self._timing = player.tape.playback.timing
+        self._stdin, self._stdout = stdin, stdout
         self._later: list[tuple[float, int, Out]] = []
         self._ranks = itertools.count()
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, cast
 
-__all__ = ["DEPTH", "as_object", "decoded", "decoded_lines", "depth_of", "dump", "encoder"]
+__all__ = ["DEPTH", "as_object", "canonical", "decoded", "decoded_lines", "depth_of", "dump", "encoder"]
 
 DEPTH = 200
 """How deeply a line may be nested, so that whatever was written can be read wherever it is read."""
@@ -55,6 +55,25 @@ def dump(frame: Mapping[str, Any]) -> bytes:
 def as_object(value: object) -> Mapping[str, Any]:
     """A JSON object; an empty one for whatever else a message holds in its place."""
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def canonical(value: object) -> str:
+    """What equal JSON values have in common as text, and no others.
+
+    Some clients write a whole number as `1.0`. By JSON Schema numbers are equal if they have the same mathematical
+    value (Core 2020-12, section 4.2.2), and one without a fractional part is an integer, however it is written.
+    """
+    text = _encode_in_ascii(value)
+    return _encode_in_ascii(_with_whole_numbers(value)) if ".0" in text or "e+" in text else text
+
+
+def _with_whole_numbers(value: object) -> object:
+    """A JSON value in which each number without a fractional part is an integer of Python."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else value
+    if isinstance(value, dict):
+        return {name: _with_whole_numbers(each) for name, each in cast("dict[str, object]", value).items()}
+    return [*map(_with_whole_numbers, cast("list[object]", value))] if isinstance(value, list) else value
 
 
 def _no_constant(constant: str) -> NoReturn:

@@ -29,7 +29,6 @@ from mcp import Client
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
 
-from pytest_mcpflow.cassette.matching import Matching
 from pytest_mcpflow.cassette.operations import Silence, operations
 from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.cassette.reading import read_cassette
@@ -41,7 +40,7 @@ ERAS: tuple[Mode, ...] = ("legacy", "auto")
 
 
 def player_of(tape: Path) -> Player:
-    return Player(Tape.load(tape, Matching()), "workshop")
+    return Player(Tape.load(tape), "workshop")
 
 
 @asynccontextmanager

@@ -10,7 +10,15 @@ from conversation import Everything
 from mcp import MCPError
 from tapes import ask, called, opened, say, tell, write
 
-from pytest_mcpflow import CassetteError, Era, Hub, OutOfOrderError, RecordMode, UnusedRecordingError
+from pytest_mcpflow import (
+    CassetteError,
+    Era,
+    Hub,
+    OutOfOrderError,
+    Playback,
+    RecordMode,
+    UnusedRecordingError,
+)
 from pytest_mcpflow.cassette.values import dump
 from pytest_mcpflow.server import serve_fake
 
@@ -57,7 +65,7 @@ def test_a_call_before_its_turn_is_told_from_one_that_was_never_recorded(tmp_pat
     path = write(
         tmp_path / "t.jsonl", [*opened(), *called(1, "get", {"n": 0}, "0"), *called(2, "get", {"n": 1}, "1")]
     )
-    hub.replay(path, ordered=True)
+    hub.replay(path, playback=Playback(ordered=True))
 
     with pytest.raises(OutOfOrderError, match=r"recorded as call 2, and now comes call 1: get\(n=0\)"):
         hub.run(hub.call_tool(*CALL))
@@ -81,7 +89,7 @@ async def test_answers_take_the_time_that_they_took(mcpflow: Hub, tmp_path: Path
     async def note(progress: float, total: float | None, message: str | None) -> None:
         heard.append(mcpflow.clock.now())
 
-    mcpflow.replay(path, name="slow", era=era, timing=True)
+    mcpflow.replay(path, name="slow", era=era, playback=Playback(timing=True))
 
     result = await mcpflow.call_tool("slow.slow", on_progress=note)
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tapes import ask, called, give_up, opened, player, say, tell, write
 
 from pytest_mcpflow import CassetteError
-from pytest_mcpflow.cassette.matching import Matching, first_difference
+from pytest_mcpflow.cassette.matching import first_difference, request_key
+from pytest_mcpflow.cassette.playback import Playback
 from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.cassette.speaker import Speaker
 from pytest_mcpflow.errors import (
@@ -216,7 +217,7 @@ def as_another_language_writes_it(value: Any) -> Any:
 
 @given(VALUES)
 def test_a_number_is_the_same_however_it_is_written(value: Any) -> None:
-    key, other = Matching().key, {"name": "a", "arguments": {"n": as_another_language_writes_it(value)}}
+    key, other = request_key, {"name": "a", "arguments": {"n": as_another_language_writes_it(value)}}
 
     assert key("tools/call", {"name": "a", "arguments": {"n": value}}) == key("tools/call", other)
     assert first_difference(value, as_another_language_writes_it(value)) is None
@@ -226,7 +227,7 @@ def test_a_number_is_the_same_however_it_is_written(value: Any) -> None:
 def test_other_numbers_are_never_the_same(one: float, other: float) -> None:
     alike = one == other and isinstance(one, bool) == isinstance(other, bool)
 
-    first, second = (Matching().key("tools/call", {"name": "a", "arguments": {"n": n}}) for n in (one, other))
+    first, second = (request_key("tools/call", {"name": "a", "arguments": {"n": n}}) for n in (one, other))
     assert (first == second) == alike == (first_difference(one, other) is None)
 
 
@@ -247,19 +248,19 @@ def test_places_can_be_left_out_of_the_comparison(tmp_path: Path) -> None:
     asked = {"name": "log", "arguments": {"at": 2, "rows": [{"id": 5, "text": "x"}]}}
 
     for ignore, fits in ((("/arguments/at",), False), (("/arguments/at", "/arguments/rows/0/id"), True)):
-        tape = Player(Tape.load(path, Matching(ignore)), "hand-made")
+        tape = Player(Tape.load(path, Playback(ignore=ignore)), "hand-made")
         if fits:
             assert tape.find("tools/call", asked).name == "log"
         else:
             with pytest.raises(DifferentArgumentsError):
                 tape.find("tools/call", asked)
     with pytest.raises(CassetteError, match="'arguments' is no JSON pointer"):
-        Matching(("arguments",))
+        Playback(ignore=("arguments",))
 
 
 def test_calls_may_have_to_come_in_the_recorded_order(tmp_path: Path) -> None:
     path = write(tmp_path / "t.jsonl", [*called(1, "a", {}, "1"), *called(2, "b", {}, "2")])
-    loose, strict = (Player(Tape.load(path, Matching(ordered=ordered)), "s") for ordered in (False, True))
+    loose, strict = (Player(Tape.load(path, Playback(ordered=ordered)), "s") for ordered in (False, True))
 
     assert loose.find("tools/call", {"name": "b"}).name == "b"
     told = r"b\(\) was asked out of order: it was recorded as call 2, and now comes call 1: a\(\)"
@@ -277,7 +278,7 @@ def test_the_user_may_say_what_asks_the_same(tmp_path: Path) -> None:
     def same(recorded: Any, live: Any) -> bool:
         return bool(recorded["arguments"]["q"].lower() == live["arguments"]["q"].lower())
 
-    tape = Player(Tape.load(path, Matching(same=same)), "s")
+    tape = Player(Tape.load(path, Playback(same=same)), "s")
 
     assert tape.find("tools/call", {"name": "search", "arguments": {"q": "TEA"}}).arguments == {"q": "Tea"}
     with pytest.raises(NeverRecordedError):

@@ -15,7 +15,7 @@ from mcp import ClientSession, MCPError
 from real_servers import python_with_sdk_1
 from tapes import ask, called, opened, say, write
 
-from pytest_mcpflow import DifferentArgumentsError, ReplayTransport, UnusedRecordingError
+from pytest_mcpflow import DifferentArgumentsError, Playback, ReplayTransport, UnusedRecordingError
 from pytest_mcpflow.cassette.recording import Recording
 
 EVERYTHING = ROOT / "fixtures" / "tapes" / "everything.jsonl"
@@ -138,7 +138,7 @@ def test_a_miss_that_the_client_swallowed_is_raised_by_verify(tape: Path) -> Non
     in_session(transport, swallow)
 
     with pytest.raises(DifferentArgumentsError, match="at /arguments/n was recorded 1, and asked 3"):
-        transport.verify(allow_unused=True)
+        transport.verify()
 
 
 def test_recorded_calls_that_were_not_made_are_raised_by_verify(tape: Path) -> None:
@@ -150,13 +150,16 @@ def test_recorded_calls_that_were_not_made_are_raised_by_verify(tape: Path) -> N
         UnusedRecordingError, match=r"1 recorded calls were never made, the first of them a\(n=2\)"
     ):
         transport.verify()
-    transport.verify(allow_unused=True)
+
+    relaxed = ReplayTransport.from_tape(tape, playback=Playback(allow_unused=True))
+    in_session(relaxed, lambda session: session.call_tool("a", {"n": 1}))
+    relaxed.verify()
 
 
 def test_what_does_not_count_and_the_order_are_the_clients_to_say(tape: Path) -> None:
-    loose = ReplayTransport.from_tape(tape, ignore=["/arguments/n"])
+    loose = ReplayTransport.from_tape(tape, playback=Playback(ignore=["/arguments/n"]))
     in_session(loose, lambda session: session.call_tool("a", {"n": 9}))
-    strict = ReplayTransport.from_tape(tape, ordered=True)
+    strict = ReplayTransport.from_tape(tape, playback=Playback(ordered=True))
 
     async def backwards(session: ClientSession) -> None:
         with pytest.raises(MCPError, match="out of order"):

@@ -8,7 +8,7 @@ from mcp import StdioServerParameters
 from mcp.server import MCPServer
 from stall import Shop
 
-from pytest_mcpflow import FaultPlanError, Hub, Way
+from pytest_mcpflow import FaultPlanError, Hub, Playback, Way
 
 TAPE = ROOT / "examples" / "replay" / "tape.jsonl"
 ON_STDIO = ["bad_json", "wrong_id", "garbage", "hang_up", "kill"]
@@ -30,7 +30,7 @@ def with_url(way: Way) -> Hub:
 
 def with_tape(way: Way) -> Hub:
     hub = Hub(way=way, virtual_time=True)
-    hub.replay(TAPE, name="away", allow_unused=True)
+    hub.replay(TAPE, name="away", playback=Playback(allow_unused=True))
     return hub
 
 

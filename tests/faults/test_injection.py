@@ -19,6 +19,7 @@ from pytest_mcpflow import (
     FaultPlan,
     FaultPlanError,
     Hub,
+    Playback,
     ToolError,
     Way,
     prompt,
@@ -346,7 +347,7 @@ def test_a_replayed_server_goes_wrong_too(tmp_path: Any) -> None:
     from checkout import ROOT
 
     hub = Hub(virtual_time=True)
-    hub.replay(ROOT / "examples" / "replay" / "tape.jsonl", name="tape", allow_unused=True)
+    hub.replay(ROOT / "examples" / "replay" / "tape.jsonl", name="tape", playback=Playback(allow_unused=True))
     hub.fail("tape.*=refuse")
 
     async def work() -> None:

@@ -61,6 +61,7 @@ from pytest_mcpflow import (
     Outcome,
     OutOfOrderError,
     Pending,
+    Playback,
     Question,
     Recording,
     RecordMode,
@@ -455,22 +456,21 @@ def a_fake_of_a_tape(hub: Hub, tape: Path) -> None:
 
 
 async def a_client_of_ones_own(tape: Path) -> None:
-    transport = ReplayTransport.from_tape(tape, ignore=("/arguments/now",), ordered=True, timing=True)
+    transport = ReplayTransport.from_tape(tape, playback=Playback(ignore=("/arguments/now",), ordered=True))
     async with transport as streams, ClientSession(*streams) as session:
         await session.initialize()
-    transport.verify(allow_unused=True)
+    transport.verify()
 
 
 def recorded(server: StdioServerParameters, tape: Path) -> Hub:
-    hub = Hub(record=RecordMode.ONCE, cassettes=tape.parent, schedule=None)
-    hub.use(server, name="recorded", cassette=tape.name)
-    hub.replay(
-        tape, name="replayed", era=Era.HANDSHAKE, ignore=("/arguments/now",), ordered=True, timing=True
-    )
-    hub.replay(
-        tape, name="loose", same=lambda recorded, live: recorded["name"] == live["name"], allow_unused=True
-    )
+    playback = Playback(ignore=["/arguments/now"], ordered=True, timing=True)
+    hub = Hub(record=RecordMode.ONCE, playback=playback, cassettes=tape.parent, schedule=None)
+    hub.use(server, name="recorded", cassette=tape.name, playback=Playback())
+    hub.replay(tape, name="replayed", era=Era.HANDSHAKE)
+    loose = Playback(same=lambda recorded, live: recorded["name"] == live["name"], allow_unused=True)
+    hub.replay(tape, name="loose", playback=loose)
     assert_type(hub.record, RecordMode)
+    assert_type(hub.playback, Playback)
     return hub
 
 
