@@ -38,8 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments and arguments[0] in COMMANDS:
         module = importlib.import_module(COMMANDS[arguments[0]][1])
         module.add_arguments(parsers[arguments[0]])
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
     assert module is not None
+    if unknown:
+        has_command = "server" in options and "--" not in arguments
+        hint = "; write -- in front of the server's command" if has_command else ""
+        parsers[options.command].error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
     try:
         code: int = module.run(options)
         sys.stdout.flush()

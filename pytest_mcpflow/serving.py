@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_mcpflow.cassette.arguments import add_redaction_arguments
@@ -12,6 +13,8 @@ from pytest_mcpflow.cassette.arguments import add_redaction_arguments
 __all__ = ["add_arguments", "run"]
 
 UNUSABLE = 2
+OF_CASSETTES = ("allow_unused", "ignore", "ordered", "redact", "redact_personal", "timing")
+OF_FAKES = ("errors",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,10 +61,10 @@ def run(options: argparse.Namespace) -> int:
     """
     from pytest_mcpflow.errors import HubError
 
-    name = str(options.path)
     try:
-        if not options.path.exists() and options.path.suffix != ".jsonl":
-            return _serve_fake(name, options.http, options.errors)
+        if _names_a_fake(options.path):
+            return _serve_fake(options)
+        _refuse(options, OF_FAKES, "fakes, and this is a cassette")
         from pytest_mcpflow.cassette.serve import serve_cassette
 
         return serve_cassette(options)
@@ -70,11 +73,29 @@ def run(options: argparse.Namespace) -> int:
         return UNUSABLE
 
 
-def _serve_fake(name: str, port: int | None, error_style: str | None) -> int:
+def _names_a_fake(path: Path) -> bool:
+    """Whether something is no cassette, so that it is looked for among the fakes."""
+    if path.is_dir():  # which can be no cassette, and may well be called like a fake
+        from pytest_mcpflow.shelf import fake_names
+
+        return path.name in fake_names()
+    return not path.exists() and path.suffix != ".jsonl"
+
+
+def _refuse(options: argparse.Namespace, names: Sequence[str], what: str) -> None:
+    given = next((each for each in names if getattr(options, each)), None)
+    if given is not None:
+        from pytest_mcpflow.errors import HubError
+
+        raise HubError(f"--{given.replace('_', '-')} is for {what}")
+
+
+def _serve_fake(options: argparse.Namespace) -> int:
     from pytest_mcpflow.errors import FakeDefinitionError, UnknownNameError
     from pytest_mcpflow.fake import ErrorStyle
     from pytest_mcpflow.shelf import fake_at, fake_named
 
+    name = str(options.path)
     try:
         fake = fake_at(name) if ":" in name else fake_named(name)
     except FakeDefinitionError as error:
@@ -86,12 +107,13 @@ def _serve_fake(name: str, port: int | None, error_style: str | None) -> int:
         return UNUSABLE
     from pytest_mcpflow.server import serve_fake
 
-    fake.error_style = None if error_style is None else ErrorStyle(error_style)
+    _refuse(options, OF_CASSETTES, "cassettes, and this is a fake")
+    fake.error_style = None if options.errors is None else ErrorStyle(options.errors)
     server = serve_fake(fake)
-    if port is not None:
+    if options.http is not None:
         from pytest_mcpflow.serve.listen import listen
 
-        listen(server.streamable_http_app(), port, lifespan=True)
+        listen(server.streamable_http_app(), options.http, lifespan=True)
         return 0
     import asyncio
 

@@ -6,11 +6,48 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pytest_mcpflow.errors import CassetteError
+
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.format import Cassette
     from pytest_mcpflow.cassette.redaction import Redactor
 
-__all__ = ["InPlaceOf", "add_comparison_arguments", "add_redaction_arguments", "redactor_for", "redactor_of"]
+__all__ = [
+    "add_comparison_arguments",
+    "add_redaction_arguments",
+    "add_server_arguments",
+    "check_one_server",
+    "redactor_for",
+    "redactor_of",
+]
+
+
+def add_server_arguments(parser: argparse.ArgumentParser, *, needs: str) -> None:
+    """Describe how the server is named: by the command that starts it, or by its address.
+
+    Args:
+        parser: Where to.
+        needs: What else the command line needs, for the lines that show how it is used.
+    """
+    # argparse would write `-- SERVER [ARG ...] [-- SERVER [ARG ...] ...]`.
+    options = f"{parser.prog} [OPTION ...] {needs}"
+    parser.usage = f"{options} -- SERVER [ARG ...]\n       {options} --url URL"
+    server = parser.add_argument(
+        "server", nargs="+", metavar="-- SERVER [ARG ...]", help="the command that starts the server"
+    )
+    parser.add_argument(
+        "--url", action=_InPlaceOf, other=server, help="a server that speaks HTTP, in place of a command"
+    )
+
+
+def check_one_server(options: argparse.Namespace) -> None:
+    """Look whether a command or an address was given, and not both.
+
+    Raises:
+        CassetteError: It was neither, or both.
+    """
+    if bool(options.server) == bool(options.url):
+        raise CassetteError("give either a URL (--url) or a command (-- SERVER ARG ...)")
 
 
 def add_redaction_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +106,7 @@ def redactor_for(cassette: Cassette, options: argparse.Namespace) -> Redactor | 
     return Redactor.of_tape(cassette.redaction, rules_from_ini(options.redact) if options.redact else ())
 
 
-class InPlaceOf(argparse.Action):
+class _InPlaceOf(argparse.Action):
     """An option that makes a positional argument unnecessary."""
 
     def __init__(

@@ -80,6 +80,14 @@ class Findings:
             kind.setdefault(f"{each.subject} {each.pointer} {each.old!r} {each.new!r}", each)
         return has_any
 
+    def keep_offers(self, changes: Iterable[Change]) -> bool:
+        """Keep what came and what went, each once, however sessions and pages described it; whether there is any."""
+        has_any = False
+        for each in changes:
+            has_any = True
+            self.tools.setdefault(f"{each.subject} {'went' if each.new is MISSING else 'came'}", each)
+        return has_any
+
 
 class ClientSide:
     """Asks a live server what the client of a recorded session asked, in the same order, and compares the answers.
@@ -201,9 +209,8 @@ class ClientSide:
         outcome = operation.outcome
         if not isinstance(outcome, Result) or outcome.body.get("isError") is True:
             return None  # it was refused when it was recorded, too
-        if not any(change.subject == f"tool {name}" for change in self._findings.tools.values()):
-            gone = Change(f"tool {name}", "", {"name": name}, MISSING, operation.line)
-            self._findings.keep(self._findings.tools, [gone])
+        listed = self._recorded_tools.get(name) or {"name": name}
+        self._findings.keep_offers([Change(f"tool {name}", "", listed, MISSING, operation.line)])
         return "the server lists no such tool; --allow-destructive calls it nevertheless"
 
     @cached_property
@@ -324,7 +331,7 @@ class ClientSide:
             new_pages = [as_object(self._shown(first, each).get("result")) for each in responses]
             old, new = offers_of(listing, old_pages), offers_of(listing, new_pages)
             offers = changed_offers(listing, old, new, line=first.line, is_whole=is_whole)
-            has_changed = self._findings.keep(self._findings.tools, offers)
+            has_changed = self._findings.keep_offers(offers)
             terms = changed_terms(listing, old, new, line=first.line, ignore=self._rules.ignore)
             has_changed |= self._findings.keep(self._findings.schemas, terms)
         if has_changed:

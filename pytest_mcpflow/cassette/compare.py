@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, TypeAlias, cast
 
+from pytest_mcpflow.cassette.values import canonical
 from pytest_mcpflow.cassette.volatile import settled
 
 __all__ = ["MISSING", "Difference", "Missing", "check_pointer", "differences", "resolve"]
@@ -170,11 +171,7 @@ def _items(left: Sequence[object], right: Sequence[object]) -> list[tuple[Token,
 
 
 def _same_set(left: Sequence[object], right: Sequence[object]) -> bool:
-    return sorted(map(_canonical, left)) == sorted(map(_canonical, right))
-
-
-def _canonical(value: object) -> str:
-    return json.dumps(value, sort_keys=True)
+    return sorted(map(canonical, left)) == sorted(map(canonical, right))
 
 
 def _same(left: object, right: object, name: str, *, exact: bool) -> bool:

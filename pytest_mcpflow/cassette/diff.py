@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pytest_mcpflow.cassette.judging import changed_answer, changed_handshake, r
 from pytest_mcpflow.cassette.offers import LISTINGS, changed_offers, changed_terms, offers_of, pages_of
 from pytest_mcpflow.cassette.operations import Operation, Result, operations
 from pytest_mcpflow.cassette.reading import read_cassette
+from pytest_mcpflow.cassette.values import canonical
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["Only", "add_arguments", "differing", "run"]
@@ -114,7 +114,7 @@ def _key(unit: Unit) -> str:
     if first.method in OPENINGS:
         return first.method
     asked = {name: value for name, value in first.params.items() if name not in ("_meta", "cursor")}
-    return f"{first.method} {json.dumps(asked, sort_keys=True)}"
+    return f"{first.method} {canonical(asked)}"
 
 
 def _changes(old: Unit, new: Unit, ignore: Sequence[str], *, exact: bool) -> Iterator[Change]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pytest_mcpflow.cassette.format import Frame
-from pytest_mcpflow.cassette.unusable import unwritable
+from pytest_mcpflow.cassette.unusable import check_is_file, unwritable
 from pytest_mcpflow.cassette.values import dump
 from pytest_mcpflow.errors import CassetteError
 
@@ -36,19 +36,21 @@ def write_lines(path: Path, lines: Iterable[bytes]) -> None:
     """Write a file in one step: others see the old one or the new one, also after a crash.
 
     Raises:
-        CassetteError: The folder cannot be written to.
+        CassetteError: The folder cannot be written to, or there is something else than a file.
     """
-    path = path.resolve()  # a link goes on leading to the file
+    place = path.resolve()  # a link goes on leading to the file
     try:
-        number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        if place.exists():
+            check_is_file(place)
+        number, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
         try:
             with os.fdopen(number, "wb") as file:
                 file.writelines(lines)
                 file.flush()
                 os.fsync(number)
-            if path.exists():
-                shutil.copymode(path, name)
-            os.replace(name, path)
+            if place.exists():
+                shutil.copymode(place, name)
+            os.replace(name, place)
         except BaseException:
             os.unlink(name)
             raise

@@ -13,7 +13,7 @@ from pytest_mcpflow.cassette.arguments import add_redaction_arguments, redactor_
 from pytest_mcpflow.cassette.columns import COLUMNS, counted, printable
 from pytest_mcpflow.cassette.lint_findings import CHECKS, Finding, findings_in
 from pytest_mcpflow.cassette.sarif import sarif_of
-from pytest_mcpflow.cassette.unusable import unreadable
+from pytest_mcpflow.cassette.unusable import check_is_file, unreadable
 from pytest_mcpflow.errors import CassetteError
 
 __all__ = ["add_arguments", "run"]
@@ -67,6 +67,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _check_readable(tape: Path) -> None:
     try:
+        check_is_file(tape)
         tape.open("rb").close()
     except OSError as error:
         raise unreadable(tape, error) from error

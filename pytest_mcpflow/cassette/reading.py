@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pytest_mcpflow.cassette.format import FORMAT, Cassette, Frame, Session
 from pytest_mcpflow.cassette.kinds import CHECKS, SIDES, is_rpc
-from pytest_mcpflow.cassette.unusable import unreadable
+from pytest_mcpflow.cassette.unusable import check_is_file, unreadable
 from pytest_mcpflow.cassette.values import decoded_lines
 from pytest_mcpflow.errors import CassetteError
 
@@ -58,6 +58,7 @@ def read_frames(path: Path) -> tuple[list[Frame], bool]:
 
 def _load(path: Path) -> tuple[list[bytes], bool]:
     try:
+        check_is_file(path)
         data = path.read_bytes()
     except OSError as error:
         raise unreadable(path, error) from error

@@ -14,7 +14,12 @@ import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from pytest_mcpflow.cassette.arguments import InPlaceOf, add_redaction_arguments, redactor_of
+from pytest_mcpflow.cassette.arguments import (
+    add_redaction_arguments,
+    add_server_arguments,
+    check_one_server,
+    redactor_of,
+)
 from pytest_mcpflow.cassette.pump import pump
 from pytest_mcpflow.cassette.writer import CassetteWriter, Redacting
 from pytest_mcpflow.errors import CassetteError
@@ -29,15 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the cassette to append to"
     )
-    server = parser.add_argument(
-        "server", nargs="+", metavar="-- SERVER [ARG ...]", help="the command that starts the server"
-    )
-    parser.add_argument(
-        "--url", action=InPlaceOf, other=server, help="a server that speaks HTTP, in place of a command"
-    )
+    add_server_arguments(parser, needs="-o FILE")
     parser.add_argument(
         "--listen",
-        default="127.0.0.1:0",
         metavar="HOST:PORT",
         help="where the client finds the recorder of a --url (default: any free port of 127.0.0.1)",
     )
@@ -49,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Record what the options say; see `record` for the exit code."""
     try:
+        check_one_server(options)
+        if options.listen is not None and options.url is None:
+            raise CassetteError("--listen is where a --url is recorded; a command is spoken to over stdio")
         redactor = None if options.no_redaction else redactor_of(options)
     except CassetteError as error:
         print(f"mcpflow record: {error}", file=sys.stderr)
@@ -57,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         return record(options.output, options.server, redactor=redactor, timing=options.timing)
     from pytest_mcpflow.cassette.gateway import record_http
 
-    host, _, port = options.listen.rpartition(":")
+    host, _, port = (options.listen or "127.0.0.1:0").rpartition(":")
     if not port.isdecimal():
         print(
             f"mcpflow record: --listen is HOST:PORT, such as 127.0.0.1:0, not {options.listen!r}",

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from pytest_mcpflow.cassette.header import begins_cassette, goes_on
-from pytest_mcpflow.cassette.unusable import unwritable
+from pytest_mcpflow.cassette.unusable import check_is_file, unwritable
 from pytest_mcpflow.cassette.values import dump
 from pytest_mcpflow.errors import CassetteError
 
@@ -33,8 +33,8 @@ class SharedFile:
         path: The file, made with mode 0600 if it is not there.
 
     Raises:
-        CassetteError: The file cannot be opened; in a `with` block, it is no cassette, or somebody took away what was
-            written.
+        CassetteError: It is no file, or cannot be opened; in a `with` block, it is no cassette, or somebody took away
+            what was written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,6 +44,8 @@ class SharedFile:
         """How many bytes of them were looked at; see `unseen`."""
         self._path, self._place = path, path.absolute()  # a later change of the folder leads nowhere else
         try:
+            if self._place.exists():
+                check_is_file(self._place)
             self._file = self._opened(os.O_CREAT)
         except OSError as error:
             raise unwritable(path, error) from error

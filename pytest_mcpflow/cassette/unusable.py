@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import errno
+import stat
 from pathlib import Path
 
 from pytest_mcpflow.errors import CassetteError
 
-__all__ = ["unreadable", "unwritable"]
+__all__ = ["check_is_file", "unreadable", "unwritable"]
+
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def check_is_file(path: Path) -> None:
+    """Look what is there before it is opened: a pipe waits for somebody, and a device may never end.
+
+    Raises:
+        OSError: There is nothing, or something else than a file.
+    """
+    kind = stat.S_IFMT(path.stat().st_mode)
+    if kind != stat.S_IFREG:
+        raise OSError(errno.EINVAL, f"it is {KINDS.get(kind, 'something else')} and no file")
 
 
 def unreadable(path: Path, error: OSError) -> CassetteError:

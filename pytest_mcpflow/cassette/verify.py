@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_mcpflow.cassette.arguments import (
-    InPlaceOf,
     add_comparison_arguments,
     add_redaction_arguments,
+    add_server_arguments,
+    check_one_server,
     redactor_for,
 )
 from pytest_mcpflow.cassette.compare import check_pointer
@@ -138,12 +139,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Exit code 0: the same; 1: something differs; 2: it could not be verified."
     )
     parser.add_argument("cassette", type=Path, metavar="CASSETTE")
-    server = parser.add_argument(
-        "server", nargs="+", metavar="-- SERVER [ARG ...]", help="the command that starts the server"
-    )
-    parser.add_argument(
-        "--url", action=InPlaceOf, other=server, help="a server that listens, in place of a command"
-    )
+    add_server_arguments(parser, needs="CASSETTE")
     parser.add_argument(
         "--header",
         action="append",
@@ -179,8 +175,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Verify, print what was found, and return the exit code."""
-    if bool(options.server) == bool(options.url):
-        return _not_verified("give either a URL (--url) or a command (-- SERVER ARG ...)")
+    try:
+        check_one_server(options)
+        if options.header and not options.url:
+            raise CassetteError("--header is for a --url; give a command what it needs as its arguments or environment")
+    except CassetteError as error:
+        return _not_verified(str(error))
     if not options.limit > 0:
         return _not_verified(f"--limit {options.limit:g} must be a number of seconds above 0")
     # The SDK logs each unreadable line with a traceback; ours says it once and shorter.

@@ -209,17 +209,43 @@ def test_what_may_destroy_is_called_when_allowed_by_name(
 
 @each_era
 def test_a_tool_that_is_gone_is_drift_even_if_the_client_never_listed_it(tmp_path: Path, era: Era) -> None:
-    async def call(client: Client) -> None:
-        # Unlike `Client.call_tool`, this does not list the tools by itself.
-        request = CallToolRequest(params=CallToolRequestParams(name="moon", arguments={}))
-        await client.session.send_request(request, EmptyResult)
-
-    tape = record(tmp_path / "tape.jsonl", era, station(), call)
+    tape = record(tmp_path / "tape.jsonl", era, station(), lambda client: call(client, "moon"))
     drift = check(tape, "removed")
     [skipped] = drift.skipped
 
     assert drift.tools == (Change("tool moon", "", {"name": "moon"}, MISSING, skipped.line),)
     assert skipped.why == "the server lists no such tool; --allow-destructive calls it nevertheless"
+
+
+@each_era
+def test_a_tool_that_is_gone_counts_once_however_often_it_was_called_and_listed(
+    tmp_path: Path, era: Era
+) -> None:
+    def shop(*tools: str) -> MCPServer:
+        server = MCPServer("shop", log_level="ERROR")
+        for name in tools:
+            server.add_tool(lambda: "done", name=name, description=f"One of {len(tools)}.")
+        return server
+
+    async def call_and_list(client: Client) -> None:
+        for _ in range(2):
+            await call(client, "sell")
+            await client.list_tools()
+
+    tape = tmp_path / "tape.jsonl"
+    for server in (shop("sell"), shop("sell", "buy")):
+        record(tape, era, server, call_and_list)
+
+    drift = asyncio.run(verify(tape, shop("buy")))
+
+    assert sorted(found(drift.tools)) == [("tool buy", ""), ("tool sell", "")]
+    assert f"{drift}".endswith("; drift: tools 2, schemas 1, answers 0")
+
+
+async def call(client: Client, tool: str) -> None:
+    # Unlike `Client.call_tool`, this does not list the tools by itself.
+    request = CallToolRequest(params=CallToolRequestParams(name=tool, arguments={}))
+    await client.session.send_request(request, EmptyResult)
 
 
 def test_a_session_can_be_chosen(tmp_path: Path) -> None:
