@@ -13,7 +13,7 @@ from pytest_mcpflow.cassette.arguments import add_redaction_arguments
 __all__ = ["add_arguments", "run"]
 
 UNUSABLE = 2
-OF_CASSETTES = ("allow_unused", "ignore", "ordered", "redact", "redact_personal", "timing")
+OF_CASSETTES = ("allow_unused", "ignore", "ordered", "redact", "redact_personal", "same", "timing")
 OF_FAKES = ("errors",)
 
 
@@ -45,6 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--ordered", action="store_true", help="tools must be called in the order of the cassette"
+    )
+    parser.add_argument(
+        "--same",
+        metavar="MODULE:FUNCTION",
+        help="let a function say whether recorded and live parameters ask the same",
     )
     parser.add_argument("--timing", action="store_true", help="answer as slowly as the cassette was recorded")
     parser.add_argument(

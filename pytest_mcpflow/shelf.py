@@ -1,4 +1,4 @@
-"""Fakes by name: those that ship by their services, a user's own as `module:name`."""
+"""Fakes by name: those that ship by their services, and what is a user's own as `module:name`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import importlib
 import pkgutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest_mcpflow.fakes
 import pytest_mcpflow.fakes.real
 from pytest_mcpflow.errors import FakeDefinitionError, UnknownNameError
 from pytest_mcpflow.fake import Fake
 
-__all__ = ["fake_at", "fake_named", "fake_names"]
+__all__ = ["attribute_at", "fake_at", "fake_named", "fake_names"]
 
 
 def fake_names() -> list[str]:
@@ -47,18 +48,30 @@ def fake_at(reference: str) -> Fake:
     Raises:
         FakeDefinitionError: There is none; says what was found in its place.
     """
-    module_name, _, name = reference.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)  # as `python -m` does; for good, since the fake may import more later
     try:
-        make = getattr(importlib.import_module(module_name), name)
-        fake: object = make()
+        fake: object = attribute_at(reference)()
     except Exception as error:
         raise FakeDefinitionError(f"no fake at {reference!r}: {type(error).__name__}: {error}") from error
     if not isinstance(fake, Fake):
         raise FakeDefinitionError(f"{reference!r} makes a {type(fake).__qualname__}, which is no Fake")
     return fake
+
+
+def attribute_at(reference: str) -> Any:
+    """What a module of a user's own has, in this folder or on the import path.
+
+    Args:
+        reference: `module:name`.
+
+    Raises:
+        ImportError: There is no such module; anything else may come from importing one.
+        AttributeError: It has nothing of that name.
+    """
+    module_name, _, name = reference.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)  # as `python -m` does; for good, since the module may import more later
+    return getattr(importlib.import_module(module_name), name)
 
 
 def _modules() -> dict[str, str]:

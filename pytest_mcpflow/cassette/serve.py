@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import cast
 
 from pytest_mcpflow.cassette.arguments import redactor_for
-from pytest_mcpflow.cassette.playback import Playback
+from pytest_mcpflow.cassette.playback import Playback, SameRequest
 from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.errors import CassetteError
 
@@ -49,9 +50,29 @@ def _playback(options: argparse.Namespace) -> Playback:
     return Playback(
         ignore=options.ignore,
         ordered=options.ordered,
+        same=None if options.same is None else _comparison(options.same),
         allow_unused=options.allow_unused,
         timing=options.timing,
     )
+
+
+def _comparison(reference: str) -> SameRequest:
+    """A function of the user's, from a module in this folder or on the import path.
+
+    Raises:
+        CassetteError: There is none; says what was found in its place.
+    """
+    from pytest_mcpflow.shelf import attribute_at
+
+    try:
+        function = attribute_at(reference)
+    except Exception as error:  # anything may come from a module of the user's
+        raise CassetteError(
+            f"no function at --same {reference!r}: {type(error).__name__}: {error}"
+        ) from error
+    if not callable(function):
+        raise CassetteError(f"--same {reference!r} is a {type(function).__name__}, which is no function")
+    return cast("SameRequest", function)
 
 
 def _serve_http(player: Player, port: int) -> None:
