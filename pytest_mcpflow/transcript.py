@@ -4,16 +4,17 @@
     >>> transcript.before("security-scanner.*", "kubernetes.kubectl_apply")
     >>> transcript.calls("send_alert")[0].arguments["severity"]
 
-A pattern is `server.tool`, a bare tool name, or either with `*`.
+A pattern is `server.tool`, a bare tool name, or either with `*`, or with names to choose from: `{github,docker}.*`.
 """
 
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol, cast, overload
 
 from pytest_mcpflow.errors import UnknownNameError
@@ -205,7 +206,7 @@ class Transcript(Sequence[Interaction]):
         return Transcript(self._all, protocol=True, is_known=self._is_known, known=self._known)
 
     def calls(self, pattern: str) -> Transcript:
-        """The calls of a tool (`server.tool`, `tool`, `server.*`, ...).
+        """The calls of a tool (`server.tool`, `tool`, `server.*`, `{one,other}.*`, ...).
 
         Raises:
             UnknownNameError: No server of the hub has such a tool, so the answer would always be "none".
@@ -266,14 +267,27 @@ class Transcript(Sequence[Interaction]):
             raise UnknownNameError("tool", pattern, self._known)
 
 
-_WILD = frozenset("*?[")
+_WILD = frozenset("*?[{")
+_CHOICE = re.compile(r"\{([^{}]*)\}")
 
 
 def matches(pattern: str, site: str) -> bool:
     """Whether a pattern names a call site; a pattern without a dot names a tool of any server."""
     if pattern == site or ("." in pattern and _WILD.isdisjoint(pattern)):
         return pattern == site
+    if "{" in pattern and (choices := alternatives(pattern)) != (pattern,):
+        return any(matches(each, site) for each in choices)
     return fnmatch.fnmatchcase(site, pattern if "." in pattern else f"*.{pattern}")
+
+
+@lru_cache(maxsize=1024)
+def alternatives(pattern: str) -> tuple[str, ...]:
+    """The patterns that one with a choice in braces stands for: `{github,docker}.*` for `github.*` and `docker.*`."""
+    choice = _CHOICE.search(pattern)
+    if choice is None:
+        return (pattern,)
+    before, after = pattern[: choice.start()], pattern[choice.end() :]
+    return tuple(each for name in choice[1].split(",") for each in alternatives(f"{before}{name}{after}"))
 
 
 def _percentile(ascending: Sequence[float], percent: int) -> float:

@@ -34,17 +34,17 @@ class Bank(Fake):
         return "paid"
 
 
-async def pay(hub: Hub, invoice: str) -> bool:
+async def pay(hub: Hub, invoice: str, *, bank: str = "bank") -> bool:
     """Pay, and after a failure look before trying again."""
     for pause in (1, 2, 4):
         try:
-            await hub.call_tool("bank.pay", {"invoice": invoice}, timeout=30)
+            await hub.call_tool(f"{bank}.pay", {"invoice": invoice}, timeout=30)
         except Exception:
             await asyncio.sleep(pause)
         else:
             return True
         try:
-            paid = await hub.call_tool("bank.list_paid", timeout=30)
+            paid = await hub.call_tool(f"{bank}.list_paid", timeout=30)
         except Exception:
             return False  # nobody knows, so nothing is repeated
         if invoice in paid["result"]:

@@ -55,6 +55,18 @@ async def test_a_request_that_comes_after_the_look_pays_a_second_time(mcpflow: H
     # endregion
 
 
+# region: together
+async def test_nobody_is_paid_while_no_bank_is_in_reach(mcpflow: Hub) -> None:
+    banks = [mcpflow.serve(Bank()), mcpflow.serve(Bank(), name="savings-bank")]
+    mcpflow.fail("{bank,savings-bank}.*=disconnect(before)@[0,60]")
+
+    paid = await pay(mcpflow, "invoice-7") or await pay(mcpflow, "invoice-7", bank="savings-bank")
+
+    assert not paid
+    assert [bank.paid for bank in banks] == [[], []]
+    # endregion
+
+
 # region: change
 async def test_an_invoice_may_be_withdrawn_meanwhile(mcpflow: Hub) -> None:
     bank = mcpflow.serve(Bank())

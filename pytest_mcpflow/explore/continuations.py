@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from pytest_mcpflow.explore.counting import Counting
-from pytest_mcpflow.explore.kinds import delays_at, lasting, likely, tried
+from pytest_mcpflow.explore.kinds import delays_at, instead, lasting, likely, tried
 from pytest_mcpflow.explore.observe import Observation, Seen
 from pytest_mcpflow.explore.part import Part
 from pytest_mcpflow.explore.step import Faults, Group, Node, Specs, Step
 from pytest_mcpflow.explore.tactics import Tactics
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.lost import Delay
-from pytest_mcpflow.faults.plan import Fault
+from pytest_mcpflow.faults.plan import EVERYTHING, Fault, overlap, together
 from pytest_mcpflow.transcript import matches
 
 __all__ = ["FIRST", "Continuations"]
@@ -23,6 +23,8 @@ AFTER_ALL = 1000.0
 """What is added to the place of plans that begin with one that already fails."""
 FIRST, UNLIKELY, RECOVERY = 1.0, 0.03, 1.06
 """Outages come before single faults, and the calls of recoveries after all kinds of these."""
+TOGETHER = 2.0
+"""Servers that are out at once come before plans of two faults, and after the calls of recoveries."""
 ALIKE, MIXED, MIXED_BEFORE = 0.15, 0.25, 0.5
 """What each further fault of a recovery costs where all before the last leave the same of the effects, what it costs if
 the last does not, and what each further one costs where they were mixed before."""
@@ -50,6 +52,9 @@ class Continuations:
         self._attempts = Counter((call.site, call.asked) for call in base.calls)
         self._by_call: dict[tuple[str, bool], tuple[FaultKind, ...]] = {}
         self._outages = [*_tools_and_servers(base)] if tactics.outages else []
+        self._tools: dict[str, None] = {}
+        self._servers: list[str] = []
+        self._called_anyway = {call.site.rpartition(".")[0] for call in base.calls}
 
     def of(self, node: Node) -> Iterator[Placed]:
         """The plan and one fault more: a tool or a server that never works, or a later call that goes wrong."""
@@ -73,6 +78,37 @@ class Continuations:
             pilots.add(kinds)
             yield from self._grouped(group, call.number, place, is_deferred=is_deferred, is_pilot=is_pilot)
 
+    def events(self, beginning: Node, seen: Observation) -> Iterator[Placed]:
+        """Several servers that never work, as one event: each two of those known by now, and all of them.
+
+        It is tried by itself, since each is many faults already. A run may show a server that no run before has called,
+        such as one to fall back to, which makes no difference without one that is called in any case.
+        """
+        self._tools.update(dict.fromkeys(call.site for call in seen.calls))
+        for server in dict.fromkeys(site.rpartition(".")[0] for site in self._tools):
+            if server in self._servers or not self._tactics.outages:
+                continue
+            for other in self._servers:
+                if server in self._called_anyway or other in self._called_anyway:
+                    yield from self._event(beginning, together([other, server]))
+            self._servers.append(server)
+            if len(self._servers) == 3:  # of two, the pair is all
+                yield from self._event(beginning, EVERYTHING)
+
+    def _event(self, beginning: Node, site: str) -> Iterator[Placed]:
+        called = [tool for tool in self._tools if matches(site, tool)]
+        for kind in self._kinds:
+            if self._can_last(kind, called):
+                step = Step((Fault(site, kind),), beginning, self._counting.under(beginning.count))
+                yield TOGETHER + likely(kind), step
+
+    def _can_last(self, kind: FaultKind, tools: Collection[str]) -> bool:
+        """Whether all tools can go wrong that way for ever: those that read in the way that is the same for them."""
+        each = [self._lasting(tool) for tool in tools]
+        return any(kind in kinds for kinds in each) and all(
+            kind in kinds or instead(kind) in kinds for kinds in each
+        )
+
     def _is_new(self, call: Seen) -> bool:
         """Whether it is made only because of a fault: in a world, or once more, than without."""
         return call.context not in self._usual or call.attempt > self._attempts[call.site, call.asked]
@@ -86,7 +122,7 @@ class Continuations:
         """A tool, or a server, that never works, if the run of the plan so far calls it."""
         site = self._outages[number]
         called = {call.site for call in node.seen.calls if not call.faulted and matches(site, call.site)}
-        if not called or any(_overlap(site, other.site) for other in node.faults):
+        if not called or any(overlap(site, other.site) for other in node.faults):
             return
         kinds = [kind for kind in self._kinds if all(kind in self._lasting(tool) for tool in called)]
         size = len(node.faults) + 1
@@ -190,8 +226,3 @@ def _tools_and_servers(base: Observation) -> Iterator[str]:
         server = site.rpartition(".")[0]
         servers[server] = servers.get(server, 0) + 1
     yield from (f"{server}.*" for server, count in servers.items() if count > 1)
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Whether two sites are one tool, or a server and one of its tools."""
-    return matches(one, other) or matches(other, one)

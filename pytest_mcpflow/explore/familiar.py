@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_mcpflow.explore.shrink import Failure
-from pytest_mcpflow.faults.plan import Fault
+from pytest_mcpflow.faults.plan import Fault, covers
 from pytest_mcpflow.performance import Verdict
-from pytest_mcpflow.transcript import matches
 
 __all__ = ["Familiar", "includes", "is_part"]
 
@@ -33,7 +32,9 @@ class Familiar:
         """
         if not self.faults or not failure.is_same(self.verdict, self.checks):
             return False
-        if len(self.faults) > 1 and {each.site for each in self.faults} <= {each.site for each in faults}:
+        if len(self.faults) > 1 and all(
+            any(covers(fault.site, known.site) for fault in faults) for known in self.faults
+        ):
             return True
         return is_part(self.faults, faults)
 
@@ -46,7 +47,7 @@ def is_part(known: tuple[Fault, ...], faults: tuple[Fault, ...]) -> bool:
 def includes(fault: Fault, smaller: Fault) -> bool:
     """Whether all that goes wrong by one fault goes wrong by another one, too."""
     return (
-        matches(fault.site, smaller.site)
+        covers(fault.site, smaller.site)
         and fault.kind == smaller.kind
         and fault.first <= smaller.first
         and (fault.last is None or (smaller.last is not None and fault.last >= smaller.last))

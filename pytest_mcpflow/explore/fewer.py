@@ -8,8 +8,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from pytest_mcpflow.explore.observe import Observation, Seen
-from pytest_mcpflow.faults.plan import Fault
-from pytest_mcpflow.transcript import matches
+from pytest_mcpflow.faults.plan import Fault, overlap
 
 __all__ = ["fewer"]
 
@@ -135,4 +134,4 @@ def joined(faults: Faults) -> Faults:
 def _share_a_call(one: Fault, other: Fault) -> bool:
     is_before = one.last is not None and one.last < other.first
     is_after = other.last is not None and other.last < one.first
-    return not is_before and not is_after and (matches(one.site, other.site) or matches(other.site, one.site))
+    return not is_before and not is_after and overlap(one.site, other.site)

@@ -55,7 +55,9 @@ class Frontier:
         self._continuations = Continuations(
             base, counting=self.counting, specs=specs, kinds=kinds, depth=depth, tactics=tactics, part=part
         )
-        self._continue(Node((), base, -1, len(base.calls) + 1, self.counting.root, 0))
+        self._beginning = Node((), base, -1, len(base.calls) + 1, self.counting.root, 0)
+        self._push(self._continuations.events(self._beginning, base))
+        self._continue(self._beginning)
 
     def __bool__(self) -> bool:
         return bool(self._heap)
@@ -116,6 +118,8 @@ class Frontier:
         """A plan was run: what comes of it is to be run, too, unless it came to the same as another kind's."""
         if self._accounts_for(step):
             self.counting.run(step.count)
+        if len(step.faults) == 1:
+            self._push(self._continuations.events(self._beginning, seen))
         node = self._node(step, seen)
         group = step.group
         if group is None:

@@ -269,7 +269,8 @@ class Search:
         Raises:
             ExplorationError: Too much, and nobody said when to stop.
         """
-        faults = len([*self._frontier.coming(ASTRONOMICAL)])
+        # Servers that are out together belong to no group, and are not continued.
+        faults = sum(step.group is not None for step in self._frontier.coming(ASTRONOMICAL))
         calls = max(1, self._calls)
         plans = sum(
             math.comb(calls, size) * math.ceil(faults / calls) ** size for size in range(1, self._depth + 1)

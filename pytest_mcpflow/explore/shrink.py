@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 from typing import Protocol
 
 from pytest_mcpflow.explore.fewer import fewer
@@ -13,8 +14,9 @@ from pytest_mcpflow.explore.observe import Observation
 from pytest_mcpflow.explore.step import Specs
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.lost import Delay
-from pytest_mcpflow.faults.plan import Fault
+from pytest_mcpflow.faults.plan import EVERYTHING, Fault, together
 from pytest_mcpflow.performance import Verdict
+from pytest_mcpflow.transcript import alternatives
 
 __all__ = ["Failure", "Shrinker"]
 
@@ -69,13 +71,14 @@ class Shrinker:
     def smallest(self, faults: Faults, seen: Observation) -> Faults:
         """A plan of which nothing can be taken away, simplified or lowered without losing the failure."""
         failure = Failure(seen)
+        servers = tuple(dict.fromkeys(call.site.rpartition(".")[0] for call in seen.calls))
         best, before = fewer(faults, seen, lambda each: self._fails(each, failure)), None
         while best != before:
             before = best
             # What was just made smaller is made smaller still before the rest is looked at once more.
             best = self._least(_fewer_by_one, best, failure)
             for index in range(len(best)):
-                best = self._least(partial(self._changed, index), best, failure)
+                best = self._least(partial(self._changed, servers, index), best, failure)
         return best
 
     def _least(
@@ -117,10 +120,16 @@ class Shrinker:
         elif different:
             yield f"{where}: only with {fault.kind}; not with {_listed(different)}"
 
-    def _changed(self, index: int, faults: Faults) -> Iterator[Faults]:
-        """The same with one fault at fewer calls, of a simpler kind, earlier, or rounder."""
+    def _changed(self, servers: Sequence[str], index: int, faults: Faults) -> Iterator[Faults]:
+        """The same with one fault at fewer servers or calls, of a simpler kind, earlier, or rounder."""
         fault = faults[index]
-        changed = [*self._narrower(fault), *self._simpler(fault), *_earlier(fault), *_rounder(fault)]
+        changed = [
+            *_at_fewer_servers(fault, servers),
+            *self._narrower(fault),
+            *self._simpler(fault),
+            *_earlier(fault),
+            *_rounder(fault),
+        ]
         yield from (_with(faults, index, each) for each in changed)
 
     def _simpler(self, fault: Fault) -> Iterator[Fault]:
@@ -189,6 +198,14 @@ def _merged(faults: Faults) -> Iterator[Faults]:
 
 def _with(faults: Faults, index: int, fault: Fault) -> Faults:
     return (*faults[:index], fault, *faults[index + 1 :])
+
+
+def _at_fewer_servers(fault: Fault, called: Sequence[str]) -> Iterator[Fault]:
+    """The same at one of several servers, or at all of them but one."""
+    servers = called if fault.site == EVERYTHING else [each[:-2] for each in alternatives(fault.site)]
+    if len(servers) > 1 and (fault.site in (EVERYTHING, together(servers))):
+        fewer_servers = [*combinations(servers, 1), *combinations(servers, len(servers) - 1)]
+        yield from (replace(fault, site=together(each)) for each in dict.fromkeys(fewer_servers))
 
 
 def _earlier(fault: Fault) -> Iterator[Fault]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
@@ -20,7 +21,7 @@ from pytest_mcpflow.faults.text import pointing_at
 from pytest_mcpflow.journal import Entry
 from pytest_mcpflow.members import Member, Members
 from pytest_mcpflow.schema import ToolSpec
-from pytest_mcpflow.transcript import matches
+from pytest_mcpflow.transcript import alternatives, matches
 from pytest_mcpflow.ways import Way
 
 __all__ = ["Injector", "Onlooker"]
@@ -119,6 +120,7 @@ class Injector:
             FaultPlanError: A site or a change does not exist, or the fault cannot happen there.
         """
         for planned in self._planned:
+            self._refuse_unknown(planned)
             objection = self._objection(planned.fault)
             if objection is not None:
                 raise pointing_at(str(planned.plan), planned.position, objection)
@@ -252,10 +254,22 @@ class Injector:
         if going_on:
             await asyncio.wait(going_on)
 
+    def _refuse_unknown(self, planned: _Planned) -> None:
+        """Refuse a site that no server has, also where it is one of several.
+
+        Raises:
+            FaultPlanError: There is one.
+        """
+        site = planned.fault.site
+        for each in alternatives(site):
+            if self._members.may_be_called(each):
+                continue
+            known = nearest_phrase(each, self._members.sites or self._members.names)
+            named = re.search(rf"(?<=[{{,]){re.escape(each.partition('.')[0])}(?=[,}}.])", site)
+            at = planned.position + (named.start() if named else 0)
+            raise pointing_at(str(planned.plan), at, f"no server of this hub has {each!r}; {known}")
+
     def _objection(self, fault: Fault) -> str | None:
-        if not self._members.may_be_called(fault.site):
-            known = nearest_phrase(fault.site, self._members.sites or self._members.names)
-            return f"no server of this hub has {fault.site!r}; {known}"
         unknown = fault.kind.needs_change
         if unknown is not None and unknown not in self.changes:
             known = nearest_phrase(unknown, self.changes)
@@ -283,7 +297,7 @@ class Injector:
 
     @staticmethod
     def _names_tool_of(member: Member, site: str) -> bool:
-        return "." not in site or site.startswith(f"{member.name}.")
+        return any("." not in each or each.startswith(f"{member.name}.") for each in alternatives(site))
 
 
 def _objection_of_server(kind: FaultKind, member: Member) -> str | None:

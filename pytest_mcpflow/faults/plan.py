@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 from pytest_mcpflow.errors import FaultPlanError
 from pytest_mcpflow.faults.kind import FaultKind, number_text
-from pytest_mcpflow.transcript import matches
+from pytest_mcpflow.transcript import alternatives, matches
 
-__all__ = ["Fault", "FaultPlan", "chance"]
+__all__ = ["EVERYTHING", "NAME_IN_SITE", "Fault", "FaultPlan", "chance", "covers", "overlap", "together"]
 
-FORBIDDEN_IN_SITES = frozenset(" \t\n#=,;@()~")
+EVERYTHING = "*.*"
+"""The site of all calls of all servers."""
+NAME_IN_SITE = r"[^\s#=,;@()~{}]"
+"""A character of a site, outside of braces and in them."""
+_SITE = re.compile(rf"(?:{NAME_IN_SITE}|\{{{NAME_IN_SITE}+(?:,{NAME_IN_SITE}+)*\}})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,8 @@ class Fault:
     """One thing that goes wrong: what (`kind`), and its extent.
 
     Args:
-        site: The calls of which tool, `server.tool`; with `*` of several, without a dot of any server.
+        site: The calls of which tool, `server.tool`; with `*` of several, without a dot of any server, with braces of
+            those named: `{github,docker}.*`.
         kind: What goes wrong with them.
         first: From which call of the tool on; the first one in a run is 1.
         last: Up to which one, that one included; `None` is for ever.
@@ -47,8 +53,8 @@ class Fault:
     probability: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.site or FORBIDDEN_IN_SITES & {*self.site}:
-            raise FaultPlanError(f"a site reads `server.tool`, got {self.site!r}")
+        if not _SITE.fullmatch(self.site):
+            raise FaultPlanError(f"a site reads `server.tool`, or `{{one,other}}.tool`, got {self.site!r}")
         if self.first < 1:
             raise FaultPlanError(f"calls of a tool are counted from 1, got #{self.first}")
         if self.last is not None and self.last < self.first:
@@ -141,6 +147,25 @@ class FaultPlan:
 
     def __str__(self) -> str:
         return ", ".join(map(str, self.faults))
+
+
+def covers(site: str, other: str) -> bool:
+    """Whether a site names all that another one names."""
+    return site == other or all(matches(site, each) for each in alternatives(other))
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether there are calls that both sites name: of one tool, or of a server and one of its tools."""
+    return any(
+        matches(each, another) or matches(another, each)
+        for each in alternatives(one)
+        for another in alternatives(other)
+    )
+
+
+def together(servers: Sequence[str]) -> str:
+    """The site of all calls of these servers."""
+    return f"{{{','.join(servers)}}}.*" if len(servers) > 1 else f"{servers[0]}.*"
 
 
 def chance(seed: int, server: str, tool: str, rule: str, occurrence: int, salt: str = "") -> float:

@@ -2,6 +2,7 @@
 
 plan        element ("," element)*
 element     site extent? "=" kind arguments? window? probability?
+site        (characters | "{" name ("," name)* "}")+              a choice of names: {github,docker}.*
 extent      "#" n  |  "#" n "+"  |  "#" n "-" m  |  "#*"
 arguments   "(" (value | name "=" value) ("," ...)* ")"        value: number, word, "text"
 window      "@[" from "," until? "]"
@@ -18,11 +19,11 @@ from typing import NoReturn
 
 from pytest_mcpflow.errors import FaultPlanError, nearest_phrase
 from pytest_mcpflow.faults.kind import Argument, FaultKind, arguments_of
-from pytest_mcpflow.faults.plan import Fault
+from pytest_mcpflow.faults.plan import NAME_IN_SITE, Fault
 
 __all__ = ["parse_faults", "pointing_at"]
 
-SITE = re.compile(r"[^\s#=,;@()~]+")
+SITE = re.compile(rf"{NAME_IN_SITE}+")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 COUNT = re.compile(r"\d{1,9}")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
@@ -65,7 +66,7 @@ class _Parser:
 
     def _element(self) -> Fault:
         start = self._at
-        site = self._match(SITE, "a call site, `server.tool`")
+        site = self._site()
         first, last = self._extent()
         self._take("=", "before the kind of fault")
         kind = self._kind()
@@ -75,6 +76,30 @@ class _Parser:
             return Fault(site, kind, first, last, since, until, probability)
         except FaultPlanError as error:
             self._fail(str(error), start)
+
+    def _site(self) -> str:
+        parts: list[str] = []
+        while (found := SITE.match(self._text, self._at)) or self._peek("{"):
+            if found is None:
+                parts.append(self._choice())
+            else:
+                parts.append(found[0])
+                self._at = found.end()
+        if not parts:
+            self._fail("expected a call site, `server.tool`", self._at)
+        self._skip()
+        return "".join(parts)
+
+    def _choice(self) -> str:
+        """Names between braces; no space is skipped behind them, where the site may go on."""
+        self._take("{", "before names")
+        names = [self._match(SITE, "a name in a choice, `{one,other}`")]
+        while self._takes(","):
+            names.append(self._match(SITE, "a name in a choice, `{one,other}`"))
+        if not self._peek("}"):
+            self._fail("expected , or } in a choice of names, `{one,other}`", self._at)
+        self._at += 1
+        return f"{{{','.join(names)}}}"
 
     def _extent(self) -> tuple[int, int | None]:
         if not self._takes("#"):

@@ -13,7 +13,7 @@ from pytest_mcpflow.explore.part import WHOLE, Part
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.faults.catalogue import KINDS
 from pytest_mcpflow.faults.kind import FaultKind
-from pytest_mcpflow.faults.plan import Fault, FaultPlan
+from pytest_mcpflow.faults.plan import Fault, FaultPlan, covers
 from pytest_mcpflow.report.finding import finding_block
 from pytest_mcpflow.report.pinned import pin_scenario
 from pytest_mcpflow.report.resilience import (
@@ -28,7 +28,6 @@ from pytest_mcpflow.report.resilience import (
     circumstances,
 )
 from pytest_mcpflow.scenario import Scenario, Workflow
-from pytest_mcpflow.transcript import matches
 from pytest_mcpflow.verdict import Broken, Judgement, Verdict
 from pytest_mcpflow.ways import Era, Way
 
@@ -85,7 +84,7 @@ class Accepted:
     def covers(self, plan: FaultPlan) -> bool:
         """Whether a fault of a plan is of this kind, and at calls that this one names."""
         return any(
-            matches(self.fault.site, fault.site)
+            covers(self.fault.site, fault.site)
             and self._names(fault.kind)
             and fault.first >= self.fault.first
             and (self.fault.last is None or (fault.last is not None and fault.last <= self.fault.last))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from pytest_mcpflow.errors import FaultPlanError, UnknownNameError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.catalogue import KINDS
 from pytest_mcpflow.faults.kind import FaultKind, arguments_of
-from pytest_mcpflow.faults.plan import Fault, FaultPlan
+from pytest_mcpflow.faults.plan import Fault, FaultPlan, together
 from pytest_mcpflow.schema import ToolSpec, contract_of
 from pytest_mcpflow.ways import Way
 
@@ -36,6 +37,8 @@ def plans(
 ) -> st.SearchStrategy[FaultPlan]:
     """Plans of faults that can happen to the tools of a world; the smallest, which shrinking ends at, is empty.
 
+    A fault is at one tool, at all of a server, at two servers together, or at all of them.
+
     Args:
         world: The fakes, under the names they are served by, or under those of their services.
         kinds: What may go wrong, by default every kind that ships and can happen there.
@@ -48,27 +51,30 @@ def plans(
         FaultPlanError: Nothing of this can go wrong: there are no tools, or none of the kinds can happen to them.
     """
     possible = [
-        (f"{name}.{tool}", kind, spec)
-        for name, fake in _by_name(world).items()
-        for tool, spec in contract_of(fake).tools.items()
+        (site, kind, specs)
+        for site, specs in _sites(_by_name(world))
         for kind in (KINDS.values() if kinds is None else kinds)
-        if _can_happen(kind, spec, way, changes)
+        if all(_can_happen(kind, spec, way, changes) for spec in specs)
     ]
     if not possible:
         raise FaultPlanError(
             "no fault can be drawn: none of the kinds can happen to a tool of this world; give fakes with tools, and "
             "kinds that their tools and the way allow"
         )
-    by_site: dict[str, list[tuple[type[FaultKind], ToolSpec]]] = {}
-    for site, kind, spec in possible:
-        by_site.setdefault(site, []).append((kind, spec))
+    by_site: dict[str, list[tuple[type[FaultKind], Sequence[ToolSpec]]]] = {}
+    for site, kind, specs in possible:
+        by_site.setdefault(site, []).append((kind, specs))
+
+    several = [site for site, _, specs in possible if len(specs) > 1]
+    sites = st.sampled_from([site for site in by_site if site not in several])
+    sites = sites | st.sampled_from([*dict.fromkeys(several)]) if several else sites
 
     @st.composite
     def fault(draw: st.DrawFn) -> Fault:
-        site = draw(st.sampled_from([*by_site]))
-        kind_type, spec = draw(st.sampled_from(by_site[site]))
+        site = draw(sites)
+        kind_type, specs = draw(st.sampled_from(by_site[site]))
         kind = draw(_kind(kind_type, tuple(changes)))
-        if kind.objection(spec) is not None:
+        if any(kind.objection(spec) is not None for spec in specs):
             kind = kind_type()
         first = draw(st.integers(1, max_occurrence))
         last = draw(st.sampled_from([first, None]) | st.integers(first, max(first, max_occurrence)))
@@ -77,6 +83,20 @@ def plans(
     # Each fault once, by dropping it here: a list that is unique by itself shrinks less far.
     drawn = st.lists(fault(), max_size=max_faults).map(lambda faults: tuple(dict.fromkeys(faults)))
     return st.builds(FaultPlan, drawn, st.integers(0, 99))
+
+
+def _sites(world: Mapping[str, Fake]) -> Iterator[tuple[str, Sequence[ToolSpec]]]:
+    """Each tool, each server of several tools, each two servers, and all of them, with the tools they name."""
+    of_servers = {name: contract_of(fake).tools for name, fake in world.items()}
+    for name, tools in of_servers.items():
+        yield from ((f"{name}.{tool}", (spec,)) for tool, spec in tools.items())
+    named = [name for name, tools in of_servers.items() if tools]
+    for name in named:
+        if len(of_servers[name]) > 1:
+            yield together([name]), [*of_servers[name].values()]
+    groups = [*combinations(named, 2), *([tuple(named)] if len(named) > 2 else [])]
+    for group in groups:
+        yield together(group), [spec for name in group for spec in of_servers[name].values()]
 
 
 def _by_name(world: Fake | Mapping[str, Fake] | Sequence[Fake]) -> Mapping[str, Fake]:

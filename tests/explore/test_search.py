@@ -41,6 +41,22 @@ def test_a_failing_recovery_of_a_recovery_is_found_as_three_faults() -> None:
     assert [*found(exploration)] == ["shop.order#1=refuse, backup.order#1=refuse, pager.page#1=refuse"]
 
 
+def test_servers_that_are_out_at_once_are_one_event_though_two_of_them_are_called_only_because_of_it() -> None:
+    exploration = explore(None, planted_bugs.QuietChain)
+
+    cells = {cell.site: cell.verdict for cell in exploration.cells if cell.kind == "refuse"}
+    assert [*found(exploration)] == ["*.*#*=refuse"]
+    assert cells["{shop,backup}.*#*"] is Verdict.DEGRADED
+    assert "{backup,pager}.*#*" not in cells  # which are called in no run without other faults
+    assert exploration.accounting.run == exploration.accounting.planned == len(exploration.cells)
+
+
+def test_servers_that_are_out_at_once_are_no_second_finding_beside_faults_at_their_tools() -> None:
+    exploration = explore(None, planted_bugs.RemembersTheWrongThing, depth=2)
+
+    assert [*found(exploration)] == ["ledger.note#1=refuse, shop.order#1=lose_reply"]
+
+
 @pytest.mark.parametrize("swarm", [False, True])
 def test_a_second_try_among_calls_like_it_is_tried_before_all_pairs(swarm: bool) -> None:
     tactics = Tactics(swarm=swarm)
@@ -158,8 +174,8 @@ def test_no_class_of_kinds_hides_a_failure(scenario: type[Scenario]) -> None:
 
 
 def test_classes_are_counted_as_the_plans_they_stand_for() -> None:
-    quick = explore(None, planted_bugs.QuietChain, depth=2, tactics=Tactics(swarm=False))
-    whole = explore(None, planted_bugs.QuietChain, depth=2, tactics=Tactics(swarm=False, classes=False))
+    quick = explore(None, planted_bugs.QuietChain, depth=3, tactics=Tactics(swarm=False))
+    whole = explore(None, planted_bugs.QuietChain, depth=3, tactics=Tactics(swarm=False, classes=False))
 
     assert quick.accounting.planned == whole.accounting.planned == whole.accounting.run
     assert quick.accounting.run < whole.accounting.run / 2

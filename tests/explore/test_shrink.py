@@ -91,6 +91,13 @@ def test_shrinking_keeps_the_failure_and_leaves_nothing_to_take_away(
             "shop.order#1=lose_request, shop.order#2=refuse",
             "shop.order#1-2=refuse",
         ),
+        (planted_bugs.QuietChain, "*.*#*=lose_request", "*.*#*=refuse"),
+        (
+            planted_bugs.ForgetsAFollower,
+            "{shop,backup}.*#2+=refuse, backup.order#1=refuse",
+            "backup.*#*=refuse",
+        ),
+        (planted_bugs.RemembersTheWrongThing, "*.*#*=lose_reply", "*.*#*=lose_reply"),
         (planted_bugs.LostUpdate, "ledger.write#1=delay(60)", "ledger.write#1=delay(1)"),
         (
             planted_bugs.RemembersTheWrongThing,

@@ -101,3 +101,16 @@ def test_the_error_points_at_the_fault_and_not_at_one_whose_text_holds_it() -> N
 
     _, shown, arrow = str(raised.value).splitlines()
     assert shown[arrow.index("^") :] == "shop.sell#1=refuse"
+
+
+def test_the_error_points_at_the_one_of_several_servers_that_there_is_not() -> None:
+    hub = Hub(virtual_time=True)
+    hub.serve(Shop(), name="workshop")
+    hub.fail("{workshop,shop}.*=disconnect(before)")
+
+    with pytest.raises(FaultPlanError) as raised:
+        hub.faults.check()
+
+    message, shown, arrow = str(raised.value).splitlines()
+    assert message.startswith("no server of this hub has 'shop.*'; nearest: workshop")
+    assert shown[arrow.index("^") :] == "shop}.*#*=disconnect(before)"

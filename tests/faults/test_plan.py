@@ -18,7 +18,9 @@ from pytest_mcpflow.faults.lost import Delay, LoseReply
 from pytest_mcpflow.faults.plan import chance
 from pytest_mcpflow.faults.refused import RateLimit, Refuse
 
-NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9_.*/\-]{0,12}", fullmatch=True)
+PLAIN = st.from_regex(r"[A-Za-z][A-Za-z0-9_.*/\-]{0,12}", fullmatch=True)
+CHOICES = st.lists(PLAIN, min_size=1, max_size=3).map(lambda names: f"{{{','.join(names)}}}")
+NAMES = PLAIN | st.lists(PLAIN | CHOICES, min_size=1, max_size=3).map("".join)
 NUMBERS = st.floats(0, 1e9, allow_nan=False) | st.integers(0, 10_000).map(float)
 
 
@@ -93,6 +95,8 @@ def test_any_text_is_a_plan_or_an_error_that_points_into_it(text: str) -> None:
         ("k.apply#3-5=refuse", Fault("k.apply", Refuse(), 3, 5)),
         ("k.*#1=refuse", Fault("k.*", Refuse(), 1, 1)),
         ("apply#1=refuse", Fault("apply", Refuse(), 1, 1)),
+        ("{k,d}.*=refuse", Fault("{k,d}.*", Refuse())),
+        (" { k , d }.{apply,get} # 1 = refuse", Fault("{k,d}.{apply,get}", Refuse(), 1, 1)),
         ("k.apply=delay(30)", Fault("k.apply", Delay(30))),
         ("k.apply=delay(30, reply)", Fault("k.apply", Delay(30, "reply"))),
         ("k.apply=delay(of=reply)", Fault("k.apply", Delay(of="reply"))),
@@ -136,6 +140,12 @@ def test_elements_stand_between_commas_in_the_order_in_which_they_count() -> Non
         ("k.apply=refuse@9", 15, "expected [ at the beginning of a window"),
         ("k.apply=refuse~2", 0, "a probability is above 0 and up to 1, got 2"),
         ("k.apply=refuse k.get=hang", 15, "expected , between elements of a plan"),
+        ("{k,d.*#1=refuse", 6, "expected , or } in a choice of names, `{one,other}`"),
+        ("{k,}.*=refuse", 3, "expected a name in a choice, `{one,other}`"),
+        ("{}.*=refuse", 1, "expected a name in a choice, `{one,other}`"),
+        ("{k,{d}}.*=refuse", 3, "expected a name in a choice, `{one,other}`"),
+        ("k}.*=refuse", 1, "expected = before the kind of fault"),
+        ("{k,d} .*=refuse", 6, "expected = before the kind of fault"),
         ("k.apply=refuse,", 15, "expected a call site, `server.tool`"),
         ("=refuse", 0, "expected a call site, `server.tool`"),
         ("k.apply=partial(1e999)", 16, "expected a number for keep that a float can hold"),
