@@ -27,7 +27,14 @@ from pytest_mcpflow.plans import fault_kinds, must_happen_asked, plan_asked, pla
 from pytest_mcpflow.running import loop_factory, with_hub
 from pytest_mcpflow.ways import Era, Way
 
-__all__ = ["anyio_in_virtual_time", "guarded", "hub_for", "loops_for_pytest_asyncio", "parametrize_ways"]
+__all__ = [
+    "anyio_in_virtual_time",
+    "fixture_in_virtual_time",
+    "guarded",
+    "hub_for",
+    "loops_for_pytest_asyncio",
+    "parametrize_ways",
+]
 
 
 def hub_for(request: pytest.FixtureRequest) -> Hub:
@@ -108,16 +115,45 @@ class _LoopFactories:
 
 def anyio_in_virtual_time(item: pytest.Function, hub: Hub) -> None:
     """Let anyio's plugin make a virtual loop for a test that it runs on asyncio."""
-    backend: object = item.funcargs.get("anyio_backend")
-    named = cast("tuple[str, dict[str, Any]]", backend if isinstance(backend, tuple) else (backend, {}))
-    name, options = named
+    name, options = _backend(item.funcargs.get("anyio_backend"))
     if name == "asyncio" and hub.clock.virtual_time:
-        item.funcargs["anyio_backend"] = (name, {"loop_factory": loop_factory(virtual_time=True), **options})
+        item.funcargs["anyio_backend"] = _virtual_backend(options)
     elif name not in (None, "asyncio"):
         raise HubError(
             f"the mcpflow fixture runs on asyncio, and anyio runs this test on {name}; "
             'give the test @pytest.mark.parametrize("anyio_backend", ["asyncio"])'
         )
+
+
+@contextmanager
+def fixture_in_virtual_time(
+    fixture: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None]:
+    """Let anyio's plugin make a virtual loop for an async fixture: it is the one that the test runs on."""
+    runs = cast("Callable[..., Generator[object]]", fixture.func)
+    is_run_by_anyio = runs.__module__ == "anyio.pytest_plugin" and fixture.scope == "function"
+    if not is_run_by_anyio or not marker_options(request.node).virtual_time:
+        yield
+        return
+
+    def run_fixture(anyio_backend: object, **arguments: object) -> Generator[object]:
+        name, options = _backend(anyio_backend)
+        yield from runs(_virtual_backend(options) if name == "asyncio" else anyio_backend, **arguments)
+
+    fixture.func = run_fixture  # type: ignore[misc]  # final, and yet what anyio's plugin does for as long
+    try:
+        yield
+    finally:
+        fixture.func = runs  # type: ignore[misc]
+
+
+def _backend(chosen: object) -> tuple[object, dict[str, Any]]:
+    """The name and the options of what `anyio_backend` says."""
+    return cast("tuple[str, dict[str, Any]]", chosen) if isinstance(chosen, tuple) else (chosen, {})
+
+
+def _virtual_backend(options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"loop_factory": loop_factory(virtual_time=True), **options}
 
 
 def guarded(test: Callable[..., Awaitable[Any]], hub: Hub) -> Callable[..., Awaitable[Any]]:

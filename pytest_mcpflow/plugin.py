@@ -67,6 +67,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Generator[None, object, 
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    if FIXTURE not in request.fixturenames or "anyio_backend" not in request.fixturenames:
+        return (yield)
+    from pytest_mcpflow.async_tests import fixture_in_virtual_time
+
+    with fixture_in_virtual_time(fixturedef, request):
+        return (yield)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     hub = hub_of(item)

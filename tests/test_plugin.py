@@ -82,6 +82,59 @@ def test_async_tests_run_in_virtual_time_whoever_runs_them(
     result.assert_outcomes(passed=1)
 
 
+WITH_ASYNC_FIXTURE = """
+@async_fixture
+async def shop(mcpflow):
+    shop = mcpflow.serve(Shop())
+    await mcpflow.call_tool("shop.order", {"item": "tea"})
+    yield shop
+    await asyncio.sleep(1)
+
+async def test_the_fixture_and_the_test_share_servers_and_time(shop, mcpflow):
+    client = await mcpflow.client("shop")
+    await client.list_tools()
+    await mcpflow.call_tool("shop.order", {"item": "milk"})
+    assert shop.ordered == ["tea", "milk"]
+    assert mcpflow.clock.now() == 6
+
+async def test_what_a_test_leaves_open_is_closed(shop, mcpflow):
+    import contextlib
+    from mcp import MCPError
+    from pytest_mcpflow import Hub
+
+    async def order_again():
+        with contextlib.suppress(MCPError):  # it is cut off
+            while True:
+                await mcpflow.call_tool("shop.order", {"item": "milk"})
+
+    left = Hub(way=mcpflow.way)
+    left.serve(Shop())
+    await left.client("shop")
+    background = asyncio.create_task(order_again())
+    await asyncio.sleep(10)
+    assert shop.ordered == ["tea", "milk", "milk", "milk"]
+"""
+
+
+@pytest.mark.parametrize(
+    "runner",
+    [
+        pytest.param(
+            "import pytest_asyncio\npytestmark = pytest.mark.asyncio\nasync_fixture = pytest_asyncio.fixture\n",
+            id="pytest-asyncio",
+        ),
+        pytest.param(
+            "pytestmark = pytest.mark.anyio\nasync_fixture = pytest.fixture\n"
+            "@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n",
+            id="anyio",
+        ),
+    ],
+)
+def test_async_fixtures_may_use_the_hub_over_pipes_and_sockets(project: pytest.Pytester, runner: str) -> None:
+    ways = [f"--mcp-transport={way}" for way in ("stdio", "http")]
+    outcome(project, runner + WITH_ASYNC_FIXTURE, *ways).assert_outcomes(passed=4)
+
+
 def test_plain_tests_and_classes_and_fixtures_may_use_the_hub(project: pytest.Pytester) -> None:
     result = outcome(
         project,

@@ -23,6 +23,9 @@ class Ranks:
     """Counts the tasks and scopes of one loop in the order in which they are made."""
 
     def __init__(self) -> None:
+        # By id, since scopes have slots; an id is stamped anew when it is used again. Kept as long as the loop is,
+        # since a scope may outlive a run: an async fixture, its test and the end of a runner are three.
+        self.of_scopes = dict[int, int]()
         self.begin_again()
 
     def begin_again(self) -> None:
@@ -65,7 +68,7 @@ class RankedTask(asyncio.Task[Any]):
 def ranked_scopes(ranks: Ranks) -> Generator[None]:
     """While in here, anyio's cancel scopes hash by rank."""
     scope = seam("anyio", "anyio._backends._asyncio", "CancelScope")
-    rank_of = dict[int, int]()  # by id, since scopes have slots; an id is stamped anew when it is used again
+    rank_of = ranks.of_scopes
     initialize, hash_of = scope.__init__, scope.__hash__
 
     def ranked_init(self: object, *args: Any, **options: Any) -> None:
