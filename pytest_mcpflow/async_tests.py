@@ -23,7 +23,7 @@ from pytest_mcpflow.options import (
     seed_asked,
     ways_asked,
 )
-from pytest_mcpflow.plans import fault_kinds, must_happen_asked, plan_asked, plan_of_test
+from pytest_mcpflow.plans import fault_kinds, must_happen_asked, named_plans, plan_asked, plan_of_test
 from pytest_mcpflow.running import loop_factory, with_hub
 from pytest_mcpflow.ways import Era, Way
 
@@ -70,6 +70,8 @@ def _let_fail(hub: Hub, test: pytest.Item) -> None:
         hub.fail(asked, must_happen=must_happen_asked(config))
     if config.hook.pytest_mcpflow_faults.get_hookimpls():
         hub.faults.kinds = fault_kinds(config)
+    if named := named_plans(config):
+        hub.faults.named = named
 
 
 def parametrize_ways(metafunc: pytest.Metafunc) -> None:

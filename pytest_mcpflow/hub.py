@@ -192,16 +192,15 @@ class Hub:
         """Let calls go wrong from here on: `hub.fail("kubernetes.kubectl_apply#2=refuse")`.
 
         Args:
-            plan: Which calls, and how. A later plan adds to an earlier one.
+            plan: Which calls, and how, or in pytest the name of a plan of the ini file. A later plan adds to an earlier
+                one.
             must_happen: Whether the test fails if one of its faults never happened.
 
         Raises:
             FaultPlanError: The text is not a plan. Sites that do not exist are found at the first call.
         """
         if isinstance(plan, str):
-            from pytest_mcpflow.faults.plan import FaultPlan
-
-            plan = FaultPlan.parse(plan, seed=self.seed, kinds=self.faults.kinds)
+            plan = self.faults.plan(plan, seed=self.seed)
         self.faults.add(plan, self._journal.entries, must_happen=must_happen)
 
     @property

@@ -7,14 +7,15 @@ from typing import cast
 
 import pytest
 
-from pytest_mcpflow.errors import FaultPlanError, nearest_phrase
+from pytest_mcpflow.errors import FaultPlanError
 from pytest_mcpflow.faults.catalogue import kinds_with
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.faults.text import text_of
 from pytest_mcpflow.marker import marker_options
 from pytest_mcpflow.options import asked, seed_asked
 
-__all__ = ["fault_kinds", "must_happen_asked", "plan_asked", "plan_named", "plan_of_test"]
+__all__ = ["fault_kinds", "must_happen_asked", "named_plans", "plan_asked", "plan_named", "plan_of_test"]
 
 
 def fault_kinds(config: pytest.Config) -> Mapping[str, type[FaultKind]]:
@@ -37,15 +38,7 @@ def plan_named(config: pytest.Config, text: str) -> FaultPlan:
         FaultPlanError: It is neither.
         pytest.UsageError: The ini file has a line that is no profile.
     """
-    if "=" not in text and text.strip():
-        profiles = _profiles(config)
-        name = text.strip()
-        if name not in profiles:
-            raise FaultPlanError(
-                f"no plan of the ini file (mcp_plans) is named {name!r}; {nearest_phrase(name, profiles)}. "
-                "A plan itself reads `server.tool#1=kind`"
-            )
-        text = profiles[name]
+    text = text_of(text, named_plans(config))
     return FaultPlan.parse(text, seed=seed_asked(config), kinds=fault_kinds(config))
 
 
@@ -82,7 +75,12 @@ def must_happen_asked(config: pytest.Config) -> bool:
     return bool(config.getoption("--mcp-plan-must-happen"))
 
 
-def _profiles(config: pytest.Config) -> dict[str, str]:
+def named_plans(config: pytest.Config) -> dict[str, str]:
+    """The plans of the ini file by name.
+
+    Raises:
+        pytest.UsageError: A line of it is no plan with a name.
+    """
     profiles: dict[str, str] = {}
     for line in cast("list[str]", config.getini("mcp_plans")):
         name, equals, plan = line.partition("=")

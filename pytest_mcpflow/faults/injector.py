@@ -17,7 +17,7 @@ from pytest_mcpflow.faults.call import Answering, FaultedCall
 from pytest_mcpflow.faults.catalogue import KINDS
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
-from pytest_mcpflow.faults.text import pointing_at
+from pytest_mcpflow.faults.text import pointing_at, text_of
 from pytest_mcpflow.journal import Entry
 from pytest_mcpflow.members import Member, Members
 from pytest_mcpflow.schema import ToolSpec
@@ -75,14 +75,15 @@ class _Aftermath:
 class Injector:
     """The faults of one hub.
 
-    `kinds` are the kinds that a plan's text can name; `fired` counts how often each fault happened; `onlooker` sees
-    each call; `is_closed` is whether the hub has been left; `spoilt` are the servers whose answers were spoilt on the
-    wire, whose clients may end in an error of their own.
+    `kinds` are the kinds that a plan's text can name, `named` the plans that have a name; `fired` counts how often
+    each fault happened; `onlooker` sees each call; `is_closed` is whether the hub has been left; `spoilt` are the
+    servers whose answers were spoilt on the wire, whose clients may end in an error of their own.
     """
 
     def __init__(self, clock: Clock, members: Members, way: Way) -> None:
         self.clock, self._way = clock, way
         self.kinds: Mapping[str, type[FaultKind]] = KINDS
+        self.named: Mapping[str, str] = {}
         self.fired: Counter[Fault] = Counter()
         self.changes: dict[str, Callable[[], object]] = {}
         self.beginnings: dict[str, Fake] = {}
@@ -98,6 +99,14 @@ class Injector:
         self._going_on: set[asyncio.Task[Any]] = set()
         self._is_checked = False
         self.is_closed = False
+
+    def plan(self, text: str, *, seed: int) -> FaultPlan:
+        """A plan from its text, or from its name.
+
+        Raises:
+            FaultPlanError: It is neither.
+        """
+        return FaultPlan.parse(text_of(text, self.named), seed=seed, kinds=self.kinds)
 
     def add(self, plan: FaultPlan, entries: Iterable[Entry], *, must_happen: bool) -> None:
         """Follow a plan from here on; `entries` are the calls so far, which are counted."""

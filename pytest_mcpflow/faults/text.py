@@ -21,7 +21,7 @@ from pytest_mcpflow.errors import FaultPlanError, nearest_phrase
 from pytest_mcpflow.faults.kind import Argument, FaultKind, arguments_of
 from pytest_mcpflow.faults.plan import NAME_IN_SITE, Fault
 
-__all__ = ["parse_faults", "pointing_at"]
+__all__ = ["parse_faults", "pointing_at", "text_of"]
 
 SITE = re.compile(rf"{NAME_IN_SITE}+")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -39,6 +39,23 @@ def parse_faults(text: str, kinds: Mapping[str, type[FaultKind]]) -> tuple[Fault
         FaultPlanError: It is none.
     """
     return _Parser(text, kinds).plan()
+
+
+def text_of(plan: str, named: Mapping[str, str]) -> str:
+    """A plan's text, where it may be given by the name of one.
+
+    Raises:
+        FaultPlanError: It is no text of a plan, and none of that name is known.
+    """
+    name = plan.strip()
+    if "=" in name or not name:
+        return plan
+    if name not in named:
+        raise FaultPlanError(
+            f"no plan of the ini file (mcp_plans) is named {name!r}; {nearest_phrase(name, named)}. "
+            "A plan itself reads `server.tool#1=kind`"
+        )
+    return named[name]
 
 
 def pointing_at(text: str, position: int, message: str) -> FaultPlanError:

@@ -229,6 +229,24 @@ def test_a_plan_of_the_ini_file_is_asked_for_by_its_name(restock: pytest.Pyteste
     result.stdout.fnmatch_lines(["PASSED  restock*memory*3 calls*0.0 s  degraded"])
 
 
+def test_a_test_lets_calls_fail_by_the_name_of_a_plan(restock: pytest.Pytester) -> None:
+    restock.makepyfile(
+        TESTS
+        + """
+import pytest
+from pytest_mcpflow import FaultPlanError
+
+async def test_it(mcpflow, shop):
+    with pytest.raises(FaultPlanError, match="no plan of the ini file .mcp_plans. is named 'bsuy'; there is: "):
+        mcpflow.fail("bsuy")
+    mcpflow.fail("busy")
+    assert await order(mcpflow) == 3
+"""
+    )
+
+    run(restock).assert_outcomes(passed=1)
+
+
 def test_a_silent_failure_fails_and_says_how_to_see_it_again(restock: pytest.Pytester) -> None:
     result = scenario(restock, "--mcp-plan", "shop.order#1=lose_reply", "--mcp-seed", "7")
 
