@@ -2,20 +2,27 @@
 
     assert mcpflow.transcript.calls("send_alert") == [sent({"severity": "high"})]
 
-Each part of an interaction can also be compared by itself, with `==` or with objects in the style of
-dirty-equals: `calls[0].arguments == {"severity": "high", "message": IsStr()}`.
+Objects in the style of dirty-equals may stand for a value or for all of them: `sent({"message": IsStr()})`,
+`answered(IsPartialDict(success=True))`, `refused(IsStr(regex=".*not found"))`. Each part of an interaction can also be
+compared by itself: `calls[0].arguments == {"severity": "high", "message": IsStr()}`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from pytest_mcpflow.outcome import Answered, Outcome, Refused, shown_arguments, shown_value
 from pytest_mcpflow.transcript import Interaction, matches
 
-__all__ = ["CallMatcher", "answered", "refused", "sent"]
+__all__ = ["CallMatcher", "Comparable", "answered", "refused", "sent"]
+
+
+class Comparable(Protocol):
+    """What is compared with a whole value, as the objects of dirty-equals are."""
+
+    def __eq__(self, other: object, /) -> bool: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,9 +30,9 @@ class CallMatcher:
     """Equals an interaction that has at least what is said here; what is `None` may be anything."""
 
     site: str | None = None
-    arguments: Mapping[str, Any] | None = None
-    answer: Mapping[str, Any] | None = None
-    refusal: str | None = None
+    arguments: Mapping[str, Any] | Comparable | None = None
+    answer: Mapping[str, Any] | Comparable | None = None
+    refusal: str | Comparable | None = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Interaction):
@@ -43,7 +50,7 @@ class CallMatcher:
     __hash__ = None  # type: ignore[assignment]  # equal to many different interactions
 
     def __repr__(self) -> str:
-        call = f"{self.site or '*'}({'' if self.arguments is None else shown_arguments(self.arguments)}, ...)"
+        call = f"{self.site or '*'}({'' if self.arguments is None else _shown(self.arguments)}, ...)"
         outcome = "" if self.answer is None else f" -> {shown_value(self.answer)}"
         return (
             call.replace("(, ", "(")
@@ -52,29 +59,41 @@ class CallMatcher:
         )
 
 
-def sent(arguments: Mapping[str, Any], *, to: str | None = None) -> CallMatcher:
+def sent(arguments: Mapping[str, Any] | Comparable, *, to: str | None = None) -> CallMatcher:
     """A call with at least these arguments, to the tool that the pattern `to` names if it is given."""
     return CallMatcher(site=to, arguments=arguments)
 
 
-def answered(answer: Mapping[str, Any], *, by: str | None = None) -> CallMatcher:
+def answered(answer: Mapping[str, Any] | Comparable, *, by: str | None = None) -> CallMatcher:
     """A call that was answered with at least these values."""
     return CallMatcher(site=by, answer=answer)
 
 
-def refused(words: str = "", *, by: str | None = None) -> CallMatcher:
+def refused(words: str | Comparable = "", *, by: str | None = None) -> CallMatcher:
     """A call that was refused in a message with these words; also by a fake whose refusals look like successes."""
     return CallMatcher(site=by, refusal=words)
 
 
-def _refuses(outcome: Outcome, words: str) -> bool:
+def _refuses(outcome: Outcome, words: str | Comparable) -> bool:
     if isinstance(outcome, Answered) and outcome.says_no:
-        return words in str(outcome.value)
-    return isinstance(outcome, Refused) and words in outcome.message
+        message = str(outcome.value)
+    elif isinstance(outcome, Refused):
+        message = outcome.message
+    else:
+        return False
+    return words in message if isinstance(words, str) else bool(words == message)
 
 
-def _has(actual: object, wanted: Mapping[str, Any]) -> bool:
+def _has(actual: object, wanted: Mapping[str, Any] | Comparable) -> bool:
+    if not isinstance(wanted, Mapping):
+        return bool(wanted == actual)
     if not isinstance(actual, Mapping):
         return False
-    values = cast("Mapping[str, Any]", actual)
-    return all(name in values and bool(values[name] == wanted[name]) for name in wanted)
+    values, parts = cast("Mapping[str, Any]", actual), cast("Mapping[str, Any]", wanted)
+    return all(name in values and bool(values[name] == parts[name]) for name in parts)
+
+
+def _shown(arguments: Mapping[str, Any] | Comparable) -> str:
+    if isinstance(arguments, Mapping):
+        return shown_arguments(cast("Mapping[str, Any]", arguments))
+    return repr(arguments)

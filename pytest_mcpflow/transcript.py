@@ -215,7 +215,13 @@ class Transcript(Sequence[Interaction]):
         return self._of(each for each in self if matches(pattern, each.site))
 
     def by_server(self, server: str) -> Transcript:
-        """The interactions with one server."""
+        """The interactions with one server.
+
+        Raises:
+            UnknownNameError: The hub has no such server.
+        """
+        if self._is_known is not None and not self._is_known(f"{server}.*"):
+            raise UnknownNameError("server", server, {site.rpartition(".")[0] for site in self._known})
         return self.calls(f"{server}.*")
 
     def in_context(self, context_id: str) -> Transcript:
@@ -232,17 +238,16 @@ class Transcript(Sequence[Interaction]):
 
     def before(self, first: str, then: str) -> Order:
         """Whether every call of `first` had its outcome before the first call of `then` began."""
-        earlier, later = self.calls(first), self.calls(then)
+        earlier, later = self._places(first), self._places(then)
         if not earlier or not later:
             return Order(first, then, False, f"{first if not earlier else then} was never called")
-        begins = later[0].at
-        for each in earlier:
-            after = self._shown.index(each) > self._shown.index(later[0])
-            if after or each.until is None or each.until > begins:
+        begin, began = later[0]
+        for place, each in earlier:
+            if place > begin or each.until is None or each.until > began.at:
                 return Order(
-                    first, then, False, f"{each.call} began at t={each.at:g}, {later[0].call} at t={begins:g}"
+                    first, then, False, f"{each.call} began at t={each.at:g}, {began.call} at t={began.at:g}"
                 )
-        return Order(first, then, True, f"{later[0].call} began at t={begins:g}")
+        return Order(first, then, True, f"{began.call} began at t={began.at:g}")
 
     def counts(self) -> Counter[str]:
         """How often each `server.tool` was called."""
@@ -261,6 +266,11 @@ class Transcript(Sequence[Interaction]):
 
     def _of(self, interactions: Iterable[Interaction]) -> Transcript:
         return Transcript(interactions, protocol=self._protocol, is_known=self._is_known, known=self._known)
+
+    def _places(self, pattern: str) -> list[tuple[int, Interaction]]:
+        """The calls of a tool with where they stand: equal calls at one instant are told apart by nothing else."""
+        self._check(pattern)
+        return [(place, each) for place, each in enumerate(self) if matches(pattern, each.site)]
 
     def _check(self, pattern: str) -> None:
         if self._is_known is not None and not self._is_known(pattern):

@@ -68,6 +68,8 @@ def test_patterns_that_name_nothing_are_errors_where_the_tools_are_known() -> No
     assert known.calls("scan") == [SCAN]
     with pytest.raises(UnknownNameError, match=r"unknown tool 'scanned'; there is: scanner\.scan"):
         known.calls("scanned")
+    with pytest.raises(UnknownNameError, match=r"unknown server 'scaner'; there is: scanner"):
+        known.by_server("scaner")
 
 
 def test_order_says_whether_and_why() -> None:
@@ -83,6 +85,8 @@ def test_calls_at_one_instant_are_in_the_order_in_which_they_were_made() -> None
     at_once = Transcript([call("a.x"), call("b.y")])
     assert at_once.before("x", "y")
     assert not at_once.before("y", "x")
+    again = Transcript([call("a.x"), call("b.y"), call("a.x")])  # the third equals the first
+    assert not again.before("x", "y")
 
 
 def test_counts_and_values() -> None:
@@ -125,6 +129,16 @@ def test_parts_compare_with_objects_in_the_style_of_dirty_equals() -> None:
     assert alert.arguments == {"severity": "high", "message": IsStr(regex="no .*")}
     assert alert.arguments == IsPartialDict(severity="high")
     assert EVERYTHING.calls("send_alert") == [sent({"message": IsStr(min_length=3)})]
+
+
+def test_matchers_take_objects_in_the_style_of_dirty_equals_for_the_whole() -> None:
+    assert EVERYTHING.calls("send_alert") == [sent(IsPartialDict(severity="high"))]
+    assert EVERYTHING.calls("send_alert") != [sent(IsPartialDict(severity="low"))]
+    assert EVERYTHING.calls("scan") == [answered(IsPartialDict(ok=True))]
+    assert EVERYTHING.calls("scan") != [answered(IsPartialDict(ok=False))]
+    assert EVERYTHING.calls("apply") == [APPLY, refused(IsStr(regex="no .* path"))]
+    assert EVERYTHING.calls("apply") != [APPLY, refused(IsStr(regex="no"))]
+    assert repr(sent(IsPartialDict(severity="low"), to="x")) == "x(IsPartialDict(severity='low'), ...)"
 
 
 def test_interactions_print_themselves_in_a_line() -> None:
