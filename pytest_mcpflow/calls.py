@@ -13,7 +13,7 @@ from pytest_mcpflow.answers import Desk
 from pytest_mcpflow.direct import ProgressCallback, call_directly
 from pytest_mcpflow.effects import Effects
 from pytest_mcpflow.errors import ArgumentError, ToolError, UnknownNameError
-from pytest_mcpflow.journal import Journal
+from pytest_mcpflow.journal import Entry, Journal
 from pytest_mcpflow.members import Member, Members
 from pytest_mcpflow.result import CallResult, text_of
 from pytest_mcpflow.schema import RawResult
@@ -51,10 +51,9 @@ class Calls:
         __tracebackhide__ = True  # where the workflow called it is what its reader wants to see
         member, tool = self.members.resolve(name)
         self.start_clock()
-        params = {"name": tool, "arguments": arguments}
+        entry = self._open(member, tool, arguments, context_id)
         if member.tools is not None and tool not in member.tools:
             error = UnknownNameError("tool", name, (f"{member.name}.{known}" for known in member.tools))
-            entry = self.journal.open(member.name, "tools/call", params, context_id=context_id)
             self.journal.fail(entry, error)
             raise error
         if self.way is Way.DIRECT and member.fake is not None and member.tools is not None:
@@ -62,14 +61,14 @@ class Calls:
                 member.fake,
                 member.tools[tool],
                 journal=self.journal,
-                entry=self.journal.open(member.name, "tools/call", params, context_id=context_id),
+                entry=entry,
                 desk=self.desk,
                 ledger=self.effects.answered,
                 timeout=timeout,
                 on_progress=on_progress,
             )
         else:
-            raw = await self._through_client(member, tool, arguments, context_id, timeout, on_progress)
+            raw = await self._through_client(member, tool, entry, arguments, timeout, on_progress)
         if raw.get("isError"):
             text = text_of(raw)
             raise (ArgumentError if text.startswith(ArgumentError.BEGINNING) else ToolError)(
@@ -77,20 +76,34 @@ class Calls:
             )
         return CallResult(raw)
 
+    def _open(self, member: Member, tool: str, arguments: Mapping[str, Any], context_id: str | None) -> Entry:
+        """Write the call down; one that no message could carry has failed with it."""
+        __tracebackhide__ = True
+        params: dict[str, Any] = {"name": tool, "arguments": arguments}
+        if isinstance(arguments, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+            try:
+                return self.journal.open(member.name, "tools/call", params, context_id=context_id)
+            except ValueError as failure:
+                why = f"not JSON ({failure})"
+        else:
+            why = f"they go by the names of parameters, {{'name': value}}, got {arguments!r}"
+        error = ArgumentError(member.name, tool, f"{ArgumentError.BEGINNING}{tool}: {why}")
+        entry = self.journal.open(member.name, "tools/call", {"name": tool}, context_id=context_id)
+        self.journal.fail(entry, error)
+        raise error
+
     async def _through_client(
         self,
         member: Member,
         tool: str,
+        entry: Entry,
         arguments: Mapping[str, Any],
-        context_id: str | None,
         timeout: float | None,
         on_progress: ProgressCallback | None,
     ) -> RawResult:
         __tracebackhide__ = True
         from pytest_mcpflow.wire import announced_entry
 
-        params = {"name": tool, "arguments": arguments}
-        entry = self.journal.open(member.name, "tools/call", params, context_id=context_id)
         try:
             announcement = announced_entry.set(entry)
             try:

@@ -61,6 +61,9 @@ class Intake:
 
     def serve(self, fake: F, *, name: str | None) -> F:
         """See `Hub.serve`."""
+        if not isinstance(fake, Fake):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+            cure = f"; make one: {fake.__name__}()" if isinstance(fake, type) else ""
+            raise HubError(f"hub.serve() takes an object of a class derived from Fake, got {fake!r}{cure}")
         contract = contract_of(fake)
         # Not of `self`: a hub in a circle of references is freed by the garbage collector only.
         known_as, way, era, ledger = name or fake.service, self.way, self.era, self.effects.note

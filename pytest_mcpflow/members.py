@@ -101,8 +101,11 @@ class Members:
 
         Raises:
             UnknownNameError: No server's name begins it.
+            HubError: It is no text.
         """
         __tracebackhide__ = True
+        if not isinstance(call, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+            raise HubError(f"a call names a tool as 'server.tool', got {call!r}")
         first, _, rest = call.partition(".")
         if first in self._by_name and not self._has_dotted_names:
             return self._by_name[first], rest
