@@ -6,7 +6,7 @@ import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -26,6 +26,9 @@ from pytest_mcpflow.options import (
 from pytest_mcpflow.plans import fault_kinds, must_happen_asked, named_plans, plan_asked, plan_of_test
 from pytest_mcpflow.running import loop_factory, with_hub
 from pytest_mcpflow.ways import Era, Way
+
+if TYPE_CHECKING:
+    from pytest_mcpflow.cassette.turns import Turns
 
 __all__ = [
     "anyio_in_virtual_time",
@@ -56,8 +59,20 @@ def hub_for(request: pytest.FixtureRequest) -> Hub:
         seed=seed_asked(request.config),
         schedule=options.schedule if options.schedule is not None else schedule_asked(request.config),
     )
+    if hub.record.takes_turns:
+        hub.turns = _turns_of(request)
     _let_fail(hub, request.node)
     return hub
+
+
+def _turns_of(request: pytest.FixtureRequest) -> Turns:
+    """The turns of a test with cassettes; workers of pytest-xdist take them, too."""
+    from pytest_mcpflow.cassette.turns import Turns
+
+    folders: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+    of_process = folders.getbasetemp()
+    of_run = of_process.parent if hasattr(request.config, "workerinput") else of_process
+    return Turns(of_run / "mcpflow-turns", request.node.nodeid)
 
 
 def _let_fail(hub: Hub, test: pytest.Item) -> None:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pytest_mcpflow.cassette.live import Target
     from pytest_mcpflow.cassette.player import Player
     from pytest_mcpflow.cassette.redaction import Rule
+    from pytest_mcpflow.cassette.turns import Turns
     from pytest_mcpflow.faults.injector import Injector
     from pytest_mcpflow.faults.plan import FaultPlan
 
@@ -83,6 +84,8 @@ class Hub:
     ) -> None:
         self.way, self.era, self.record, self.seed, self.schedule = way, era, record, seed, schedule
         self.playback = playback or Playback()
+        self.turns: Turns | None = None
+        """Those of the test that the hub is made for with cassettes, where it records."""
         self.clock = HubClock(virtual_time, starts_at=starts_at)
         self.contexts: dict[str, Context] = {}
         self._members = Members()
@@ -149,7 +152,12 @@ class Hub:
             CassetteError: The cassette is missing or broken, or is to be recorded in CI.
         """
         self._intake.use(
-            target, name=name, cassette=cassette, playback=playback, connect_timeout=connect_timeout
+            target,
+            name=name,
+            cassette=cassette,
+            playback=playback,
+            connect_timeout=connect_timeout,
+            turns=self.turns,
         )
 
     def replay(
@@ -316,7 +324,11 @@ class Hub:
         """Leave every client, the last one connected first; servers can be connected again afterwards."""
         if self._injector is not None:
             await self._injector.close()
-        errors = await self._connections.close()
+        try:
+            errors = await self._connections.close()
+        finally:
+            if self.turns is not None:
+                self.turns.release_all()
         self.clock.stop()
         for server, error in errors:
             if self._injector is None or server not in self._injector.spoilt:

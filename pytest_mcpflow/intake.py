@@ -22,11 +22,13 @@ from pytest_mcpflow.ways import Era, Way
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.live import Target
     from pytest_mcpflow.cassette.redaction import Rule
+    from pytest_mcpflow.cassette.turns import Turns
     from pytest_mcpflow.served import CassetteSource, Source
 
 __all__ = ["Intake"]
 
 F = TypeVar("F", bound=Fake)
+LEAVE = "let calls be left with Playback(allow_unused=True)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +88,13 @@ class Intake:
         cassette: str | Path | None,
         playback: Playback | None,
         connect_timeout: float,
+        turns: Turns | None,
     ) -> None:
-        """See `Hub.use`."""
+        """See `Hub.use`.
+
+        Args:
+            turns: Those of the test with cassettes that other tests of the run record into; `None` without such a run.
+        """
         known_as = name or getattr(target, "name", None)
         if not isinstance(known_as, str):
             raise HubError(f"hub.use({target!r}) needs a name=, the first half of `server.tool` in calls")
@@ -99,9 +106,8 @@ class Intake:
             return source_of(target, known_as, way=way, era=era, limit=connect_timeout)
 
         if cassette is not None:
-            self._use_with_cassette(
-                target, known_as, live, self.cassettes / cassette, playback or self.playback
-            )
+            path, playback = self.cassettes / cassette, playback or self.playback
+            self._use_with_cassette(target, known_as, live, path, playback, turns)
             return
         if playback is not None:
             raise HubError(
@@ -120,19 +126,29 @@ class Intake:
 
         path, playback = self.cassettes / cassette, playback or self.playback
         source = CassetteSource(path, name=name, era=era, playback=playback, redaction=self.redaction)
-        self._play(source, None, cure="or record the session again")
+        self._play(source, None, cure=f"{LEAVE}, or record the session again")
 
     def _use_with_cassette(
-        self, target: Target, name: str, live: Callable[[], Source], path: Path, playback: Playback
+        self,
+        target: Target,
+        name: str,
+        live: Callable[[], Source],
+        path: Path,
+        playback: Playback,
+        turns: Turns | None,
     ) -> None:
         from pytest_mcpflow.served import CassetteSource, StandIn, recorded_source
 
         record, redaction = self.record, self.redaction
         record.refuse_in_ci()
-        if not record.replays(path):
-            rewrites = record is RecordMode.REWRITE
+        turn = turns.take(path) if turns is not None and record.takes_turns else None
+        begun = None if turn is None else turn.recorded
+        recorder = None if turn is None else turn.recorded_by
+        rewrites = record is RecordMode.REWRITE
+        if not record.replays(path) and not (rewrites and recorder):
             self.members.add(
-                name, lambda: recorded_source(live(), target, path, redaction, rewrites=rewrites)
+                name,
+                lambda: recorded_source(live(), target, path, redaction, rewrites=rewrites, begun=begun),
             )
             return
         if not path.exists():
@@ -143,16 +159,25 @@ class Intake:
         if record is RecordMode.NEW:
             playback = replace(playback, allow_unused=True)
         source = CassetteSource(path, name=name, playback=playback, redaction=redaction)
-        cure = "give each test a cassette of its own, or record it again (pytest --mcp-record=rewrite)"
+        cure = (
+            f"{LEAVE}, give each test a cassette of its own, or record it again: pytest --mcp-record=rewrite"
+        )
+        if turns is not None and recorder is not None:
+            source.player.cure = (
+                f"since {recorder} recorded {path.name} in this run and {turns.test} does something else, give each a "
+                "cassette of its own, or a session each with --mcp-record=all and Playback(allow_unused=True)"
+            )
+            cure = f"or, {source.player.cure}"
         member = self._play(source, target, cure=cure)
         if record is RecordMode.NEW:
-            recorded = recorded_source(live(), target, path, redaction)
+            recorded = recorded_source(live(), target, path, redaction, begun=begun)
             member.stand_in = StandIn(name, recorded, self.desk, source.player.forgive)
+        elif turn is not None and turns is not None:
+            turns.release(path)
 
     def _play(self, source: CassetteSource, target: Target | None, *, cure: str) -> Member:
         member = self.members.add(source.name, lambda: source)
         member.tape, member.target = source.player, target
-        cure = f"let calls be left with Playback(allow_unused=True), {cure}"
         allow_unused = source.player.tape.playback.allow_unused
         self.promises.replay(source.player, allow_unused=allow_unused, cure=cure)
         return member

@@ -335,6 +335,7 @@ def recorded_source(
     redaction: Sequence[Rule],
     *,
     rewrites: bool = False,
+    begun: Callable[[], None] | None = None,
 ) -> Source:
     """The same server, recorded; see `Recorder`."""
     match target:
@@ -345,7 +346,12 @@ def recorded_source(
         case _:
             transport, command = "memory", list[str]()
     recorder = Recorder(
-        path, redactor=Redactor(redaction), transport=transport, command=command, rewrites=rewrites
+        path,
+        redactor=Redactor(redaction),
+        transport=transport,
+        command=command,
+        rewrites=rewrites,
+        begun=begun,
     )
     return RecordedSource(source, recorder)
 

@@ -41,6 +41,11 @@ class RecordMode(StrEnum):
         """Whether the cassette is asked at all."""
         return self is RecordMode.NONE or (self in (RecordMode.ONCE, RecordMode.NEW) and cassette.exists())
 
+    @property
+    def takes_turns(self) -> bool:
+        """Whether what other tests of the run recorded decides about what a test does."""
+        return self in (RecordMode.ONCE, RecordMode.NEW, RecordMode.REWRITE)
+
     def refuse_in_ci(self) -> None:
         """What runs in CI only replays: a recording made there is reviewed by nobody, and hides what has changed.
 

@@ -61,13 +61,22 @@ class Recorder:
         transport: What carries the messages: stdio, http or memory.
         command: How the server is started or reached.
         rewrites: Whether the first session that has an answer takes the place of what the cassette has.
+        begun: Is told when a session begins on the cassette.
     """
 
     def __init__(
-        self, path: Path, *, redactor: Redacting, transport: str, command: Sequence[str], rewrites: bool
+        self,
+        path: Path,
+        *,
+        redactor: Redacting,
+        transport: str,
+        command: Sequence[str],
+        rewrites: bool,
+        begun: Callable[[], None] | None = None,
     ) -> None:
         self._path, self._redactor, self._rewrites = path, redactor, rewrites
         self._transport, self._command = transport, command
+        self._begun = begun
 
     @contextmanager
     def session(self) -> Generator[PendingSession]:
@@ -81,6 +90,8 @@ class Recorder:
 
             def begin() -> SessionWriter:
                 writer = opened or self._writer(stack)
+                if self._begun is not None:
+                    self._begun()
                 return writer.session(transport=self._transport, command=self._command)
 
             yield PendingSession(begin)

@@ -127,7 +127,7 @@ def test_a_recording_that_is_not_asked_for_fails_the_test(project: Project) -> N
     result.stdout.fnmatch_lines(
         [
             "*UnusedRecordingError: 1 recorded calls were never made, * double(n=2); correct the workflow, let calls "
-            "be left with Playback(allow_unused=True), give each test a cassette of its own, or record it again *"
+            "be left with Playback(allow_unused=True), give each test a cassette of its own, or record it again: *"
         ]
     )
 
