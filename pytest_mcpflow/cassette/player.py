@@ -109,6 +109,8 @@ class Player:
         self._played: set[int] = set()
         """The lines of the tool calls that were played."""
         self._order = self.tape.of_method(CALL) if self.tape.playback.ordered else []
+        self._turn = 0
+        """How many of them were played before the first that was not."""
         self._by_name: dict[tuple[str, str], list[Operation]] = {}
 
     def find(self, method: str, params: Mapping[str, Any]) -> Operation:
@@ -162,6 +164,7 @@ class Player:
         played = [each for each in recorded if each.line in self._played]
         if method == CALL and played:
             self._played.discard(played[-1].line)
+            self._turn = 0
             if key is not None:
                 self._turns[key] -= 1
 
@@ -228,7 +231,9 @@ class Player:
         return operation.method != CALL or not self._order or operation is self._next_in_order()
 
     def _next_in_order(self) -> Operation | None:
-        return next((each for each in self._order if each.line not in self._played), None)
+        while self._turn < len(self._order) and self._order[self._turn].line in self._played:
+            self._turn += 1
+        return self._order[self._turn] if self._turn < len(self._order) else None
 
     def _miss(self, method: str, params: Mapping[str, Any], same: Sequence[Operation]) -> CassetteError:
         shown = _shown(method, params)
@@ -257,7 +262,10 @@ class Player:
         likest = by_text[nearest(shown, by_text, limit=1)[0]]
         old, new = (significant(method, each, playback.ignore) for each in (likest.params, params))
         difference = first_difference(old, new)
-        where = "" if difference is None else f"{_told(*difference)}; "
+        where = ""
+        if difference is not None:
+            where = f"{_told(*difference)}; "
+            cure += f", or let that differ: Playback(ignore=[{difference[0]!r}])"
         return DifferentArgumentsError(
             f"{begin}, but was never recorded; recorded were: {others}; {where}{cure}"
         )
