@@ -16,9 +16,18 @@ from types import ModuleType
 
 from measure import Measurement
 
-from chaos import calm, completeness, races, speed
+from chaos import audits, calm, completeness, races, speed
 from chaos.case import Case
-from chaos.corpus import DEVELOPMENT, FROZEN, FROZEN_DIGEST, KINDS, VALIDATION, buggy, digest_of_frozen
+from chaos.corpus import (
+    DEVELOPMENT,
+    FROZEN,
+    FROZEN_DIGEST,
+    KINDS,
+    VALIDATION,
+    buggy,
+    correct,
+    digest_of_frozen,
+)
 from chaos.determinism import digests_of_processes, version_of
 from chaos.tables import lost, per_bug, summary
 from chaos.tournament import ABLATIONS, OURS, SEARCHERS, WITHOUT_CHANCE, Try, kept, play, read_tries
@@ -181,6 +190,11 @@ def _measured(rows: Callable[[Effort], Iterable[Measurement | str]]) -> Callable
     return section
 
 
+def _audits(effort: Effort) -> Iterable[Measurement | str]:
+    modules = [*itertools.chain(*effort.sets.values())]
+    return audits.measure([*buggy(*modules), *correct(*modules)], processes=effort.processes)
+
+
 def _one_transcript(effort: Effort) -> Iterable[Measurement]:
     versions = ", ".join(version_of(python) for python in effort.pythons)
     for way in (Way.DIRECT, Way.MEMORY):
@@ -199,6 +213,7 @@ SECTIONS: Mapping[str, Callable[[Effort], str]] = {
     "calm": _measured(lambda effort: calm.measure(plans=effort.plans, processes=effort.processes)),
     "speed": _measured(lambda _: speed.measure()),
     "pairs": _measured(lambda _: completeness.measure()),
+    "audits": _measured(_audits),
     "races": _measured(lambda _: races.measure()),
     "determinism": _measured(_one_transcript),
 }

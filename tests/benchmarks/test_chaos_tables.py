@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 
 import pytest
+from chaos.audits import audited, pairs_at_least
 from chaos.case import Case
 from chaos.command import with_section
 from chaos.completeness import whole_space
 from chaos.corpus import DEVELOPMENT, KINDS, buggy
 from chaos.development.deliveries import AnnouncementTakesAPageForHeard, RolloutForgetsTheOrder
+from chaos.development.shared import EditAsksUnderOtherNames
 from chaos.hunt import Hunt, hunt, tools_of
 from chaos.rivals import RIVALS, filibuster
 from chaos.tables import geometric_mean, summary
@@ -51,6 +53,15 @@ def test_the_whole_space_of_single_faults_has_each_kind_at_each_call() -> None:
     assert plans == 6 * kinds
     assert len(KINDS) > kinds
     assert violations == {frozenset({"versions_fit_together"})}
+
+
+def test_an_audit_runs_every_pair_and_knows_each_violation() -> None:
+    found = audited(EditAsksUnderOtherNames.__name__)
+
+    assert found.lost == ()
+    assert found.violations == 1
+    assert found.plans == whole_space(EditAsksUnderOtherNames, 2)[0] > found.run
+    assert pairs_at_least(EditAsksUnderOtherNames) == 513
 
 
 def test_a_summary_counts_what_is_not_found_as_all_runs() -> None:
