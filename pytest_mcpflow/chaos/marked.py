@@ -12,7 +12,12 @@ from typing import Any, cast
 import pytest
 
 from pytest_mcpflow.async_tests import guarded
-from pytest_mcpflow.chaos.items import ExplorationFailed, note_exploration
+from pytest_mcpflow.chaos.items import (
+    ExplorationFailed,
+    ExplorationStopped,
+    note_exploration,
+    note_stopped,
+)
 from pytest_mcpflow.chaos.options import chaos_asked, marked_search
 from pytest_mcpflow.errors import (
     CassetteError,
@@ -22,6 +27,7 @@ from pytest_mcpflow.errors import (
     MCPFlowError,
     VacuousTestError,
 )
+from pytest_mcpflow.explore.result import Interrupted
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.hub import Hub
@@ -68,8 +74,12 @@ def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
     if shown.is_faulted:
         shown = item.stash[HUB]  # which knows whether the faults of the other marker happened
     chaos, marked = chaos_asked(item.config), marked_search(item)
+    is_stopped = False
     try:
-        exploration = judged(body, marked.plans) if marked.plans else explore_with(body, marked.search)
+        try:
+            exploration = judged(body, marked.plans) if marked.plans else explore_with(body, marked.search)
+        except Interrupted as stopped:
+            exploration, is_stopped = stopped.exploration, True
         plans = len(marked.plans)
         named = f"{plans} named {'plan' if plans == 1 else 'plans'} run, and no others" if plans else None
         resilience = explored(
@@ -80,9 +90,13 @@ def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
             pin=body.pinned,
             known=chaos.knows(body.name),
         )
+        if is_stopped:
+            note_stopped(item, resilience, chaos)
         note_exploration(item, resilience, chaos)
     except ExplorationFailed as failed:
         raise pytest.fail.Exception(failed.block, pytrace=False) from None
+    except ExplorationStopped as stopped:
+        raise pytest.fail.Exception(str(stopped), pytrace=False) from None
     except MCPFlowError as error:
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
     finally:

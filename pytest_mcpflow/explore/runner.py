@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from pytest_mcpflow.errors import ExplorationError
+from pytest_mcpflow.explore.interrupts import Interrupts
 from pytest_mcpflow.explore.observe import Observation
 from pytest_mcpflow.explore.subject import Subject, impatient_stage
 from pytest_mcpflow.explore.swarm import Drawing
@@ -55,11 +56,12 @@ class Runner:
         self.tools = Tools(subject, {})
         self._subject, self._executor = subject, executor
         self._ready: dict[Job, Observation] = {}
-        self._stage = impatient_stage()
+        self._stage, self._interrupts = impatient_stage(), Interrupts()
         if executor is not None:
             _check_can_travel(subject)
 
     def __enter__(self) -> Self:
+        self._interrupts.__enter__()
         self._stage.__enter__()
         return self
 
@@ -70,6 +72,7 @@ class Runner:
         exc_tb: TracebackType | None,
     ) -> None:
         self._stage.__exit__(exc_type, exc_val, exc_tb)
+        self._interrupts.__exit__(exc_type, exc_val, exc_tb)
 
     def run(
         self, job: Job, *, coming: Callable[[], Iterable[Job]] = tuple, thorough: bool = False
@@ -80,7 +83,11 @@ class Runner:
             job: What goes wrong.
             coming: What will probably be asked next.
             thorough: See `Subject.observe`.
+
+        Raises:
+            KeyboardInterrupt: Somebody has asked to stop.
         """
+        self._interrupts.heed()
         self.runs += 1
         if self._executor is not None and not thorough:
             if job not in self._ready:

@@ -336,3 +336,48 @@ def test_what_did_not_come_to_its_end_is_not_said_to_be_unasked(
     assert result.ret == pytest.ExitCode.INTERRUPTED
     said = pytest.LineMatcher(capsys.readouterr().out.splitlines())
     said.fnmatch_lines(["*= MCP resilience =*", "nothing was explored to its end"])
+
+
+PRESSED = """
+import signal
+from booking import Hotel, book_carefully
+
+runs = []
+
+async def book(hub):
+    runs.append(hub)
+    if len(runs) == 7:
+        signal.raise_signal(signal.SIGINT)
+    return await book_carefully(hub)
+
+async def test_booking(mcpflow):
+    mcpflow.serve(Hotel())
+    await book(mcpflow)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ((*TRIP, "--mcp-workflow=trip=test_pressed:book", "--mcp-chaos-baseline=known.txt"), "trip"),
+        (("test_pressed.py",), "test_pressed.py::test_booking"),
+    ],
+    ids=["scenario", "marked test"],
+)
+def test_ctrl_c_says_what_was_covered_and_shows_no_traceback(
+    project: pytest.Pytester, arguments: tuple[str, ...], name: str
+) -> None:
+    marked = PRESSED.replace("async def test", "import pytest\n\n@pytest.mark.mcp_chaos\nasync def test")
+    project.makepyfile(test_pressed=marked, test_later="def test_later(): pass")
+    update = ["--mcp-chaos-update"] if name == "trip" else ["test_later.py"]
+
+    result = project.runpytest_subprocess(*arguments, *update, "-p", "no:randomly", "-p", "no:asyncio")
+
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [f"stopped: {name} in part, * of at least * plans", "*Interrupted: an exploration was stopped*"]
+    )
+    result.stdout.no_fnmatch_line("*Traceback*")
+    assert result.stderr.lines == []
+    assert not (project.path / "known.txt").exists()
