@@ -91,6 +91,7 @@ class _Explorer:
                 if path is not None:
                     check_file(path)
             baseline = Baseline() if options.baseline is None else Baseline.read(options.baseline)
+            baseline.check(fault_kinds(config))
             explored: list[Resilience] = []
             is_interrupted = False
             try:

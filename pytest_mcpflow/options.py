@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_options",
     "asked",
+    "chaos_options_given",
     "count_from_one",
     "eras_asked",
     "record_mode_asked",
@@ -245,6 +246,13 @@ def eras_asked(config: pytest.Config) -> list[Era]:
     from pytest_mcpflow.ways import Era
 
     return [Era(value) for value in dict.fromkeys(asked(config, "--mcp-protocol"))] or [Era.STATELESS]
+
+
+def chaos_options_given(config: pytest.Config) -> list[str]:
+    """The options of the command line that say how to explore, and ask for nothing by themselves."""
+    names = ("kind", "runs", "seconds", "schedules", "baseline", "update")
+    options = [*(f"--mcp-chaos-{name}" for name in names), "--mcp-write-test"]
+    return [option for option in options if config.getoption(option)]
 
 
 def asked(config: pytest.Config, option: str) -> list[str]:

@@ -29,7 +29,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    from pytest_mcpflow.options import CHAOS_MARKER, MARKER, refuse_to_record_in_ci
+    from pytest_mcpflow.options import CHAOS_MARKER, MARKER, chaos_options_given, refuse_to_record_in_ci
 
     config.addinivalue_line("markers", MARKER)
     config.addinivalue_line("markers", CHAOS_MARKER)
@@ -42,6 +42,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_mcpflow.plans import plan_asked
 
         plan_asked(config)  # so that a wrong one is found before any test runs
+    if chaos_options_given(config):
+        from pytest_mcpflow.chaos.options import chaos_asked
+
+        chaos_asked(config)  # likewise
     if config.getoption("--mcp-scenario"):
         from pytest_mcpflow.scenario_items import ScenarioPlugin
 
@@ -179,8 +183,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    from pytest_mcpflow.options import chaos_options_given
+
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
-    if config.getoption("--mcp-chaos") is not None or any(hasattr(report, EXPLORED) for report in reports):
+    is_explored = any(hasattr(report, EXPLORED) for report in reports)
+    if is_explored or config.getoption("--mcp-chaos") is not None or chaos_options_given(config):
         from pytest_mcpflow.chaos.summary import summarize
 
         summarize(terminalreporter, config)

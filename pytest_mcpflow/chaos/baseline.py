@@ -16,7 +16,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from pytest_mcpflow.errors import ExplorationError
+from pytest_mcpflow.errors import ExplorationError, FaultPlanError, nearest_phrase
+from pytest_mcpflow.faults.kind import FaultKind
+from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.performance import Verdict
 from pytest_mcpflow.report.resilience import Resilience
 
 __all__ = ["Baseline", "KnownFailure"]
@@ -26,6 +29,8 @@ HEAD = (
     "# --mcp-chaos-update it writes this file anew. Comments above a plan stay.\n"
 )
 ENTRY = re.compile(r"(?P<verdict>[a-z ]+?) under (?P<plan>.+)")
+SCHEDULE = re.compile(r"schedule \d+")
+BAD = tuple(verdict.value for verdict in Verdict if not verdict.is_good)
 NAME = re.compile(r"\[(?P<name>.+)\]")
 
 
@@ -66,6 +71,26 @@ class Baseline:
         for name, entry in _entries(path, text):
             known.setdefault(name, set()).add(entry)
         return cls({name: frozenset(entries) for name, entries in known.items()})
+
+    def check(self, kinds: Mapping[str, type[FaultKind]]) -> None:
+        """See whether everything in it can be met: one that is misspelt excuses nothing.
+
+        Raises:
+            ExplorationError: A verdict that is none, or a plan that is none.
+        """
+        for name, entries in self.known.items():
+            for entry in sorted(entries):
+                if entry.verdict not in BAD:
+                    raise ExplorationError(
+                        f"baseline, [{name}], {str(entry)!r}: there is no verdict {entry.verdict!r} that could be "
+                        f"known; {nearest_phrase(entry.verdict, BAD)}"
+                    )
+                if SCHEDULE.fullmatch(entry.plan):
+                    continue
+                try:
+                    FaultPlan.parse(entry.plan, kinds=kinds)
+                except FaultPlanError as error:
+                    raise ExplorationError(f"baseline, [{name}], {str(entry)!r}: {error}") from None
 
     def knows(self, name: str, plan: str, verdict: str) -> bool:
         """Whether that failure of a workflow is in the file."""

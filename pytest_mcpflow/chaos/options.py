@@ -101,7 +101,7 @@ def chaos_asked(config: pytest.Config) -> Chaos:
         write_test=_path(config, config.getoption("--mcp-write-test")),
     )
     try:
-        chaos.known()
+        chaos.known().check(fault_kinds(config))
         if chaos.write_test is not None:
             check_writable(chaos.write_test)
     except ExplorationError as error:

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_mcpflow.chaos.baseline import Baseline
 from pytest_mcpflow.chaos.options import chaos_asked
+from pytest_mcpflow.options import chaos_options_given
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.plans import fault_kinds
 from pytest_mcpflow.report.matrix import matrix, notes, overview, wrapped
@@ -21,6 +22,7 @@ __all__ = ["explored_in", "summarize"]
 WIDTH = 80
 SHOWN = 3
 NOTHING_ASKED = "nothing was explored: name scenarios with --mcp-scenario, or mark tests with mcp_chaos"
+TO_EXPLORE = "add --mcp-chaos to --mcp-scenario NAME, or mark tests with mcp_chaos"
 NOTHING_ENDED = "nothing was explored to its end"
 
 
@@ -38,12 +40,15 @@ def explored_in(terminalreporter: pytest.TerminalReporter) -> list[Resilience]:
 
 def summarize(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Print matrices and accounts, and write the files that were asked for."""
-    chaos, explored = chaos_asked(config), explored_in(terminalreporter)
-    if not explored and not chaos.is_asked:
+    chaos, explored, idle = chaos_asked(config), explored_in(terminalreporter), chaos_options_given(config)
+    if not explored and not chaos.is_asked and not idle:
         return
     terminalreporter.ensure_newline()
     terminalreporter.section("MCP resilience")
-    if not explored:
+    if not explored and not chaos.is_asked:
+        for line in wrapped(f"nothing was explored, so that {' and '.join(idle)} did nothing; {TO_EXPLORE}"):
+            terminalreporter.write_line(line)
+    elif not explored:
         terminalreporter.write_line(NOTHING_ENDED if config.getoption("--mcp-scenario") else NOTHING_ASKED)
     for line in _told(explored, in_full=config.get_verbosity() > 0):
         terminalreporter.write_line(line)

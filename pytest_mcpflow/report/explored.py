@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
-from pytest_mcpflow.errors import FaultPlanError, ScenarioError
+from pytest_mcpflow.errors import FaultPlanError, ScenarioError, nearest_phrase
 from pytest_mcpflow.explore import result
 from pytest_mcpflow.explore.engine import explore_subject
 from pytest_mcpflow.explore.part import WHOLE, Part
@@ -27,7 +27,9 @@ from pytest_mcpflow.report.resilience import (
     Resilience,
     circumstances,
 )
-from pytest_mcpflow.scenario import Scenario, Workflow
+from pytest_mcpflow.scenario import Scenario, Workflow, world_of
+from pytest_mcpflow.schema import contract_of
+from pytest_mcpflow.transcript import alternatives, matches
 from pytest_mcpflow.verdict import Broken, Judgement, Verdict
 from pytest_mcpflow.ways import Era, Way
 
@@ -133,7 +135,27 @@ def accepted_of(scenario: type[Scenario], kinds: Kinds = KINDS) -> tuple[Accepte
                 f"{scenario.__qualname__}.accepts: {text!r} has to be one fault, and to have a reason for it"
             )
         accepted.append(Accepted(plan.faults[0], reason))
+    if accepted:
+        _refuse_unknown(scenario, accepted)
     return tuple(accepted)
+
+
+def _refuse_unknown(scenario: type[Scenario], accepted: Iterable[Accepted]) -> None:
+    """Refuse what names no tool of the world, and so could never be met.
+
+    Raises:
+        ScenarioError: It does.
+    """
+    tools = [
+        f"{name}.{tool}" for name, fake in world_of(scenario()).items() for tool in contract_of(fake).tools
+    ]
+    for each in accepted:
+        for site in alternatives(each.fault.site):
+            if not any(matches(site, tool) for tool in tools):
+                raise ScenarioError(
+                    f"{scenario.__qualname__}.accepts: {str(each)!r}: no server of its world has {site!r}; "
+                    f"{nearest_phrase(site, tools)}"
+                )
 
 
 def faults_of(scenario: type[Scenario], kinds: Kinds = KINDS) -> tuple[FaultKind, ...] | None:

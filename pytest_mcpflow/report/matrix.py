@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from textwrap import wrap
 
 from pytest_mcpflow.faults.catalogue import KINDS
@@ -110,9 +111,9 @@ def overview(explored: Sequence[Resilience]) -> list[str]:
     names = [f"{each.name} [{each.way}, {each.era}]" if is_twice else each.name for each in explored]
     width = min(max(map(len, names)), 46)
     lines = [" " * width + "  depth   runs " + " ".join(f"{MARKS[verdict]:>4}" for verdict in columns)]
-    for name, each in zip(names, explored, strict=True):
+    for name, each in zip(_told_apart(names, width), explored, strict=True):
         counts = " ".join(f"{each.verdicts[verdict] or '':>4}" for verdict in columns)
-        lines.append(f"{_cut(name, width):<{width}}  {each.depth:>5} {each.runs:>6} {counts}".rstrip())
+        lines.append(f"{name:<{width}}  {each.depth:>5} {each.runs:>6} {counts}".rstrip())
     legend = [f"{MARKS[verdict]} {MEANINGS.get(verdict, verdict)}" for verdict in columns]
     return [*lines, "", *_wrapped(legend)]
 
@@ -167,8 +168,8 @@ def _table(kinds: Sequence[str], rows: Sequence[_Row], part: slice) -> Iterator[
     for index in reversed(range(len(kinds))):
         column = width + 2 * index + 2
         yield f"{_cut(kinds[index], column):>{column}}" + " |" * (len(kinds) - 1 - index)
-    for row in rows:
-        yield f"{_cut(str(row), width):<{width}} {' '.join(row.marks[part])}".rstrip()
+    for name, row in zip(_told_apart([*map(str, rows)], width), rows, strict=True):
+        yield f"{name:<{width}} {' '.join(row.marks[part])}".rstrip()
 
 
 def _legend(explored: Resilience) -> Iterator[str]:
@@ -203,6 +204,27 @@ def _wrapped(words: Iterable[str]) -> Iterator[str]:
         line = f"{line}   {word}" if line else word
     if line:
         yield line
+
+
+def _told_apart(names: Sequence[str], width: int) -> list[str]:
+    """Names that fit. Those that look the same without their beginning go without their common end, too."""
+    alike: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        alike.setdefault(_cut(name, width), []).append(name)
+    shown: dict[str, str] = {}
+    for cut, those in alike.items():
+        common = _common_end(those) if len(those) > 1 else 0
+        for number, name in enumerate(those):
+            end = min(common, max(0, len(name) - width // 2))
+            text = _cut(f"{name[: len(name) - end]}..", width) if common else cut
+            shown[name] = text if text not in shown.values() else f"{text[: width - 4]}({number + 1})"
+    return [shown[name] for name in names]
+
+
+def _common_end(names: Sequence[str]) -> int:
+    """How many characters all of them end with."""
+    backwards = zip(*(reversed(name) for name in names), strict=False)
+    return sum(1 for _ in takewhile(lambda characters: len({*characters}) == 1, backwards))
 
 
 def _cut(text: str, width: int) -> str:

@@ -129,6 +129,11 @@ def test_an_acceptance_that_is_not_needed_is_named(project: pytest.Pytester) -> 
             '"a.b=refuse, a.c=refuse"',
             "*TripByPhone.accepts: * has to be one fault*",
         ),
+        (
+            '"hotel.book#*=disconnect"',
+            '"hotel.bok#*=disconnect"',
+            "*TripByPhone.accepts: 'hotel.bok#[*]=disconnect': no server of its world has 'hotel.bok'; * hotel.book",
+        ),
         ('"refuse", "disc', '"refuze", "disc', "*TripByPhone.faults: *'refuze'*refuse*"),
     ],
 )
@@ -223,6 +228,21 @@ def test_when_nothing_was_explored_that_is_said(project: pytest.Pytester) -> Non
     result = ran(project, "--mcp-chaos=1")
 
     result.stdout.fnmatch_lines(["nothing was explored: name scenarios with --mcp-scenario, *"])
+
+
+def test_options_that_explore_nothing_by_themselves_say_so(project: pytest.Pytester) -> None:
+    project.makepyfile(test_it="def test_it(): pass")
+
+    result = ran(project, "--mcp-chaos-runs=5", "--mcp-chaos-update", "--mcp-chaos-baseline=known.txt")
+    wrong = ran(project, "--mcp-chaos-update")
+
+    result.stdout.fnmatch_lines(
+        [
+            "nothing was explored, so that --mcp-chaos-runs and --mcp-chaos-baseline and",
+            "  --mcp-chaos-update did nothing; add --mcp-chaos to *",
+        ]
+    )
+    assert wrong.ret == pytest.ExitCode.USAGE_ERROR
 
 
 # Known failures

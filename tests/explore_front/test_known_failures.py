@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_mcpflow.chaos.baseline import Baseline, KnownFailure
 from pytest_mcpflow.errors import ExplorationError
+from pytest_mcpflow.faults.catalogue import KINDS
 from pytest_mcpflow.report.resilience import Cell, Finding, Resilience
 
 PLANS = st.from_regex(
@@ -131,6 +132,24 @@ def test_a_line_that_is_none_of_it_is_an_error_that_says_which(tmp_path: Path, l
         ExplorationError, match=r"known.txt: cannot read .* an entry reads `VERDICT under PLAN`"
     ):
         Baseline.read(file)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("hang under a.x#1=late", "there is no verdict 'hang' that could be known; nearest: hung"),
+        ("recovered under a.x#1=late", "there is no verdict 'recovered' that could be known"),
+        ("hung under a.x#1=lat", "unknown kind 'lat'; nearest: late"),
+    ],
+)
+def test_what_is_misspelt_is_an_error(tmp_path: Path, line: str, says: str) -> None:
+    file = tmp_path / "known.txt"
+    file.write_text(f"[trip]\n{line}\nleaked under schedule 17\n", encoding="utf-8")
+
+    with pytest.raises(ExplorationError) as raised:
+        Baseline.read(file).check(KINDS)
+
+    assert f"[trip], {line!r}: {says}" in str(raised.value)
 
 
 def test_a_missing_file_is_an_error_that_says_how_to_write_it(tmp_path: Path) -> None:

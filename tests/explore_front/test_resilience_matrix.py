@@ -237,3 +237,29 @@ def test_classes_that_spared_plans_are_a_few_lines_the_most_plans_first() -> Non
 
 def test_without_plans_to_spare_there_is_no_line_of_classes() -> None:
     assert [*collapsed(EXPLORED)] == []
+
+
+@given(
+    st.lists(st.text("ab[]:/", min_size=1, max_size=70), min_size=2, max_size=5, unique=True),
+    st.text("ab", max_size=70),
+)
+def test_no_two_workflows_have_the_same_row(beginnings: list[str], end: str) -> None:
+    names = [f"{each}{end}" for each in beginnings]
+
+    rows = [
+        line[:46] for line in overview([replace(EXPLORED, name=name) for name in names])[1 : len(names) + 1]
+    ]
+
+    assert len({*rows}) == len(names)
+
+
+def test_what_tells_two_tests_apart_is_not_cut_off() -> None:
+    values = "[a-long-value-and-another-one-and-another-one]"
+    names = [f"tests/test_trip.py::test_{what}_{values}" for what in ("books_once", "pays_once")]
+
+    rows = overview([replace(EXPLORED, name=name) for name in names])[1:3]
+
+    assert [row.split()[0] for row in rows] == [
+        "tests/test_trip.py::test_book..",
+        "tests/test_trip.py::test_pay..",
+    ]
