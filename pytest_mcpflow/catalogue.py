@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from pytest_mcpflow.errors import ScenarioError, UnknownNameError
+from pytest_mcpflow.errors import ScenarioError, UnknownNameError, nearest_phrase
 from pytest_mcpflow.scenario import Scenario, Workflow, check_definition
 
 __all__ = ["Catalogue", "builtin_scenarios", "load_workflow", "scenarios_in"]
@@ -104,14 +104,22 @@ def load_workflow(reference: str, *, search: Sequence[Path] = ()) -> Workflow:
         try:
             found: object = importlib.import_module(module_name)
         except Exception as error:
+            if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+                folders = ", ".join(dict.fromkeys(map(str, search)))
+                cure = f"looked in {folders} and where Python looks; say where it is: PYTHONPATH=FOLDER pytest ..."
+            else:
+                cure = f"its own code raised that; see: python -c 'import {module_name}'"
             raise ScenarioError(
-                f"workflow {reference!r}: importing {module_name} failed, {_said(error)}"
+                f"workflow {reference!r}: importing {module_name} failed, {_said(error)}; {cure}"
             ) from error
     for name in attribute.split("."):
         try:
             found = getattr(found, name)
         except AttributeError:
-            raise ScenarioError(f"workflow {reference!r}: there is no {name!r} in {found!r}") from None
+            there = nearest_phrase(name, [each for each in dir(found) if not each.startswith("_")])
+            raise ScenarioError(
+                f"workflow {reference!r}: there is no {name!r} in {found!r}; {there}"
+            ) from None
     if not (
         inspect.iscoroutinefunction(found)
         or inspect.iscoroutinefunction(getattr(type(found), "__call__", None))  # noqa: B004 - is it async, not: callable

@@ -50,6 +50,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_mcpflow.scenario_items import ScenarioPlugin
 
         config.pluginmanager.register(ScenarioPlugin(config), "mcpflow-scenarios")
+    elif config.getoption("--mcp-workflow"):
+        raise pytest.UsageError(
+            "--mcp-workflow puts a workflow into a scenario, and no scenario is asked for; add --mcp-scenario NAME"
+        )
 
 
 # Tests that use the fixture

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sysconfig
+import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
-from types import TracebackType
+from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_mcpflow.clock import VirtualTimeLoop
@@ -14,12 +17,13 @@ from pytest_mcpflow.errors import HubError
 if TYPE_CHECKING:
     from pytest_mcpflow.hub import Hub
 
-__all__ = ["end_at_users_code", "loop_factory", "run", "run_with", "with_hub"]
+__all__ = ["end_at_users_code", "loop_factory", "run", "run_with", "where_raised", "with_hub"]
 
 T = TypeVar("T")
 _MACHINERY = frozenset({"anyio", "asyncio", "mcp", "pytest_mcpflow"})
 _USERS = ("pytest_mcpflow.fakes", "pytest_mcpflow.scenarios")
 """Of ours, what stands for the user's."""
+_LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
 
 
 def loop_factory(virtual_time: bool) -> Callable[[], asyncio.AbstractEventLoop]:
@@ -92,15 +96,25 @@ def _in_order_of(hub: Hub) -> Generator[None]:
 
 def end_at_users_code(error: BaseException) -> None:
     """Take from a traceback how a call found its way below the user's code, where the words of the error say it all."""
-    frame, last = error.__traceback__, None
-    while frame is not None:
-        if not _is_machinery(frame):
-            last = frame
-        frame = frame.tb_next
+    step, last = error.__traceback__, None
+    while step is not None:
+        if not _is_machinery(step.tb_frame):
+            last = step
+        step = step.tb_next
     if last is not None:
         last.tb_next = None
 
 
-def _is_machinery(frame: TracebackType) -> bool:
-    module: str = frame.tb_frame.f_globals.get("__name__", "")
+def where_raised(error: BaseException) -> str:
+    """The last line of the user's code before an error was raised, `deploy.py:12 in roll_out`, or nothing."""
+    called = [each for each in traceback.walk_tb(error.__traceback__) if not _is_machinery(each[0])]
+    written = [each for each in called if not each[0].f_code.co_filename.startswith(_LIBRARIES)]
+    if not called:
+        return ""
+    frame, line = (written or called)[-1]
+    return f"{Path(frame.f_code.co_filename).name}:{line} in {frame.f_code.co_name}"
+
+
+def _is_machinery(frame: FrameType) -> bool:
+    module: str = frame.f_globals.get("__name__", "")
     return module.partition(".")[0] in _MACHINERY and not module.startswith(_USERS)

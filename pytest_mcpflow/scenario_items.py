@@ -95,6 +95,7 @@ class ScenarioPlugin:
             catalogue = catalogue_of(config)
             self._selected = catalogue.select(asked(config, "--mcp-scenario"))
             self._workflows = workflows_asked(config, catalogue)
+            _check_workflows(config, self._selected)
             self._plan = _plan_for(config, self._selected)
             self._chaos = _chaos_for(config, self._selected)
             _check_schedule(config)
@@ -205,6 +206,18 @@ def workflows_asked(config: pytest.Config, catalogue: Catalogue) -> dict[str, st
         load_workflow(reference.strip(), search=search_path(config))
         workflows[name.strip()] = reference.strip()
     return workflows
+
+
+def _check_workflows(config: pytest.Config, selected: Iterable[type[Scenario]]) -> None:
+    """A workflow of the command line that no scenario runs would seem to have passed; the ini's are for all runs."""
+    names = {scenario.name for scenario in selected}
+    for assignment in asked(config, "--mcp-workflow"):
+        name = assignment.partition("=")[0].strip()
+        if name not in names:
+            raise pytest.UsageError(
+                f"--mcp-workflow {assignment}: the scenario is not among those that --mcp-scenario selects "
+                f"({', '.join(sorted(names))}); add --mcp-scenario {name}"
+            )
 
 
 def _plan_for(config: pytest.Config, scenarios: Iterable[type[Scenario]]) -> FaultPlan:

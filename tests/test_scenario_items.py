@@ -61,6 +61,10 @@ async def raises(hub):
     await hub.call_tool("shop.order", {"item": "tea"})
     raise ValueError("no money left")
 
+async def together(hub):
+    async with asyncio.TaskGroup() as outer, asyncio.TaskGroup() as inner:
+        inner.create_task(raises(hub))
+
 async def waits(hub):
     await hub.call_tool("shop.order", {"item": "tea"})
     await asyncio.Event().wait()
@@ -136,7 +140,8 @@ FAILURES = {
         'broken: orders_once - "A lost answer must not order twice."',
         "t= *shop.order(item='tea')*",
     ],
-    "raises": ["broken: workflow", "*raised ValueError: no money left"],
+    "raises": ["broken: workflow", "*raised ValueError: no money left", "*at workflows.py:9 in raises"],
+    "together": ["*raised ExceptionGroup: *", "*at workflows.py:9 in raises: ValueError: no money left"],
     "waits": ["broken: workflow", "*raised DeadlockError: *", "*in waits, workflows.py:*"],
     "nothing": ["broken: expect", "*the workflow called none of its servers: shop"],
 }
@@ -180,8 +185,12 @@ def test_the_ini_file_puts_a_workflow_in_place(project: pytest.Pytester) -> None
     [
         ("restock=workflows:plain", "is not async; write `async def plain(hub)`"),
         ("restock=workflows:greedy", "must take one argument, the hub"),
-        ("restock=workflows:missing", "there is no 'missing'"),
-        ("restock=nowhere:run", "importing nowhere failed, ModuleNotFoundError"),
+        ("restock=workflows:wait", "there is no 'wait' in <module 'workflows' from *>; nearest: waits"),
+        ("restock=nowhere:run", "ModuleNotFoundError: *; looked in * and where Python looks; *PYTHONPATH"),
+        (
+            "restock=broken:run",
+            "importing broken failed, *; its own code raised that; see: python -c 'import broken'",
+        ),
         ("restock=workflows", "is not of the form module:callable"),
         ("restock", "is not of the form NAME=MODULE:CALLABLE"),
         ("restokc=workflows:twice", "unknown scenario 'restokc'; nearest: restock"),
@@ -190,9 +199,25 @@ def test_the_ini_file_puts_a_workflow_in_place(project: pytest.Pytester) -> None
 def test_a_workflow_that_cannot_be_used_is_a_usage_error(
     project: pytest.Pytester, assignment: str, message: str
 ) -> None:
+    project.makepyfile(broken="import missing")
     result = ran(project, "--mcp-scenario=restock", f"--mcp-workflow={assignment}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert message in str(result.stderr)
+    result.stderr.fnmatch_lines([f"*{message}*"])
+
+
+@pytest.mark.parametrize(
+    ("selected", "message"),
+    [
+        (["--mcp-scenario=docs-*"], "*the scenario is not among those that --mcp-scenario selects (docs-*"),
+        ([], "*no scenario is asked for; add --mcp-scenario NAME"),
+    ],
+)
+def test_a_workflow_that_would_not_run_is_a_usage_error(
+    project: pytest.Pytester, selected: list[str], message: str
+) -> None:
+    result = ran(project, *selected, "--mcp-workflow=restock=workflows:twice")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([message])
 
 
 BAD_SCENARIOS = {

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import cast
 
+from pytest_mcpflow.errors import DeadlockError
 from pytest_mcpflow.outcome import shortened
+from pytest_mcpflow.running import where_raised
 from pytest_mcpflow.transcript import Interaction
 from pytest_mcpflow.verdict import Broken, Judgement
 
 __all__ = ["around_faults", "broken_lines", "failure_block", "first_of"]
 
-BROKEN_LINES, CALL_LINES, STATE_LINES = 9, 6, 4
+BROKEN_LINES, CALL_LINES, STATE_LINES, CAUSES = 9, 6, 4, 3
 FAULTED_CALL_LINES = 10
 _NOT_TELLING = ("Omitting ", "Differing items:", "Full diff:", "Use -v ", "...Full output truncated")
 LINE = 110
@@ -23,7 +27,7 @@ def failure_block(judgement: Judgement) -> str:
 
 def _without_faults(judgement: Judgement) -> Iterable[str]:
     lines = [f"{judgement.scenario} {judgement.verdict}  {_how(judgement)}"]
-    lines += ["", *broken_lines(judgement.broken)]
+    lines += ["", *broken_lines(_with_causes(judgement))]
     if judgement.transcript:
         shown = [shortened(str(each), LINE) for each in judgement.transcript]
         lines += ["", *_last(shown, CALL_LINES, "earlier calls")]
@@ -42,11 +46,46 @@ def _under_plan(judgement: Judgement) -> Iterable[str]:
         "",
         *around_faults(judgement.transcript),
         "",
-        *broken_lines(judgement.broken),
+        *broken_lines(_with_causes(judgement)),
     ]
     if judgement.never_happened:
         lines.append(shortened(f"never happened: {', '.join(judgement.never_happened)}", LINE))
     return [*lines, "", f"reproduce: {judgement.reproduce}"]
+
+
+def _with_causes(judgement: Judgement) -> Sequence[Broken]:
+    """What does not hold; of a workflow that raised also where, and what is inside of a group."""
+    if judgement.cause is None or isinstance(judgement.cause, DeadlockError):  # which says itself where
+        return judgement.broken
+    leaves = _leaves(judgement.cause)
+    told = (
+        [_told_of(each) for each in leaves] if leaves != [judgement.cause] else [_place_of(judgement.cause)]
+    )
+    lines = [f"  {line}" for line in first_of([*filter(None, told)], CAUSES, "more errors")]
+    return [_inserted(each, lines) if each.check == "workflow" else each for each in judgement.broken]
+
+
+def _inserted(broken: Broken, lines: Sequence[str]) -> Broken:
+    first, *rest = broken.why.splitlines()
+    return replace(broken, why="\n".join([first, *lines, *rest]))
+
+
+def _leaves(error: BaseException) -> list[BaseException]:
+    """The errors in groups in groups; an error that is none by itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return [leaf for each in group.exceptions for leaf in _leaves(each)]
+
+
+def _told_of(error: BaseException) -> str:
+    place = _place_of(error)
+    return shortened(f"{place and f'{place}: '}{type(error).__name__}: {error}", LINE)
+
+
+def _place_of(error: BaseException) -> str:
+    place = where_raised(error)
+    return place and f"at {place}"
 
 
 def _how(judgement: Judgement) -> str:
