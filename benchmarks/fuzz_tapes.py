@@ -24,8 +24,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from measure import Measurement
-
 from pytest_mcpflow.cassette.matching import request_key
 from pytest_mcpflow.cassette.operations import Operation, Result, operations
 from pytest_mcpflow.cassette.player import Player, Tape
@@ -225,15 +223,6 @@ def fuzz(runs: int, seed: int, processes: int) -> tuple[Counter[str], list[Failu
             counts += some
             failures += failed
     return counts, failures
-
-
-def measure() -> Iterator[Measurement]:
-    """A tenth of the full run, which takes minutes."""
-    counts, failures = fuzz(10_000, 0, 2)
-    note = f"{counts['played']:,} played, {counts['refused']:,} refused"
-    yield Measurement(
-        "10,000 mutated tapes, neither played nor refused", len(failures), "", "0", not failures, note
-    )
 
 
 def main() -> int:

@@ -1,8 +1,10 @@
 """The twelve steps of `steps_client` recorded and replayed: each way of recording by each way of replaying.
 
+python benchmarks/steps.py
+
 A step counts if a replay says what the server said to the client that was recorded, secrets aside; progress must come
-as it came, and each question must be asked. Peers that are to be had record and replay the same steps. Needs npm, the
-package registry, and for one of the peers Python 3.12.
+as it came, and each question must be asked. Others record and replay the same steps, where they are to be had. Needs
+npm and the package registry.
 """
 
 from __future__ import annotations
@@ -17,17 +19,17 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-import venv
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from measure import Measurement
+from recorders import NOWHERE, OURS, Recorder, Way, What, address, bench, compared, environment
+from sessions import Unable, free_port
 from steps_client import PROGRESS, SECRET, STEPS, Steps
 
 from pytest_mcpflow.cassette.player import Player, Tape
@@ -36,13 +38,13 @@ from pytest_mcpflow.cassette.replay import ReplayTransport
 from pytest_mcpflow.cassette.tap import recorded
 from pytest_mcpflow.cassette.writer import CassetteWriter
 
-OURS = [sys.executable, "-m", "pytest_mcpflow"]
 CLIENT = Path(__file__).with_name("steps_client.py")
 ROOT, IN_PROCESS = CLIENT.parent.parent, ("record", "replay")
-OLD_SDK = "mcp==1.30.0"
+SDKS = {"1.30": "mcp==1.30.0", "2.3": "mcp==2.3.*"}
 EVERYTHING = "@modelcontextprotocol/server-everything"
+NOTHING: Mapping[str, str] = {}
 TOKEN = "t0k-" + "Zq8" * 8
-LIMIT = 120.0
+LIMIT = 60.0
 Json = Mapping[str, Any]
 
 
@@ -53,15 +55,19 @@ class Outcome:
     answers: Mapping[str, str]
     progress: tuple[float, ...]
     questions: int
+    failed: frozenset[str] = frozenset()
+    """The steps that raised an error."""
 
     @classmethod
     def of(cls, said: Json) -> Outcome:
         answers = {name: _plain(name, answer) for name, answer in said["answers"].items()}
-        return cls(answers, tuple(said["progress"]), said["sampled"] + said["elicited"])
+        failed = frozenset(name for name, answer in said["answers"].items() if "failed" in answer)
+        return cls(answers, tuple(said["progress"]), said["sampled"] + said["elicited"], failed)
 
     def cell(self, expected: Outcome) -> str:
         """How many steps went as expected, and what of the conversation around them did not."""
-        steps = sum(self.answers.get(name) == expected.answers[name] for name in STEPS)
+        worked = [name for name in STEPS if name not in expected.failed]
+        steps = sum(self.answers.get(name) == expected.answers[name] for name in worked)
         amiss = [f"progress {len(self.progress)}/{PROGRESS}"] if self.progress != expected.progress else []
         amiss += [f"questions {self.questions}/2"] if self.questions != 2 else []
         return ", ".join([f"{steps}/{len(STEPS)}", *amiss])
@@ -72,40 +78,59 @@ class Bench:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        npm = shutil.which("npm")
-        if npm is None:
-            raise FileNotFoundError("npm is needed for server-everything")
-        install = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(home / "npm"), EVERYTHING]
+        install = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(home / "npm"), EVERYTHING]
         subprocess.run(install, check=True, capture_output=True)
         self.server = str(home / "npm" / "node_modules" / ".bin" / "mcp-server-everything")
-        self.clients = {"2.3": Path(sys.executable), "1.30": _environment(home / "sdk-1", OLD_SDK)}
+        old = environment(home / "sdk-1", SDKS["1.30"]) / "python"
+        self.clients: dict[tuple[str, str], Path] = {("2.3", ""): Path(sys.executable), ("1.30", ""): old}
         # As little as possible: what is in the environment is in an answer.
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "API_TOKEN": TOKEN}
 
-    def client(self, sdk: str, *target: str) -> Outcome:
-        """Go through the steps with a client of that SDK."""
-        command: list[str | Path] = [self.clients[sdk], CLIENT, *target]
-        environment = (
-            {**self.environment, "PYTHONPATH": str(ROOT)} if target[0] in IN_PROCESS else self.environment
-        )
+    def client(
+        self,
+        sdk: str,
+        *target: str,
+        within: Recorder | None = None,
+        variables: Mapping[str, str] = NOTHING,
+    ) -> Outcome:
+        """Go through the steps with a client of that SDK, which is in a process with that recorder."""
+        known = (sdk, "" if within is None else within.name)
+        if within is not None and known not in self.clients:
+            folder = self.home / "-".join(known)
+            self.clients[known] = environment(folder, SDKS[sdk], *within.requirements) / "python"
+        command: list[str | Path] = [self.clients[known], CLIENT, *target]
+        known_to = {**self.environment, **variables}
+        if target[0] in IN_PROCESS:
+            known_to["PYTHONPATH"] = str(ROOT)
         try:
             done = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=LIMIT, check=True
+                command, env=known_to, capture_output=True, text=True, timeout=LIMIT, check=True
             )
         except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-            return Outcome(dict.fromkeys(STEPS, f"{type(error).__name__}"), (), 0)
+            return Outcome(dict.fromkeys(STEPS, f"{type(error).__name__}"), (), 0, frozenset(STEPS))
         return Outcome.of(json.loads(done.stdout))
+
+    def through(self, recorder: Recorder, what: What, way: Way, sdk: str, tape: Path) -> Outcome:
+        """Record the steps with a program of a recorder, or replay them."""
+        variables = recorder.environment(tape)
+        recorder.must(what, way)
+        if way == "stdio":
+            command = recorder.command(what, way, tape, server=[self.server])
+            return self.client(sdk, "stdio", *command, variables=variables)
+        with contextlib.ExitStack() as stack:
+            url = stack.enter_context(self.over_http()) if what == "record" else NOWHERE
+            if recorder.inside:
+                mode = "once" if what == "record" else "none"
+                return self.client(sdk, "vcr", str(tape), mode, url, within=recorder)
+            port = free_port()
+            command = recorder.command(what, way, tape, url=url, port=port)
+            stack.enter_context(_listening(command, port, {**self.environment, **variables}))
+            return self.client(sdk, "http", address(port))
 
     def record(self, sdk: str, way: str, tape: Path) -> Outcome:
         match way:
-            case "stdio":
-                return self.client(sdk, "stdio", *OURS, "record", "-o", str(tape), "--", self.server)
-            case "HTTP":
-                with (
-                    self.over_http() as url,
-                    self.listening(*OURS, "record", "-o", str(tape), "--url", url) as address,
-                ):
-                    return self.client(sdk, "http", address)
+            case "stdio" | "HTTP":
+                return self.through(OURS, "record", way, sdk, tape)
             case _ if sdk == "2.3":
                 return asyncio.run(self._recorded_in_process(tape))
             case _:
@@ -113,11 +138,8 @@ class Bench:
 
     def replay(self, sdk: str, way: str, tape: Path) -> Outcome:
         match way:
-            case "stdio":
-                return self.client(sdk, "stdio", *OURS, "serve", str(tape), "--allow-unused")
-            case "HTTP":
-                with self.listening(*OURS, "serve", str(tape), "--http", "0", "--allow-unused") as url:
-                    return self.client(sdk, "http", url)
+            case "stdio" | "HTTP":
+                return self.through(OURS, "replay", way, sdk, tape)
             case _ if sdk == "2.3":
                 return asyncio.run(_replayed_in_process(tape, "2026-07-28" if "2026" in way else "auto"))
             case _:
@@ -136,162 +158,147 @@ class Bench:
 
     @contextlib.contextmanager
     def over_http(self) -> Generator[str]:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port: int = free.getsockname()[1]
-        environment = {**self.environment, "PORT": str(port)}
-        command = [self.server, "streamableHttp"]
-        with _ended(
-            subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        ):
-            for _ in range(100):
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                    break
-                time.sleep(0.1)
-            else:
-                sys.exit(f"{' '.join(map(str, command))} listens at no port {port} after 10 s")
-            yield f"http://127.0.0.1:{port}/mcp"
-
-    def listening(self, *command: str) -> contextlib.AbstractContextManager[str]:
-        """A program that says at which address of this machine it listens."""
-        return _listening(command, self.environment)
+        port = free_port()
+        with _listening([self.server, "streamableHttp"], port, {**self.environment, "PORT": str(port)}):
+            yield address(port)
 
 
-BEST_PEER = "mcp-cassette: 2 of 8, secrets and all"
-RECORDED = tuple((sdk, way) for sdk in ("1.30", "2.3") for way in ("stdio", "HTTP", "in process"))
+RECORDED = tuple((sdk, way) for sdk in SDKS for way in ("stdio", "HTTP", "in process"))
 REPLAYED = (*RECORDED, ("2.3", "in process, 2026-07-28"))
-
-
-def measure() -> Iterator[Measurement]:
-    """How many cells are whole. The table, with peers, is `python benchmarks/steps.py`."""
-    if shutil.which("npm") is None:
-        return
-    _, whole, cells = table(peers=False)
-    what = f"12 steps, recorded in {len(RECORDED)} ways and replayed in {len(REPLAYED)}: cells with all of it"
-    yield Measurement(what, whole, "", f"{cells}", whole == cells, BEST_PEER)
-
-
-def table(*, peers: bool = True) -> tuple[list[str], int, int]:
-    """The table as lines of Markdown, how many cells are whole, and of how many."""
-    lines = [
-        "| recorded by SDK, over | " + " | ".join(f"{sdk} {way}" for sdk, way in REPLAYED) + " |",
-        "|---" * (len(REPLAYED) + 1) + "|",
-    ]
-    whole = 0
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder))
-        for sdk, way in RECORDED:
-            tape = Path(folder) / f"{sdk}-{way.replace(' ', '-')}.jsonl"
-            live = bench.record(sdk, way, tape)
-            if live.cell(live) != f"{len(STEPS)}/{len(STEPS)}" or any(
-                "failed" in each for each in live.answers.values()
-            ):
-                raise RuntimeError(f"the live session of {sdk} over {way} was not whole: {live}")
-            leaks = [secret for secret in (SECRET, TOKEN) if secret in tape.read_text(encoding="utf-8")]
-            if leaks:
-                raise RuntimeError(f"a secret is on the tape of {sdk} over {way}")
-            cells = [bench.replay(*to, tape).cell(live) for to in REPLAYED]
-            whole += cells.count(f"{len(STEPS)}/{len(STEPS)}")
-            lines.append(f"| {sdk} {way} | " + " | ".join(cells) + " |")
-        if peers:
-            lines += _peers(bench)
-    return lines, whole, len(RECORDED) * len(REPLAYED)
+WHOLE = f"{len(STEPS)}/{len(STEPS)}"
+UNREDACTED = "--no-default-redactions"
 
 
 @dataclass(frozen=True)
-class Peer:
-    """Another recorder; `{tape}` and `{url}` stand in its commands, and what it cannot do is empty."""
+class Row:
+    """What was recorded in one way, by whom, and the cells of what it was replayed in."""
 
-    name: str
-    record: Sequence[str]
-    replay: Sequence[str]
-    record_http: Sequence[str] = ()
+    recorder: str
+    recorded: str
+    cells: Sequence[str]
 
-    def row(self, bench: Bench, sdk: str, way: str) -> str:
-        tape = str(bench.home / f"{self.name}-{sdk}-{way}".replace(" ", "-"))
-        if way == "HTTP":
-            with (
-                bench.over_http() as url,
-                bench.listening(*_filled(self.record_http, tape=tape, url=url)) as address,
-            ):
-                live = bench.client(sdk, "http", address)
-        else:
-            live = bench.client(sdk, "stdio", *_filled(self.record, tape=tape), bench.server)
-        cells = ["" for _ in REPLAYED]
-        for other in ("1.30", "2.3"):
-            shutil.copy(tape, f"{tape}-for-{other}")
-            command = _filled(self.replay, tape=f"{tape}-for-{other}")
-            if way == "HTTP":
-                with bench.listening(*command) as address:
-                    again = bench.client(other, "http", address)
-            else:
-                again = bench.client(other, "stdio", *command)
-            cells[REPLAYED.index((other, way))] = again.cell(live)
-        return f"| {self.name}: {sdk} {way} | " + " | ".join(cells) + " |"
+    def __str__(self) -> str:
+        title = self.recorded if self.recorder == OURS.name else f"{self.recorder}: {self.recorded}"
+        return f"| {title} | " + " | ".join(self.cells) + " |"
 
 
-def _peers(bench: Bench) -> Iterator[str]:
-    """The same steps by others, replayed the way they were recorded."""
-    for peer in _installed_peers(bench.home):
-        for way in ("stdio", "HTTP") if peer.record_http else ("stdio",):
-            for sdk in ("1.30", "2.3"):
-                yield peer.row(bench, sdk, way)
+def table(rows: Sequence[Row]) -> Iterator[str]:
+    """As lines of Markdown."""
+    yield "| recorded by SDK, over | " + " | ".join(f"{sdk} {way}" for sdk, way in REPLAYED) + " |"
+    yield "|---" * (len(REPLAYED) + 1) + "|"
+    yield from map(str, rows)
 
 
-def _installed_peers(home: Path) -> Iterator[Peer]:
-    folder = _peer(home, "mcp-rec==0.1.1", sys.executable)
-    if folder is not None:
-        program = str(folder / "mcp-rec")
-        yield Peer("mcp-rec", [program, "record", "-o", "{tape}", "--"], [program, "replay", "{tape}"])
-    newer = next((found for name in ("python3.13", "python3.12") if (found := _working(name))), None)
-    folder = None if newer is None else _peer(home, "mcp-cassette[http]==0.4.0", newer)
-    if folder is None:
-        return
-    program = str(folder / "mcp-cassette")
-    for name, options in (("mcp-cassette", ()), ("mcp-cassette unredacted", ("--no-default-redactions",))):
-        record = [program, "record", "--cassette", "{tape}", *options]
-        yield Peer(name, [*record, "--"], [program, "serve", "{tape}"], [*record, "--url", "{url}"])
+TITLE = f"12 steps, recorded in {len(RECORDED)} ways and replayed in {len(REPLAYED)}: cells with all of it"
 
 
-def _filled(command: Sequence[str], **values: str) -> list[str]:
-    return [word.format(**values) for word in command]
+def unmeasured(why: Unable) -> Measurement:
+    return Measurement(TITLE, str(why), "", "", holds=False)
 
 
-def _working(name: str) -> str | None:
-    found = shutil.which(name)
-    works = (
-        found is not None and subprocess.run([found, "-V"], capture_output=True, check=False).returncode == 0
-    )
-    return found if works else None
+def measured(rows: Sequence[Row], recorders: Sequence[Recorder]) -> Measurement:
+    """How many cells are whole, of each."""
+    found: dict[str, float | str] = {each.name: _counted(rows, each) for each in recorders}
+    cells = len(RECORDED) * len(REPLAYED)
+    whole = sum(row.cells.count(WHOLE) for row in rows if row.recorder == OURS.name)
+    return compared(TITLE, {**found, OURS.name: whole}, "", f"{cells}", lambda count: count == cells)
 
 
-def _peer(home: Path, requirement: str, python: str) -> Path | None:
-    folder = home / re.split(r"[=[]", requirement)[0]
+def _counted(rows: Sequence[Row], recorder: Recorder) -> str:
+    """Whole ones of those that there can be, also with other options; else why there are none."""
+    counts: list[str] = []
+    names = dict.fromkeys(row.recorder for row in rows if f"{row.recorder} ".startswith(f"{recorder.name} "))
+    for name in names:
+        cells = [cell for row in rows if row.recorder == name for cell in row.cells if cell]
+        option = name.removeprefix(recorder.name).strip()
+        counts.append(f"{option} {cells.count(WHOLE)} of {len(cells)}".strip())
+    for what in ("record", "replay"):
+        try:
+            recorder.must(what, recorder.usual(what))
+        except Unable as error:
+            return str(error)
+    return ", ".join(counts)
+
+
+def walked(home: Path, recorders: Sequence[Recorder]) -> list[Row]:
+    """Record and replay in all ways.
+
+    Raises:
+        Unable: The server, or a client, cannot be had here.
+    """
+    if shutil.which("npm") is None:
+        raise Unable("not installed here: no npm")
     try:
-        subprocess.run([python, "-m", "venv", str(folder)], check=True, capture_output=True)
-        pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q", requirement]
-        subprocess.run(pip, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return folder / "bin"
+        ways = Bench(home)
+    except subprocess.CalledProcessError as error:
+        raise Unable(f"not installed here: {Path(error.cmd[0]).name} could not") from error
+    rows: list[Row] = []
+    for sdk, way in RECORDED:
+        tape = home / f"{sdk}-{way.replace(' ', '-')}.jsonl"
+        live = ways.record(sdk, way, tape)
+        if live.cell(live) != WHOLE or live.failed:
+            raise RuntimeError(f"the live session of {sdk} over {way} was not whole: {live}")
+        leaks = [secret for secret in (SECRET, TOKEN) if secret in tape.read_text(encoding="utf-8")]
+        if leaks:
+            raise RuntimeError(f"a secret is on the tape of {sdk} over {way}")
+        rows.append(Row(OURS.name, f"{sdk} {way}", [ways.replay(*to, tape).cell(live) for to in REPLAYED]))
+    for recorder in recorders:
+        rows += _of_another(ways, recorder) if recorder is not OURS else ()
+        unredacted = {way: _with(command, UNREDACTED) for way, command in recorder.record.items()}
+        if recorder.name == "mcp-cassette":
+            other = replace(recorder, name=f"{recorder.name} unredacted", record=unredacted)
+            rows += _of_another(ways, other)
+    return rows
 
 
-def _environment(folder: Path, requirement: str) -> Path:
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", requirement], check=True, capture_output=True)
-    return python
+def _with(command: Sequence[str], option: str) -> Sequence[str]:
+    """With one more option, after the program and what it is to do."""
+    return (*command[:2], option, *command[2:])
+
+
+def _of_another(bench: Bench, recorder: Recorder) -> Iterator[Row]:
+    """The same steps by others, replayed the way they were recorded."""
+    ways: tuple[Way, ...] = ("stdio", "HTTP")
+    for way in ways:
+        for sdk in SDKS:
+            if recorder.can("record", way) and recorder.can("replay", way):
+                yield Row(recorder.name, f"{sdk} {way}", _cells(bench, recorder, sdk, way))
+
+
+def _cells(bench: Bench, recorder: Recorder, sdk: str, way: Way) -> list[str]:
+    tape = recorder.tape(bench.home, f"{sdk}-{way}")
+    try:
+        live = bench.through(recorder, "record", way, sdk, tape)
+    except Unable as error:
+        return [str(error)]
+    cells = ["" for _ in REPLAYED]
+    for other in SDKS:
+        place = REPLAYED.index((other, way))
+        if not tape.exists():
+            cells[place] = "no tape"
+            continue
+        copied = recorder.tape(bench.home, f"{sdk}-{way}-for-{other}")
+        shutil.copy(tape, copied)
+        try:
+            cells[place] = bench.through(recorder, "replay", way, other, copied).cell(live)
+        except Unable as error:
+            cells[place] = str(error)
+    return cells
 
 
 @contextlib.contextmanager
-def _listening(command: Sequence[str], environment: Mapping[str, str]) -> Generator[str]:
-    program = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+def _listening(command: Sequence[str], port: int, variables: Mapping[str, str]) -> Generator[None]:
+    """A program that listens at a port of this machine."""
+    nothing = subprocess.DEVNULL
+    program = subprocess.Popen(command, env=variables, stdout=nothing, stderr=nothing)
     with _ended(program):
-        assert program.stdout is not None
-        said = (re.search(r"http://127\.0\.0\.1:\d+\S*", line) for line in program.stdout)
-        yield next(found[0] for found in said if found)
+        for _ in range(100):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.1)
+        else:
+            raise Unable("does not listen")
+        yield
 
 
 @contextlib.contextmanager
@@ -305,8 +312,6 @@ def _ended(program: subprocess.Popen[Any]) -> Generator[None]:
         except subprocess.TimeoutExpired:
             program.kill()
             program.wait()
-        if program.stdout is not None:
-            program.stdout.close()
 
 
 async def _replayed_in_process(tape: Path, mode: str) -> Outcome:
@@ -337,4 +342,5 @@ def _plain(step: str, answer: Json) -> str:
 
 
 if __name__ == "__main__":
-    print("\n".join(table()[0]))
+    with bench() as (home, recorders):
+        print("\n".join(table(walked(home, recorders))))
