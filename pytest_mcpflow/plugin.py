@@ -14,6 +14,11 @@ from pytest_mcpflow.fixtures.hub import usage_told_alone
 from pytest_mcpflow.stash import EXPLORED, EXPLORES, NEVER_HAPPENED, VERIFIED, hub_of, resilience_of
 
 FIXTURE = "mcpflow"
+GIVEN = (
+    "mcpflow is one hub for a whole test, and @given runs the body once for each example, so that each would find what "
+    "the one before has left; make a hub in the body, which is then a plain function: `async with Hub() as hub:` in an "
+    "async function inside of it, and run(...) with that"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -108,6 +113,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     from pytest_mcpflow.running import end_at_users_code
 
     test = item.obj
+    if getattr(test, "is_hypothesis_test", False):
+        raise pytest.fail.Exception(GIVEN, pytrace=False)
     if item.get_closest_marker("mcp_chaos") is not None:
         from pytest_mcpflow.chaos.marked import explore_test
 

@@ -166,6 +166,18 @@ def test_trio_gets_a_clear_answer(project: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*the mcpflow fixture runs on asyncio, and anyio runs this test on trio*"])
 
 
+@pytest.mark.parametrize("prefix", ["async ", ""])
+def test_given_of_hypothesis_gets_a_clear_answer(project: pytest.Pytester, prefix: str) -> None:
+    test = "from hypothesis import given, strategies as st\n\n@given(number=st.integers())\n"
+
+    result = outcome(project, f"{test}{prefix}def test_it(mcpflow, number):\n    pass\n")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["mcpflow is one hub for a whole test, and @given runs the body once for each *"]
+    )
+
+
 def test_other_tests_keep_their_own_loop(project: pytest.Pytester) -> None:
     result = outcome(
         project,
