@@ -164,8 +164,9 @@ class Journal:
         if entry.until is not None:
             return
         entry.until = self._clock.now()
-        code = getattr(error, "code", None)
-        message = str(error) or type(error).__name__
+        cause = entry.unanswered or error  # one era has the server pass it on, as an error of its own
+        code = getattr(cause, "code", None)
+        message = str(cause) or type(cause).__name__
         entry.outcome = Failed(message, code if isinstance(code, int) else None)
 
     def cancel(self, entry: Entry) -> None:

@@ -23,6 +23,7 @@ from pytest_mcpflow import (
     CallResult,
     Elicitation,
     Era,
+    Failed,
     Fake,
     FakeDefinitionError,
     FakeError,
@@ -257,6 +258,9 @@ def test_a_question_that_nobody_answers_is_an_error_of_its_own(way: Way, era: Er
             hub.serve(Bank())
             with pytest.raises(UnansweredQuestionError, match=r"Transfer 1\?.*hub\.answer_with"):
                 await hub.call_tool("bank.transfer", {"amount": 1})
+            [transfer] = hub.transcript
+            assert isinstance(transfer.outcome, Failed)
+            assert transfer.outcome.code is None  # it did not come from the server, on none of the ways
 
     run(main())
 
