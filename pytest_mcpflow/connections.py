@@ -70,9 +70,15 @@ class Connections:
                 await line.session.call_tool(tool, dict(arguments), timeout)
                 return
         client = await self.client(member.name)
-        await client.call_tool(
-            tool, dict(arguments), read_timeout_seconds=timeout, progress_callback=on_progress
-        )
+        try:
+            await client.call_tool(
+                tool, dict(arguments), read_timeout_seconds=timeout, progress_callback=on_progress
+            )
+        except Exception as error:
+            said = None if member.source is None else member.source.explanation(error)
+            if said is not None:
+                error.add_note(said)
+            raise
 
     def _line(self, member: Member) -> Line | None:
         from pytest_mcpflow.line import line_to

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -13,10 +12,10 @@ from typing import Any, TextIO, cast
 
 from mcp import Client, ClientSession, MCPError, StdioServerParameters
 from mcp.client import Transport
-from mcp.client.session import IncomingMessage
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.server import MCPServer, Server
+from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 
 from pytest_mcpflow.answers import Desk
 from pytest_mcpflow.cassette.pending import Recorder
@@ -29,6 +28,7 @@ from pytest_mcpflow.clock import is_virtual
 from pytest_mcpflow.connection import Connection, unwrapped
 from pytest_mcpflow.errors import ServerStartError, VirtualTimeError
 from pytest_mcpflow.fake import Fake
+from pytest_mcpflow.heard import Heard, listening_to_a_server
 from pytest_mcpflow.journal import Journal
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.refusal import output_schema
@@ -71,6 +71,10 @@ class Source(ABC):
 
     def channel(self) -> Channel | None:
         """The short way to it, if there is one."""
+        return None
+
+    def explanation(self, error: Exception) -> str | None:
+        """What the server said beside its answers, if that may be the reason for the error of a call."""
         return None
 
     @property
@@ -146,33 +150,34 @@ class OutsideSource(Source):
         self, target: StdioServerParameters | str | Transport, name: str, *, mode: str, limit: float
     ) -> None:
         self._target, self._name, self._mode, self._limit = target, name, mode, limit
+        self._heard: Heard | None = None
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return self._connected(make_client)
 
+    def explanation(self, error: Exception) -> str | None:
+        if self._heard is None or getattr(error, "code", None) not in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
+            return None
+        return f"server {self._name!r} is {self._what}{self._heard}"
+
     @asynccontextmanager
     async def _connected(self, make_client: ClientFactory) -> AsyncGenerator[Client]:
-        garbage: list[Exception] = []
-
-        async def notice(message: IncomingMessage) -> None:
-            if isinstance(message, Exception):
-                garbage.append(message)
-
         async with AsyncExitStack() as stack:
-            said = stack.enter_context(
-                tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - the stack closes it
-            )
-            client = make_client(self._transport(said), self._mode)
-            client.message_handler = client.message_handler or notice
+            self._heard = heard = stack.enter_context(listening_to_a_server())
+            client = make_client(self._transport(heard.errors), self._mode)
+            client.message_handler = client.message_handler or heard.notice
             try:
                 async with asyncio.timeout(self._limit):
                     await stack.enter_async_context(client)
             except TimeoutError:
-                raise self._start_error(f"did not answer within {self._limit:g} s", said, garbage) from None
+                raise self._start_error(f"did not answer within {self._limit:g} s", heard) from None
             except (OSError, MCPError, RuntimeError, ExceptionGroup) as error:
                 cause = unwrapped(error)
-                raise self._start_error(f"{type(cause).__name__}: {cause}", said, garbage) from cause
-            yield client
+                raise self._start_error(f"{type(cause).__name__}: {cause}", heard) from cause
+            try:
+                yield client
+            finally:
+                self._heard = None
 
     def _transport(self, said: TextIO) -> Any:
         if isinstance(self._target, StdioServerParameters):
@@ -181,23 +186,25 @@ class OutsideSource(Source):
             return stdio_client(self._target, errlog=said)
         return self._target
 
-    def _start_error(self, why: str, said: TextIO, garbage: list[Exception]) -> ServerStartError:
-        said.seek(0)
-        heard = said.read()[-2000:].strip()
+    @property
+    def _what(self) -> str:
         match self._target:
             case StdioServerParameters():
-                what = f"`{' '.join([self._target.command, *self._target.args])}`"
+                return f"`{shortened(' '.join([self._target.command, *self._target.args]))}`"
+            case str():
+                return self._target
+            case _:
+                return "its transport"
+
+    def _start_error(self, why: str, heard: Heard) -> ServerStartError:
+        match self._target:
+            case StdioServerParameters():
                 cure = "run the command by hand to see whether it is an MCP server that speaks stdio"
             case str():
-                what, cure = self._target, "check the address, and that the server is up"
+                cure = "check the address, and that the server is up"
             case _:
-                what, cure = "its transport", "check the transport given to hub.use()"
-        message = f"server {self._name!r}: {what} {why}"
-        if garbage:
-            message += f"; it wrote what is not MCP: {shortened(str(garbage[0]))}"
-        if heard:
-            message += f"; its standard error ends: {heard[-400:]}"
-        return ServerStartError(f"{message}; {cure}")
+                cure = "check the transport given to hub.use()"
+        return ServerStartError(f"server {self._name!r}: {self._what} {why}{heard}; {cure}")
 
 
 class CassetteSource(OutsideSource):
@@ -244,6 +251,9 @@ class RecordedSource(Source):
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return self._connected(make_client)
+
+    def explanation(self, error: Exception) -> str | None:
+        return self._source.explanation(error)
 
     @asynccontextmanager
     async def _connected(self, make_client: ClientFactory) -> AsyncGenerator[Client]:

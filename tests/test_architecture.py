@@ -43,7 +43,7 @@ LAYERS = (
     ),
     ("effects", "members", "server", "snapshot", "vacuity"),
     ("faults", "wire"),
-    ("answers", "cassette", "strategies"),
+    ("answers", "cassette", "heard", "strategies"),
     ("direct", "line", "served"),
     ("calls", "connections", "intake"),
     ("hub",),

@@ -75,7 +75,7 @@ COMMANDS = {
     "is silent": (program("import time; time.sleep(60)"), "did not answer within 2 s"),
     "prints garbage": (
         program("import time; print('Server ready!', flush=True); time.sleep(60)"),
-        "it wrote what is not MCP",
+        "it wrote what is not MCP: Server ready!",
     ),
 }
 
@@ -92,22 +92,28 @@ def test_a_command_that_is_no_server_is_named_with_its_words(kind: str) -> None:
     assert children() == before
 
 
-def test_a_server_that_dies_in_a_call_breaks_the_call_at_once() -> None:
+def test_a_server_that_dies_in_a_call_breaks_the_call_at_once_and_its_words_are_told() -> None:
     before = children()
-    error = asyncio.run(failure(program(SERVER.replace("ACTION", "os._exit(3)"))))
+    error = asyncio.run(failure(program(SERVER.replace("ACTION", "sys.exit('no space left')"))))
     assert isinstance(error, MCPError)
     assert "Connection closed" in str(error)
+    assert [note.partition(" is `")[0] for note in error.__notes__] == ["server 'far'"]
+    assert error.__notes__[0].endswith("`; its standard error ends: no space left")
     assert children() == before
 
 
 @pytest.mark.parametrize(
     "action", ["time.sleep(60)", "print('garbage', flush=True)"], ids=["silence", "garbage"]
 )
-def test_a_call_without_an_answer_ends_with_its_time_limit(action: str) -> None:
+def test_a_call_without_an_answer_ends_with_its_time_limit(
+    action: str, caplog: pytest.LogCaptureFixture
+) -> None:
     before = children()
     error = asyncio.run(failure(program(SERVER.replace("ACTION", action)), timeout=0.5))
     assert isinstance(error, MCPError)
     assert "timed out" in str(error)
+    assert ("; it wrote what is not MCP: garbage" in error.__notes__[0]) == ("garbage" in action)
+    assert caplog.records == []
     assert children() == before
 
 
