@@ -6,8 +6,9 @@ import re
 from base64 import b64decode, b64encode, urlsafe_b64encode
 from binascii import Error as NotBase64
 
-__all__ = ["as_text", "decoded", "encoded_like"]
+__all__ = ["as_text", "decoded", "encoded_like", "unquoted"]
 
+MARK_IN_URL = re.compile(r"%(?:25)*(2[BbFf]|3[Dd])")
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -17,6 +18,11 @@ def decoded(run: str) -> bytes | None:
         return b64decode(standard + "=" * (-len(standard) % 4), validate=True)
     except (NotBase64, ValueError):
         return None
+
+
+def unquoted(run: str) -> str:
+    """A run with its marks as they were before a URL encoded them."""
+    return MARK_IN_URL.sub(lambda found: bytes.fromhex(found[1]).decode(), run)
 
 
 def as_text(data: bytes | None) -> str | None:

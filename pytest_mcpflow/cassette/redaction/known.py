@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
 from pytest_mcpflow.cassette.redaction.names import holds_secret, is_example, is_stand_in
+from pytest_mcpflow.cassette.redaction.spelling import base64_cores, in_base64, in_text
 
 __all__ = ["KnownValue", "KnownValues"]
 
@@ -16,13 +15,18 @@ SHORTEST, UNMISTAKABLE = 6, 12
 NOT_SECRET = {"PWD", "OLDPWD"}
 SAFE = re.compile(r"[A-Za-z0-9_.-]+")
 URL_PASSWORD = re.compile(r"://[^\s/@:]*:([^\s/]+)@")
+UNMARKED = re.compile(r"[A-Za-z0-9]+")
 LETTERS = re.compile(r"[A-Za-z]+|\d+")
+ODD = re.compile(r"""["'\\]|[^ -~]""")
+BEFORE = re.compile(
+    r"(?:[^A-Za-z0-9]|(?:\\|%(?:25)*5C)(?:[bfnrt]|x[0-9A-F]{2}|u[0-9A-F]{4})|%(?:25)*[0-9A-F]{2})\Z",
+    re.IGNORECASE,
+)
+"""What stands before a word: no letter and no digit, unless they are an escape."""
 
 
 class KnownValue:
     """A secret and the variable that holds it."""
-
-    __slots__ = ("value", "variable")
 
     def __init__(self, variable: str, value: str) -> None:
         self.variable, self.value = variable, value
@@ -44,29 +48,37 @@ class KnownValue:
         return self.value.encode("utf-8", errors="surrogatepass").hex()
 
     @property
-    def forms(self) -> list[str]:
-        """The value as it is, in a URL, in a JSON string and in hexadecimal."""
-        forms = [self.value, self.hexadecimal, self.hexadecimal.upper()]
-        if SAFE.fullmatch(self.value) is None:
-            from urllib.parse import quote, quote_plus  # costs 6 ms, and most secrets have nothing to escape
-
-            utf8 = self.value.encode("utf-8", errors="replace")
-            escaped = (json.dumps(self.value, ensure_ascii=each)[1:-1] for each in (True, False))
-            forms += [quote(utf8, safe=""), quote_plus(utf8), *escaped]
-        return forms
+    def is_odd(self) -> bool:
+        """Whether JSON or a `repr` may escape something of it."""
+        return ODD.search(self.value) is not None
 
     @property
+    def is_short(self) -> bool:
+        """Whether it may by chance be a part of something else, so that only a whole word is it."""
+        return len(self.value) < UNMISTAKABLE
+
+    @property
+    def pattern(self) -> str:
+        """Finds the value however it was escaped, and in hexadecimal."""
+        text = in_text(self.value) + (
+            r"(?![A-Za-z0-9])" if self.is_short and self.value[-1].isalnum() else ""
+        )
+        return f"{text}|{self.hexadecimal}|{self.hexadecimal.upper()}"
+
+    def is_found(self, found: re.Match[str]) -> bool:
+        """Whether what `pattern` found is this value, and no part of a word."""
+        start = found.start()
+        return (
+            not (self.is_short and self.value[0].isalnum())
+            or start == 0
+            or found[0].lower() == self.hexadecimal
+            or BEFORE.search(found.string, max(0, start - 24), start) is not None
+        )
+
+    @cached_property
     def base64_cores(self) -> list[str]:
-        """What base64 makes of the value at each of the three places where it may begin, less the edges."""
-        data, cores = self.value.encode("utf-8", errors="surrogatepass"), list[str]()
-        for shift in range(3):
-            encoded = b64encode(bytes(shift) + data).decode()
-            whole = (shift + len(data)) * 8 // 6
-            cores.append(encoded[-(-shift * 8 // 6) : whole])
-        return [*dict.fromkeys([*cores, *(core.translate(URL_SAFE) for core in cores)])]
-
-
-URL_SAFE = str.maketrans("+/", "-_")
+        """What is found of it wherever it stands in base64."""
+        return base64_cores(self.value)
 
 
 class KnownValues:
@@ -82,47 +94,49 @@ class KnownValues:
         """The variable whose value this is, weak or not."""
         return self._variables.get(value)
 
-    def variable_of_form(self, form: str) -> str:
-        """The variable of a form that `pattern` found."""
-        return self._by_form[form]
+    def value_of_form(self, form: str) -> KnownValue:
+        """The value that `pattern` or `base64` found."""
+        return next(value for value, pattern in self._patterns if pattern.search(form) is not None)
 
     @cached_property
-    def _by_form(self) -> dict[str, str]:
-        plain = [each for each in reversed(self.values) if not each.is_weak]
-        return {form: each.variable for each in plain for form in each.forms}
-
-    @cached_property
-    def pattern(self) -> re.Pattern[str] | None:
-        """Finds every form of every value that is not weak; short ones as whole words."""
-        forms = sorted(self._by_form, key=lambda form: (-len(form), form))
-        if not forms:
-            return None
-        return re.compile("|".join(map(_bounded, forms)))
-
-    @property
-    def encoded_forms(self) -> list[str]:
-        """What no part of the plain values would find: hexadecimal and base64."""
-        plain = (each for each in self.values if not each.is_weak)
+    def _patterns(self) -> list[tuple[KnownValue, re.Pattern[str]]]:
+        """The pattern of each value, whatever it is written in, the longest value first."""
         return [
-            form
-            for each in plain
-            for form in (each.hexadecimal, each.hexadecimal.upper(), *each.base64_cores)
+            (each, re.compile("|".join([each.pattern, *map(in_base64, each.base64_cores)])))
+            for each in self._unmistakable
         ]
 
     @cached_property
-    def base64(self) -> dict[str, str]:
-        """The variable of each core in base64."""
-        return {
-            core: each.variable
-            for each in reversed(self.values)
-            if not each.is_weak
-            for core in each.base64_cores
-        }
+    def _unmistakable(self) -> list[KnownValue]:
+        return [each for each in self.values if not each.is_weak]
 
+    @cached_property
+    def has_odd(self) -> bool:
+        """Whether there are values that JSON or a `repr` writes in several ways."""
+        return any(each.is_odd for each in self._unmistakable)
 
-def _bounded(form: str) -> str:
-    literal = re.escape(form)
-    return literal if len(form) >= UNMISTAKABLE else rf"(?<![A-Za-z0-9]){literal}(?![A-Za-z0-9])"
+    @cached_property
+    def pattern(self) -> re.Pattern[str] | None:
+        """Finds every form of every value that is not weak but those in base64; see `is_found`."""
+        found = [each.pattern for each in self._unmistakable]
+        return re.compile("|".join(found)) if found else None
+
+    @cached_property
+    def hexadecimals(self) -> list[str]:
+        found = [each.hexadecimal for each in self._unmistakable]
+        return [*found, *map(str.upper, found)]
+
+    @cached_property
+    def base64(self) -> re.Pattern[str] | None:
+        """Finds every value that is not weak in base64."""
+        cores = [in_base64(core) for each in self._unmistakable for core in each.base64_cores]
+        return re.compile("|".join(cores)) if cores else None
+
+    @cached_property
+    def base64_parts(self) -> list[str]:
+        """Of which one is wherever `base64` finds something."""
+        cores = (core for each in self._unmistakable for core in each.base64_cores)
+        return [*dict.fromkeys(max(UNMARKED.findall(core), key=len, default="") for core in cores)]
 
 
 def _select(environment: Mapping[str, str]) -> Iterable[KnownValue]:

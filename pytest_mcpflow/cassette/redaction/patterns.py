@@ -10,6 +10,8 @@ import re
 __all__ = [
     "ASSIGNMENT",
     "BASE64",
+    "BASE64_IN_URL",
+    "BASE64_ON",
     "BASIC",
     "BEARER",
     "CALL",
@@ -75,6 +77,12 @@ BASE64 = re.compile(
     r"(?:(?:[A-Za-z0-9+/]{60,76}(?:\r?\n|\\n))+[A-Za-z0-9+/]{1,76}={0,2}|[A-Za-z0-9+/_-]{16,}={0,2})"
     r"(?![A-Za-z0-9+/_=-])"
 )
+BASE64_IN_URL = re.compile(
+    r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]*+(?:%(?:25)*+(?:2[BbFf]|3[Dd])[A-Za-z0-9+/_-]*+)++"
+)
+BASE64_ON = re.compile(r"(?:[A-Za-z0-9+/_-]|%(?:25)*+2[BbFf])*+(?:=|%(?:25)*+3[Dd])*+")
+"""How base64 goes on."""
+
 HARMLESS_BEFORE = re.compile(
     r"""(?:(?:id|ids|uid|uuid|guid|oid|cursor|hash|sha\d*|md5|digest|etag|checksum|fingerprint|integrity|ref|commit)
            \\*["']?\s{0,2}[:=]?\s{0,2}\\*["']? | sha\d+[-:] | ;base64, | ://[^\s"'<>]*) \Z""",

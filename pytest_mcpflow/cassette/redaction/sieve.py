@@ -63,9 +63,14 @@ OTHERS = {
     b"kind": rb"""kind\\*["']?\s*:\s*\\*["']?secret""",
     b"private": rb"private key",
     b"sshpass": rb"sshpass",
-    b"value": rb"""(?:name|key|header|variable)\\*["']\s*:[^{}]*?(?:%s)""" % b"|".join(STEMS),
 }
 """What else has a secret with one of the stems, by a part of it that is quickly looked for."""
+
+NAMED = re.compile(rb"""(?:name|key|header|variable)\\*["']\s*:[^{}]*+""")
+"""What stands in an object behind a member that names another; possessive, so that each place is looked at once."""
+
+FEW = 2000
+"""Bytes up to which one pattern is quicker than a search for each of its literals."""
 
 PHONE = rb"\d[\d\s().-]{7,}\d"
 
@@ -87,15 +92,20 @@ class Sieve:
         own_hints: Iterable[str] | None = (),
     ) -> None:
         plain = [each for each in known.values if not each.is_weak]
-        encoded = [form.encode() for form in known.encoded_forms]
-        self._suspects_all = own_hints is None or any(len(each.core) < 3 for each in plain)
+        encoded = [form.encode() for form in (*known.hexadecimals, *known.base64_parts)]
+        self._suspects_all = (
+            own_hints is None
+            or any(len(each.core) < 3 for each in plain)
+            or any(len(each) < 3 for each in known.base64_parts)
+        )
+        self._decodes_all = known.has_odd
         self._literals = (
             *(hint.encode() for hint in own_hints or ()),
             *(each.core.encode() for each in plain),
             *(form for form in encoded if len(form) < RUN),
         )
         self._long_literals = tuple(form for form in encoded if len(form) >= RUN)
-        self._hints = [*hints]
+        self._hints = [hint.encode() for hint in hints]
         self._personal = personal
 
     def suspects(self, raw: bytes) -> bool:
@@ -118,14 +128,25 @@ class Sieve:
 
     def _has_name(self, low: bytes) -> bool:
         """Whether a name of a secret stands before something."""
-        return any(pattern.search(low) for literal, pattern in self._names if literal in low)
+        if any(pattern.search(low) for literal, pattern in self._names if literal in low):
+            return True
+        return b"value" in low and any(
+            any(map(named[0].__contains__, STEMS)) for named in NAMED.finditer(low)
+        )
+
+    def _has_hint(self, raw: bytes) -> bool:
+        """Whether there is a hint of a shape, all of which have a long run."""
+        if len(raw) <= FEW:
+            return self._hint.search(raw) is not None
+        return any(map(raw.__contains__, self._hints))
 
     def _has_odd_run(self, raw: bytes) -> bool:
         """Whether a long run of letters, digits and marks is more than a name."""
         runs = {run for run in raw.translate(ONLY_RUNS).split() if len(run) >= RUN} - ORDINARY_RUNS
         return bool(runs) and (
-            any(map(_is_mixed, runs))
-            or self._hint.search(raw) is not None
+            self._decodes_all
+            or any(map(_is_mixed, runs))
+            or self._has_hint(raw)
             or any(map(raw.__contains__, self._long_literals))
         )
 
@@ -138,7 +159,7 @@ class Sieve:
 
     @cached_property
     def _hint(self) -> re.Pattern[bytes]:
-        return re.compile(b"|".join(re.escape(hint.encode()) for hint in self._hints))
+        return re.compile(b"|".join(map(re.escape, self._hints)))
 
 
 def _is_mixed(run: bytes) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
 from pytest_mcpflow.cassette.redaction import patterns
-from pytest_mcpflow.cassette.redaction.encoded import as_text, decoded, encoded_like
+from pytest_mcpflow.cassette.redaction.encoded import as_text, decoded, encoded_like, unquoted
 from pytest_mcpflow.cassette.redaction.entropy import RUN, is_mixed, looks_random
 from pytest_mcpflow.cassette.redaction.expression import is_code
 from pytest_mcpflow.cassette.redaction.known import KnownValues
@@ -33,6 +34,7 @@ __all__ = ["Strings"]
 
 BEGINNING = re.compile(r"(?:[^A-Za-z0-9]|\\[nrt]|%[0-9A-F]{2})\Z")
 """What stands before a token: no letter or digit, unless it is an escape."""
+BASE64_LETTERS = frozenset(f"{string.ascii_letters}{string.digits}+/_-")
 DEEPEST = 4
 SIGNS = {"key", "code", "auth", "sig", "signature", "x-amz-signature", "x-amz-credential", "x-goog-signature"}
 LONGEST_RANDOM = 200
@@ -69,9 +71,27 @@ class Strings:
         pattern = self._known.pattern
         if pattern is None:
             return text
-        return substitute(
-            text, pattern, lambda found: _cut(found, "env", self._known.variable_of_form(found[0]), group=0)
-        )
+        return substitute(text, pattern, self._known_value)
+
+    def _known_value(self, found: re.Match[str]) -> Cut | int:
+        value = self._known.value_of_form(found[0])
+        if not value.is_found(found):
+            return found.start() + 1
+        return found.start(), found.end(), placeholder("env", value.variable)
+
+    def _in_base64(self, text: str) -> str:
+        """Take out known values in base64, with all of its run."""
+        pattern = self._known.base64
+        if pattern is None or not any(map(text.__contains__, self._known.base64_parts)):
+            return text
+        return substitute(text, pattern, self._cut_run)
+
+    def _cut_run(self, found: re.Match[str]) -> Cut:
+        start, rest = found.start(), patterns.BASE64_ON.match(found.string, found.end())
+        while start and found.string[start - 1] in BASE64_LETTERS:
+            start -= 1
+        end = found.end() if rest is None else rest.end()
+        return start, end, placeholder("env", self._known.value_of_form(found[0]).variable)
 
     def described(self, text: str) -> str:
         """Redact a description, in which examples of secrets are none."""
@@ -121,7 +141,7 @@ class Strings:
         return text
 
     def _describe(self, text: str) -> str:
-        text = self._own(self.known(text))
+        text = self._own(self._in_base64(self.known(text)))
         text = substitute(text, patterns.PRIVATE_KEY, self._private_key)
         text = self._tokens(text, is_example)
         text = substitute(
@@ -136,7 +156,10 @@ class Strings:
         text = substitute(text, patterns.PRIVATE_KEY, self._private_key)
         text = self._tokens(text, _is_mask)
         if depth < DEEPEST:
+            if "%" in text and self._known.pattern is not None:
+                text = substitute(text, patterns.BASE64_IN_URL, self._encoded_in_url)
             text = substitute(text, patterns.BASE64, lambda found: self._encoded(found, depth))
+        text = self._in_base64(text)
         text = substitute(
             text, patterns.URL_PASSWORD, lambda found: self._cut_unless(found, "url", is_stand_in)
         )
@@ -270,7 +293,8 @@ class Strings:
     def _encoded(self, found: re.Match[str], depth: int) -> Cut | None:
         """Redact inside of base64, and encode it again; where that cannot be done, cut the whole."""
         run = found[0]
-        if not (is_mixed(run) or run.endswith("=")):
+        is_likely = is_mixed(run) or run.endswith("=")
+        if not is_likely and not self._known.has_odd:
             return None
         broken = re.search(r"\r?\n|\\n", run)
         joined = run if broken is None else run.replace(broken[0], "")
@@ -278,17 +302,24 @@ class Strings:
         again = None
         if data is not None:
             text = as_text(data)
-            after = self.known(data.decode("latin-1")) if text is None else self.free(text, depth=depth + 1)
-            if after != (data.decode("latin-1") if text is None else text):
+            before = data.decode("latin-1") if text is None else text
+            after = self.known(before) if text is None or not is_likely else self.free(text, depth=depth + 1)
+            if after != before:
                 again = encoded_like(joined, after.encode("latin-1" if text is None else "utf-8"))
-        for core, variable in self._known.base64.items():
-            if core in (joined if again is None else again):
-                return _cut(found, "env", variable, group=0)
+        left = None if self._known.base64 is None else self._known.base64.search(again or joined)
+        if left is not None:
+            return _cut(found, "env", self._known.value_of_form(left[0]).variable, group=0)
         if again is None:
             return None
         width = broken.start() if broken is not None else len(again)
         lines = [again[at : at + width] for at in range(0, len(again), width)]
         return found.start(), found.end(), (broken[0] if broken is not None else "").join(lines)
+
+    def _encoded_in_url(self, found: re.Match[str]) -> Cut | None:
+        """Cut base64 with a known value in it where a URL has its marks encoded."""
+        data = decoded(unquoted(found[0]))
+        taken_out = None if data is None else PLACEHOLDER.search(self.known(data.decode(errors="replace")))
+        return None if taken_out is None else (found.start(), found.end(), taken_out[0])
 
     def _json(self, text: str, depth: int) -> str | None:
         """Redact JSON as what it is; `None` if it is none, or a name occurs twice in an object."""
@@ -296,7 +327,7 @@ class Strings:
             value = json.loads(text, object_pairs_hook=_distinct)
             after = self._walk(value, depth + 1)
             if after is value:
-                return text
+                return self._json_without_known(text)
             indent = INDENT.match(text)
             spaced = re.search(r'":\s', text) is not None
             dumped = json.dumps(
@@ -308,7 +339,11 @@ class Strings:
         except (ValueError, RecursionError):
             return None
         left, right = len(text) - len(text.lstrip()), len(text.rstrip())
-        return text[:left] + dumped + text[right:]
+        return self._json_without_known(text[:left] + dumped + text[right:])
+
+    def _json_without_known(self, text: str) -> str | None:
+        """The same JSON; `None` if a known value is left, as a number, so that it is redacted as text."""
+        return text if self.known(text) == text else None
 
 
 def _cut(found: re.Match[str], rule: str, secret: str, *, group: str | int = "secret") -> Cut:

@@ -23,6 +23,8 @@ from pytest_mcpflow.cassette.redaction.strings import Strings
 __all__ = ["Walk"]
 
 LONG_NAME = 12
+LONG_NUMBER = 10**11
+"""A known value of fewer digits may stand anywhere."""
 ENVELOPE = ("jsonrpc", "id", "method")
 NAMING = ("name", "key", "header", "variable")
 """What a member `value` may be named by: `{"name": "API_TOKEN", "value": ...}`."""
@@ -91,7 +93,12 @@ class Walk:
             return self._list(cast("Sequence[Json]", value), shape, name, depth)
         if isinstance(value, Mapping):
             return self._object(cast("Mapping[str, Json]", value), shape, name, depth)
-        return value
+        return self._number(value)
+
+    def _number(self, value: Json) -> Json:
+        """A number, `true` or nothing; 0 for a number that is a known value."""
+        is_long = isinstance(value, int) and abs(value) >= LONG_NUMBER
+        return 0 if is_long and self._strings.known(str(value)) != str(value) else value
 
     def _list(self, values: Sequence[Json], shape: Shape, name: str, depth: int) -> Sequence[Json]:
         after = [self._value(each, shape, name, depth) for each in values]
@@ -127,7 +134,7 @@ class Walk:
     def _data_object(self, value: Mapping[str, Json], depth: int) -> Mapping[str, Json]:
         after = dict[str, Json]()
         for key in value:
-            name = self._described(key) if len(key) >= LONG_NAME else key
+            name = self._described(key) if len(key) >= LONG_NAME else self._strings.known(key)
             after[_not_taken(name, after)] = self._member(value, key, depth)
         same = after.keys() == value.keys() and _are_same(after.values(), value.values())
         return value if same else after
@@ -140,7 +147,7 @@ class Walk:
         if isinstance(item, str):
             return self._strings.named(name, item) if holds_secret(name) else self.text(item, key, depth)
         if isinstance(item, int | float) and not isinstance(item, bool):
-            return type(item)() if holds_secret_number(name) else item
+            return type(item)() if holds_secret_number(name) else self._number(item)
         if isinstance(item, Mapping):
             members = cast("Mapping[str, Json]", item)
             is_secret = key in ("data", "stringData") and owner.get("kind") == "Secret"
