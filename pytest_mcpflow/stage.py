@@ -36,10 +36,11 @@ class Stage:
 
     Args:
         stall_limit: Real seconds to wait for a thread before giving it up.
+        step_limit: Real seconds for one step, see `VirtualTimeLoop`.
     """
 
-    def __init__(self, *, stall_limit: float = 30.0) -> None:
-        self._stall_limit = stall_limit
+    def __init__(self, *, stall_limit: float = 30.0, step_limit: float | None = None) -> None:
+        self._stall_limit, self._step_limit = stall_limit, step_limit
         self.left_over: tuple[str, ...] = ()
         self._loop: VirtualTimeLoop | None = None
         self._stack = ExitStack()
@@ -88,7 +89,7 @@ class Stage:
     def _set(self) -> VirtualTimeLoop:
         """The loop, as good as new."""
         if self._loop is None:
-            self._loop = VirtualTimeLoop(stall_limit=self._stall_limit)
+            self._loop = VirtualTimeLoop(stall_limit=self._stall_limit, step_limit=self._step_limit)
             self._stack.enter_context(self._loop.surroundings())
         return self._loop
 

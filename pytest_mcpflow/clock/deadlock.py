@@ -11,13 +11,14 @@ from typing import Any
 
 from pytest_mcpflow.errors import DeadlockError
 
-__all__ = ["deadlock", "endless", "livelock", "never_returned", "waiting"]
+__all__ = ["deadlock", "endless", "is_loop", "livelock", "never_returned", "place_of", "spinning", "waiting"]
 
 SHOWN = 8
 _LIBRARIES = tuple(
     str(Path(folder))
     for folder in {sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
 )
+_LOOP = asyncio.base_events.__file__
 _ENGINE = str(Path(__file__).parent.parent)
 _SCENARIOS = str(Path(_ENGINE, "scenarios"))
 
@@ -44,6 +45,33 @@ def never_returned(tasks: set[asyncio.Task[Any]], *, at: float, threads: str, li
         f"at t={at:g} nothing came of {threads} in {limit:g} real seconds, and it was given up; let it end after a "
         "time of its own, or take real time where it needs longer: @pytest.mark.mcpflow(virtual_time=False):",
     )
+
+
+def spinning(where: str, *, at: float, limit: float) -> DeadlockError:
+    """The error for a loop in which one step lasts and lasts; `where` says which."""
+    return DeadlockError(
+        f"at t={at:g} {where} went on for {limit:g} real seconds without awaiting anything, so that nothing else could "
+        "run, and it was broken off; let it end, or await something in each turn, such as asyncio.sleep(); what has to "
+        "block for longer takes real time: @pytest.mark.mcpflow(virtual_time=False)"
+    )
+
+
+def is_loop(frame: FrameType) -> bool:
+    """Whether a frame is that of an event loop, inside of which are those of a step."""
+    return frame.f_code.co_filename == _LOOP
+
+
+def place_of(frame: FrameType) -> str:
+    """Where the step of a loop is: the innermost line of the user's."""
+    inside, users = frame, None
+    outer: FrameType | None = frame
+    while outer is not None and not is_loop(outer):
+        if _is_users(outer.f_code.co_filename):
+            users = outer
+            break
+        outer = outer.f_back
+    found = users or inside
+    return f"{found.f_code.co_qualname}, {_shown(found.f_code.co_filename)}:{found.f_lineno},"
 
 
 def livelock(tasks: set[asyncio.Task[Any]], *, at: float) -> DeadlockError:

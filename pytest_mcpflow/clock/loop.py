@@ -6,7 +6,7 @@ import asyncio
 import math
 import selectors
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import Context
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from pytest_mcpflow.clock.seams import check_seams
 from pytest_mcpflow.clock.threads import Threads
 from pytest_mcpflow.clock.timers import Timers
 from pytest_mcpflow.clock.transit import Transit
+from pytest_mcpflow.clock.watch import BrokenOff
 from pytest_mcpflow.errors import DeadlockError, VirtualTimeError
 
 __all__ = ["VirtualClock", "VirtualTimeLoop", "break_off", "is_virtual"]
@@ -32,6 +33,7 @@ Instant = TypeVar("Instant", int, float)
 Ts = TypeVarTuple("Ts")
 ROUNDS = 100_000
 """How often a loop may go round at one instant; a run of a thousand calls over a protocol takes some ten thousand."""
+STEP_LIMIT = 30.0
 LAST_WAITS = 100
 """How often what was broken off may wait before it is left where it is."""
 ASKED = 1_000_000
@@ -86,13 +88,22 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
     Args:
         starts_at: The calendar time at zero.
         stall_limit: Real seconds to wait for a thread or for what is in transit, before giving up.
+        step_limit: Real seconds for one step of a task or callback, after which it is broken off; by default 30.
     """
 
-    def __new__(cls, *, starts_at: datetime = EPOCH, stall_limit: float = 30.0) -> Self:  # noqa: ARG004 - as __init__
+    def __new__(
+        cls,
+        *,
+        starts_at: datetime = EPOCH,  # noqa: ARG004 - as __init__
+        stall_limit: float = 30.0,  # noqa: ARG004
+        step_limit: float | None = None,  # noqa: ARG004
+    ) -> Self:
         check_seams()  # before there is a loop, which would have to be closed again
         return super().__new__(cls)
 
-    def __init__(self, *, starts_at: datetime = EPOCH, stall_limit: float = 30.0) -> None:
+    def __init__(
+        self, *, starts_at: datetime = EPOCH, stall_limit: float = 30.0, step_limit: float | None = None
+    ) -> None:
         self.clock = VirtualClock(starts_at)
         self.transit = Transit()
         self.threads = Threads(self)
@@ -103,7 +114,12 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self._deadlock: DeadlockError | None = None
         self.ranks = Ranks()
         self._is_surrounded = self._has_executor = False
-        self._rounds = self._asked = 0
+        self.step_limit = STEP_LIMIT if step_limit is None else step_limit
+        self.is_patient = False
+        """Whether it waits for what has a limit of its own."""
+        self.rounds = self._asked = 0
+        """How often it went round; who looks on from outside sees by it that steps end."""
+        self._last_round = ROUNDS
         self._waits: int | None = None
         super().__init__(_PatientSelector(self))
         self.set_task_factory(RankedTask.made_by(self.ranks))
@@ -138,7 +154,7 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self.clock.begin_again()
         self.permute(None)
         self._deadlock = self._waits = None
-        self._rounds = 0
+        self._last_round = self.rounds + ROUNDS
 
     @contextmanager
     def surroundings(self) -> Generator[None]:
@@ -217,9 +233,12 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
 
     def idle(self, real: selectors.BaseSelector) -> Ready:
         """Nothing is ready: wait for what cannot be hurried, or let time pass."""
-        self._rounds = self._asked = 0
+        self.rounds += 1
+        self._last_round, self._asked = self.rounds + ROUNDS, 0
         if self.threads.busy() or self.transit:
+            self.is_patient = True
             ready = real.select(self._stall_limit)
+            self.is_patient = False
             if not ready:
                 in_vain = self.threads.give_up()
                 if not in_vain:
@@ -241,10 +260,10 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
 
     def busy(self) -> None:
         """Something is ready; if that is so for ever, no time passes, and no deadline either."""
-        self._rounds += 1
+        self.rounds += 1
         self._asked = 0
-        if self._rounds > ROUNDS:
-            self._rounds = 0
+        if self.rounds > self._last_round:
+            self._last_round = self.rounds + ROUNDS
             self._break(livelock)
 
     def allow_waits(self, count: int | None) -> None:
@@ -265,9 +284,28 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         else:
             self.stop()
 
+    def break_step(self, why: DeadlockError) -> None:
+        """A step does not end, and is broken off from outside, in another thread: let the run end with it, too."""
+        is_first, self._deadlock = self._deadlock is None, self._deadlock or why
+        victim = self._victim()
+        with suppress(RuntimeError):  # it was closed meanwhile
+            if not is_first:
+                self.call_soon_threadsafe(self.stop)
+            elif victim is not None and victim is not asyncio.current_task(self):  # which has heard of it
+                self.call_soon_threadsafe(victim.cancel)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        if not isinstance(
+            context.get("exception"), BrokenOff
+        ):  # which the run ends with, and is told by that
+            super().call_exception_handler(context)
+
+    def _victim(self) -> asyncio.Future[Any] | None:
+        return self._blamed if self._blamed is not None and not self._blamed.done() else self._main
+
     def _break(self, telling: Callable[..., DeadlockError]) -> None:
         """Nothing will ever come of it: cancel whoever is to blame, and the second time give up."""
-        victim = self._blamed if self._blamed is not None and not self._blamed.done() else self._main
+        victim = self._victim()
         if self._deadlock is not None or victim is None or victim.done():
             raise self._deadlock or telling(asyncio.all_tasks(self), at=self.time())
         self._deadlock = telling(asyncio.all_tasks(self), at=self.time())

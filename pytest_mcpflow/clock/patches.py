@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_mcpflow.clock.named import in_place_of
 from pytest_mcpflow.clock.order import ranked_scopes
 from pytest_mcpflow.clock.seams import seam
+from pytest_mcpflow.clock.watch import watched
 
 if TYPE_CHECKING:
     from pytest_mcpflow.clock.loop import VirtualTimeLoop
@@ -31,6 +32,7 @@ def virtual_surroundings(loop: VirtualTimeLoop) -> Generator[None]:
         stack.enter_context(_anyio_threads(loop))
         stack.enter_context(_calendar(loop, follows))
         stack.enter_context(_clocks(loop, follows))
+        stack.enter_context(watched(loop))
         yield
 
 

@@ -33,6 +33,9 @@ Check = Callable[[Run, Mapping[str, Fake]], None]
 STALL_LIMIT = 5.0
 """Real seconds to wait for a worker thread, after which its run counts as hung."""
 
+STEP_LIMIT = 5.0
+"""Real seconds for what awaits nothing, after which its run counts as hung."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -118,7 +121,8 @@ class Subject:
     def judge_schedule(self, plan: FaultPlan, schedule: int | None) -> Judgement:
         """The same with the ready tasks in the order of a schedule."""
         scenario = self.fresh()
-        with impatient_stage() as stage:
+        # The first run may have much to import, and the others none of it.
+        with impatient_stage() if plan.faults else Stage(stall_limit=STALL_LIMIT) as stage:
             return judge(
                 scenario,
                 way=self.way,
@@ -178,7 +182,7 @@ class Subject:
 
 def impatient_stage() -> Stage:
     """Where many runs follow each other: none may hold up the others for long."""
-    return Stage(stall_limit=STALL_LIMIT)
+    return Stage(stall_limit=STALL_LIMIT, step_limit=STEP_LIMIT)
 
 
 def _invariant(check: Check, world: Mapping[str, Fake]) -> Invariant:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -165,3 +166,45 @@ def test_a_thread_is_named_by_what_runs_in_it() -> None:
         assert loop.threads.ask(partial(time.sleep, 1)).label == "sleep"
     finally:
         loop.close()
+
+
+async def turns_round(hub: Hub) -> None:
+    try:
+        await order(hub)
+    except Exception:
+        while True:
+            pass
+
+
+async def blocks_the_thread(hub: Hub) -> None:
+    try:
+        await order(hub)
+    except Exception:
+        threading.Event().wait()
+
+
+@pytest.mark.parametrize("workflow", [turns_round, blocks_the_thread], ids=lambda each: each.__name__)
+def test_what_awaits_nothing_hangs_its_runs_only(workflow: Workflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_mcpflow.explore.subject.STEP_LIMIT", 0.5)
+
+    [finding] = explored(workflow).findings
+
+    assert finding.judgement.verdict is Verdict.HUNG
+    assert re.match(
+        rf"at t=0 {workflow.__name__}, .*\.py:\d+, went on for 0\.5 real seconds without awaiting anything",
+        str(finding.judgement.cause),
+    )
+
+
+def test_a_run_without_faults_has_the_time_of_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be much to import."""
+    monkeypatch.setattr("pytest_mcpflow.explore.subject.STEP_LIMIT", 0.2)
+    has_imported: list[bool] = []
+
+    async def imports_for_long(hub: Hub) -> None:
+        await order(hub)
+        if not has_imported:
+            threading.Event().wait(0.6)
+            has_imported.append(True)
+
+    assert explored(imports_for_long).proven
