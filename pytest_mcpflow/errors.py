@@ -19,6 +19,7 @@ __all__ = [
     "FuzzError",
     "HubError",
     "LawBrokenError",
+    "LeakedError",
     "MCPFlowError",
     "NeverRecordedError",
     "OutOfOrderError",
@@ -104,6 +105,14 @@ class LawBrokenError(MCPFlowError, AssertionError):
     def __init__(self, message: str, *, law: str, replay: str) -> None:
         super().__init__(message)
         self.law, self.replay = law, replay
+
+
+class LeakedError(MCPFlowError, AssertionError):
+    """A check found something that the workflow took and did not give back: a slot, a lock, a connection.
+
+    Raise it in a check of your own in place of an `AssertionError`: a run that breaks nothing worse is `leaked`, and
+    not `failed silently`. Give back what is taken in a `finally`.
+    """
 
 
 class HubError(MCPFlowError):

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from pytest_mcpflow.clock import VirtualTimeLoop, background
-from pytest_mcpflow.errors import DeadlockError, FaultPlanError, VacuousTestError
+from pytest_mcpflow.errors import DeadlockError, FaultPlanError, LeakedError, VacuousTestError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.hub import Hub
@@ -68,7 +68,8 @@ class Verdict(StrEnum):
     """The workflow waits for what never happens, or was not done at the deadline."""
 
     LEAKED = "leaked"
-    """It ended well or loudly, and left a task that still runs or a context that is still open."""
+    """It ended well or loudly, and left something behind: a task that still runs, a context that is still open, or what
+    a rule says was not given back."""
 
     FAILED = "failed"
     """Nothing was made to fail, or not by the plan, and yet something does not hold."""
@@ -81,11 +82,12 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Broken:
-    """A check that does not hold: its name, its claim, and why."""
+    """A check that does not hold: its name, its claim, and why; `leaks` if it is about what was not given back."""
 
     check: str
     claim: str
     why: str
+    leaks: bool = False
 
     def __str__(self) -> str:
         return f"{self.check}" + (f' - "{self.claim}"' if self.claim else "")
@@ -174,7 +176,8 @@ def _still_open(contexts: Iterable[str]) -> Iterator[str]:
 
 def _left_over(things: Sequence[str]) -> Iterator[Broken]:
     if things:
-        yield Broken("leaked", LEAKED, things[0] + (f" and {len(things) - 1} more" if things[1:] else ""))
+        more = f" and {len(things) - 1} more" if things[1:] else ""
+        yield Broken("leaked", LEAKED, things[0] + more, leaks=True)
 
 
 LEAKED = "Nothing that a workflow began or opened goes on when it has ended."
@@ -196,10 +199,10 @@ def verdict_of(broken: Sequence[Broken], *, nothing_happened: bool, admitted: bo
         return Verdict.HUNG
     if not checks:
         return Verdict.RECOVERED
-    told = checks - {"leaked"}
+    told = {each.check for each in broken if not each.leaks}
     if told and (not admitted or told - {"expect", "workflow"}):
         return Verdict.FAILED_SILENTLY
-    if "leaked" in checks:
+    if any(each.leaks for each in broken):
         return Verdict.LEAKED
     return Verdict.FAILED_LOUDLY if "workflow" in checks else Verdict.DEGRADED
 
@@ -297,7 +300,7 @@ def _evaluated(name: str, claim: str, check: Callable[[Run], Any], done: Run) ->
     try:
         returned = check(done)
     except Exception as error:
-        return [Broken(name, claim, described(error))]
+        return [Broken(name, claim, described(error), leaks=isinstance(error, LeakedError))]
     if isinstance(returned, Awaitable) or returned is not None:
         return [Broken(name, claim, f"returned {returned!r} where it should assert, so it checked nothing")]
     return []

@@ -11,11 +11,13 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pydantic_core import to_json
 
 from pytest_mcpflow.admission import result_admits_failure
 from pytest_mcpflow.cassette.redaction import Redactor
+from pytest_mcpflow.errors import LeakedError
 from pytest_mcpflow.explore.subject import Check, claim_of, name_of
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.scenario import Run
@@ -38,7 +40,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Rule(ABC):
-    """What must hold of a run and of the world after it."""
+    """What must hold of a run and of the world after it.
+
+    A run that breaks it is `failed silently`, or `leaked` if nothing worse is broken and its class says that it
+    `leaks`.
+    """
+
+    leaks: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -56,8 +64,9 @@ class Rule(ABC):
 
     def __call__(self, run: Run, world: Mapping[str, Fake]) -> None:
         found = [*self.wrong(run, world)]
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        assert not found, f"{'; '.join(found[:3])}{more}"
+        if found:
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            raise (LeakedError if self.leaks else AssertionError)(f"{'; '.join(found[:3])}{more}")
 
 
 @dataclass(frozen=True)
@@ -219,6 +228,8 @@ class Released(Rule):
         taken, given_back: The tools.
         by: The argument of both that says which one.
     """
+
+    leaks: ClassVar[bool] = True
 
     taken: str
     given_back: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ import planted_bugs
 import pytest
 
 import pytest_mcpflow.explore
-from pytest_mcpflow import Fake, Hub
+from pytest_mcpflow import Fake, Hub, LeakedError
 from pytest_mcpflow.explore import (
     AtMostOneEffect,
     BoundedRetries,
@@ -27,10 +27,13 @@ from pytest_mcpflow.explore import (
     Released,
     Rule,
     UnlessFaulted,
+    explore,
 )
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.faults.refused import Refuse
 from pytest_mcpflow.performance import Verdict
+from pytest_mcpflow.scenario import Run
 
 TEA = {"item": "tea"}
 
@@ -189,3 +192,57 @@ def test_a_context_that_was_there_before_the_workflow_is_not_leaked_by_it() -> N
     judgement = Subject(InASharedContext).judge(FaultPlan())
 
     assert judgement.verdict is Verdict.PASSED
+
+
+@dataclass(frozen=True)
+class NothingIsKept(Rule):
+    """A rule of a user."""
+
+    leaks = True
+
+    @property
+    def claim(self) -> str:
+        return "Nothing is kept."
+
+    def wrong(self, run: Run, world: Mapping[str, Fake], /) -> Iterable[str]:
+        return [] if run.error is None else ["the tea"]
+
+
+def keeps_nothing(run: Run, world: Mapping[str, Fake]) -> None:
+    if run.error is not None:
+        raise LeakedError("the tea was kept")
+
+
+HELD: tuple[Check, ...] = (
+    Released("shop.order", "shop.cancel", by="item"),
+    NothingIsKept(),
+    UnlessFaulted(NothingIsKept(), ("pager.*",)),
+    keeps_nothing,
+)
+
+
+@pytest.mark.parametrize("check", HELD, ids=["Released", "own rule", "UnlessFaulted", "own check"])
+def test_what_is_not_given_back_is_leaked(check: Check) -> None:
+    async def keeps_what_it_took(hub: Hub) -> None:
+        await hub.call_tool("shop.order", TEA, timeout=10)
+        await hub.call_tool("pager.page", {"text": "tea!"}, timeout=10)
+        await hub.call_tool("shop.cancel", TEA, timeout=10)
+
+    exploration = explore(keeps_what_it_took, world, kinds=[Refuse()], invariants=[check])
+
+    kept = [each for each in exploration.findings if each.judgement.verdict is Verdict.LEAKED]
+    assert kept == list(exploration.findings) != []
+
+
+def test_what_is_kept_in_a_run_that_fails_silently_is_the_lesser_evil() -> None:
+    async def hides_what_it_keeps(hub: Hub) -> None:
+        with suppress(Exception):
+            await hub.call_tool("shop.order", TEA, timeout=10)
+
+    def is_told(run: Run, world: Mapping[str, Fake]) -> None:
+        assert run.error is not None
+
+    keeps = Released("shop.order", "shop.cancel", by="item")
+    subject = Subject(world, hides_what_it_keeps, invariants=(keeps, is_told))
+
+    assert subject.judge(FaultPlan.parse("shop.order#1=lose_reply")).verdict is Verdict.FAILED_SILENTLY
