@@ -125,7 +125,7 @@ class Player:
         """
         params = self._redacted(method, params)
         try:
-            key, recorded = self._alike(method, params)
+            key, recorded = self._alike(method, params, first_left=method == CALL)
         except CassetteError as failed:
             self.misses.append(failed)
             raise
@@ -190,10 +190,13 @@ class Player:
         body = self.redactor.message({"method": method, "params": params, "id": 0}, answers=None)
         return as_object(body["params"])
 
-    def _alike(self, method: str, params: Mapping[str, Any]) -> tuple[str | None, Sequence[Operation]]:
+    def _alike(
+        self, method: str, params: Mapping[str, Any], *, first_left: bool = False
+    ) -> tuple[str | None, Sequence[Operation]]:
         """The recordings of what asks the same, in the order of the tape, and under which key their turns are counted.
 
         There is no key where the user says what asks the same: of three requests, two pairs may be alike and one not.
+        `first_left` asks then for no others where one is left to be played, since each comparison takes time.
 
         Raises:
             CassetteError: The user's own comparison failed.
@@ -208,8 +211,11 @@ class Player:
                 self._by_name.setdefault((each.method, each.name), []).append(each)
         live = self._question(method, params)
         recorded = self._by_name.get((method, name), [])
-        alike = [each for each in recorded if self._is_same(playback.same, each, live)]
-        return None, alike
+        left = [each for each in recorded if each.line not in self._played] if first_left else []
+        first = next((each for each in left if self._is_same(playback.same, each, live)), None)
+        if first is not None:
+            return None, [first]
+        return None, [each for each in recorded if self._is_same(playback.same, each, live)]
 
     def _is_same(self, same: SameRequest, recorded: Operation, live: Mapping[str, Any]) -> bool:
         was = self._question(recorded.method, recorded.params)
