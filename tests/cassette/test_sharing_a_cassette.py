@@ -6,6 +6,8 @@ it, and the first one goes on only when the second one has asked.
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 from pytest_mcpflow import CassetteError, RecordMode
 from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.turns import Turns
+from pytest_mcpflow.clock import VirtualTimeLoop
 
 RECORDING = [each.value for each in RecordMode if each is not RecordMode.NONE]
 
@@ -42,7 +45,7 @@ def double(n: int) -> int:
     return 2 * n
 
 def wait_for(sign):
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while {together} and not (HERE / sign).exists():
         assert time.monotonic() < until, "the other test never came"
         time.sleep(0.01)
@@ -147,6 +150,23 @@ def test_who_holds_a_cassette_never_waits_for_another(tmp_path: Path) -> None:
         end.set()
         holder.join()
     assert turns.take(tmp_path / "b.jsonl").recorded_by is None
+
+
+def test_in_virtual_time_waiting_for_another_test_is_no_step_that_hangs(tmp_path: Path) -> None:
+    context = get_context("spawn")
+    held, end = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(tmp_path / "turns", tmp_path / "a.jsonl", held, end))
+    holder.start()
+    assert held.wait(60)
+    later = threading.Timer(1.0, end.set)  # of the wall: ten times what one step may last
+    later.start()
+
+    async def take() -> None:
+        Turns(tmp_path / "turns", "test_here").take(tmp_path / "a.jsonl")
+
+    with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(step_limit=0.1)) as runner:
+        runner.run(take())
+    holder.join()
 
 
 def test_a_process_never_waits_for_itself(tmp_path: Path) -> None:
