@@ -32,6 +32,7 @@ from mcp_types import (
 from pydantic import TypeAdapter, ValidationError
 
 from pytest_mcpflow.fake import Call, Declined, LogLevel
+from pytest_mcpflow.notices import Swapped
 
 __all__ = ["BackChannelCall", "InputNeeded", "RoundsCall", "elicitation_schema", "elicited"]
 
@@ -51,11 +52,23 @@ class InputNeeded(BaseException):
 class _ServedCall(Call):
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
+        self.messages: Swapped[tuple[str, LogLevel]] | None = None
+        """Lets log messages swap places, if they shall."""
 
     async def progress(self, done: float, *, total: float | None = None, message: str | None = None) -> None:
         await self._ctx.session.report_progress(done, total, message)
 
     async def log(self, message: str, *, level: LogLevel = "info") -> None:
+        notice = (message, level)
+        for each in (notice,) if self.messages is None else self.messages.pass_on(notice):
+            await self._log(*each)
+
+    async def send_rest(self) -> None:
+        """Send what is held, since nothing goes out after the answer."""
+        for each in () if self.messages is None else self.messages.rest():
+            await self._log(*each)
+
+    async def _log(self, message: str, level: LogLevel) -> None:
         with warnings.catch_warnings():  # logging is deprecated in 2026-07-28 and part of what a fake can do
             warnings.simplefilter("ignore")
             session: Any = self._ctx.session

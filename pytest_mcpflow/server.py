@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, cast
 
@@ -66,6 +66,7 @@ from pytest_mcpflow.asking import BackChannelCall, InputNeeded, RoundsCall
 from pytest_mcpflow.clock import foreground
 from pytest_mcpflow.errors import nearest_phrase
 from pytest_mcpflow.fake import Change, Fake, FakeError
+from pytest_mcpflow.notices import reorderings
 from pytest_mcpflow.refusal import as_said, output_schema
 from pytest_mcpflow.schema import (
     Contract,
@@ -159,6 +160,9 @@ class _FakeServer:
             if ctx.protocol_version in MODERN_PROTOCOL_VERSIONS
             else BackChannelCall(ctx, {} if key is None else {INTERACTION_KEY: key})
         )
+        reordering = reorderings(self.fake).get(key or "")
+        if reordering is not None:
+            call.messages = reordering.messages
         try:
             with foreground():
                 again = bool(params.input_responses)
@@ -170,6 +174,8 @@ class _FakeServer:
         except Exception as crash:
             self.ledger(key, spec, crash)
             raise MCPError(INTERNAL_ERROR, describe_crash(crash)) from crash
+        finally:
+            await call.send_rest()
         self.ledger(key, spec, result)
         said = as_said(self.fake, result, marked=key is not None)
         # The runner takes the wire form as it is, which spares a model; it drops the tag in the handshake era.
@@ -279,16 +285,28 @@ class _FakeServer:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return  # changed by a test outside its event loop, when no client can be connected
-        task = loop.create_task(self._send(change), name=f"announce {change.of} of {self.server.name}")
+        reordering = next(iter(reorderings(self.fake).values()), None)
+        if reordering is None:
+            self._start_sending([change], loop)
+        else:
+            reordering.announce(change, self._start_sending)
+
+    def _start_sending(
+        self, changes: Sequence[Change], loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        sending = self._send(changes)
+        name = f"announce {changes[0].of} of {self.server.name}"
+        task = (loop or asyncio.get_running_loop()).create_task(sending, name=name)
         self.sending.add(task)
         task.add_done_callback(self.sending.discard)
 
-    async def _send(self, change: Change) -> None:
-        event, notify = _ANNOUNCEMENTS[change.of]
-        await self.bus.publish(event(change))
-        listeners = self.subscribers.get(change.uri, []) if change.of == "resource" else self.sessions
-        for session in tuple(listeners):
-            await notify(session, change)
+    async def _send(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            event, notify = _ANNOUNCEMENTS[change.of]
+            await self.bus.publish(event(change))
+            listeners = self.subscribers.get(change.uri, []) if change.of == "resource" else self.sessions
+            for session in tuple(listeners):
+                await notify(session, change)
 
 
 class _ChangingServer(Server[Any]):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
@@ -14,6 +14,7 @@ from pydantic_core import ValidationError, from_json, to_json
 from pytest_mcpflow.faults.kind import Effect
 from pytest_mcpflow.faults.plan import Fault, chance
 from pytest_mcpflow.journal import Entry, Progress, Send
+from pytest_mcpflow.notices import Reordering, reorderings
 from pytest_mcpflow.outcome import Injected
 from pytest_mcpflow.refusal import allows_refusal, as_said, output_schema, refusal
 from pytest_mcpflow.schema import RawResult, ToolSpec
@@ -154,6 +155,20 @@ class FaultedCall:
         assert self._send is not None
         with suppress(Exception):  # nobody is there to hear of it
             await self._send(None, None)
+
+    @contextmanager
+    def notices_reordered(self) -> Generator[None]:
+        """Let what a fake tells meanwhile swap places: log messages of this call, and changes that it announces."""
+        if self.fake is None:
+            yield
+            return
+        going_on = reorderings(self.fake)
+        reordering = going_on[self.entry.key] = Reordering(self.does_apply)
+        try:
+            yield
+        finally:
+            del going_on[self.entry.key]
+            reordering.end()
 
     def when_given_up(self, action: Callable[[], None]) -> None:
         """Do something at the moment at which the caller gives up: by its time limit, or by cancelling."""

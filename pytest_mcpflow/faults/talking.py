@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_mcpflow.faults.call import FaultedCall
 from pytest_mcpflow.faults.kind import Effect, FaultKind
-from pytest_mcpflow.journal import Progress
+from pytest_mcpflow.notices import Swapped
 from pytest_mcpflow.question import Answer, Question
 from pytest_mcpflow.schema import RawResult
 
@@ -81,26 +81,31 @@ class ProgressStall(FaultKind, effect=Effect.APPLIED, sees="progress stalled"):
 
 
 @dataclass(frozen=True)
-class Reorder(FaultKind, effect=Effect.APPLIED, sees="progress out of order"):
-    """Progress reports swap places, two by two. Level: call.
+class Reorder(FaultKind, effect=Effect.APPLIED, sees="notices out of order"):
+    """What the server tells during this call arrives in another order: two by two, notices of a kind swap places.
 
-    Seen where notifications take several connections. Does not happen where nobody listens for progress.
+    These are its progress reports and, of a fake, its log messages and what it announces to its clients meanwhile:
+    changed lists and resources. One without a second comes last: a log message before the answer, an announcement after
+    it. Level: call. Seen where notifications take several connections. Does not happen where fewer than two of a kind
+    are told.
     """
 
     async def happen(self, call: FaultedCall) -> RawResult:
-        told = call.on_progress
-        if told is None:
+        if call.is_first_round:
             call.does_not_apply()
-            return await call.deliver()
-        held: list[Report] = []
+        told = call.on_progress
+        reports = Swapped[Report](call.does_apply)
 
         async def swap(progress: float, total: float | None, message: str | None) -> None:
-            held.append((progress, total, message))
-            if len(held) == 2:
-                await _tell(told, held)
+            assert told is not None
+            for each in reports.pass_on((progress, total, message)):
+                await told(*each)
 
-        answer = await call.deliver(on_progress=swap)
-        await _tell(told, held)
+        with call.notices_reordered():
+            answer = await call.deliver(on_progress=None if told is None else swap)
+        for each in reports.rest():
+            assert told is not None
+            await told(*each)
         return answer
 
 
@@ -122,8 +127,3 @@ async def _asked(call: FaultedCall, answer: Callable[[Question], Awaitable[Answe
         call.does_not_apply()
     call.answer_questions(answer)
     return await call.deliver()
-
-
-async def _tell(told: Progress, held: list[Report]) -> None:
-    while held:
-        await told(*held.pop())
