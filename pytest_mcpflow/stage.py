@@ -76,10 +76,10 @@ class Stage:
         task = loop.create_task(coroutine, context=copy_context())
         try:
             return loop.run_until_complete(task)
-        except RuntimeError as error:
+        except RuntimeError:
             if task.done():
                 raise
-            raise StillRunningError(str(error)) from None
+            raise StillRunningError(f"was cancelled, swallowed that, and went on {waiting(task)}") from None
         finally:
             if task.done():
                 self._clear(loop)
