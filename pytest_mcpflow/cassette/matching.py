@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pytest_mcpflow.cassette.values import as_object, canonical
 
-__all__ = ["first_difference", "request_key", "significant"]
+__all__ = ["CALL", "first_difference", "request_key", "significant"]
 
 CALL = "tools/call"
 INSIGNIFICANT = frozenset({"_meta", "inputResponses", "requestState"})

@@ -14,26 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_mcpflow.cassette.format import Cassette, Frame
-from pytest_mcpflow.cassette.matching import first_difference, request_key, significant
+from pytest_mcpflow.cassette.matching import CALL, request_key, significant
 from pytest_mcpflow.cassette.operations import Assembler, Operation
 from pytest_mcpflow.cassette.playback import Playback, SameRequest
 from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.values import as_object
-from pytest_mcpflow.errors import (
-    CassetteError,
-    DifferentArgumentsError,
-    ExhaustedError,
-    NeverRecordedError,
-    OutOfOrderError,
-    nearest,
-)
+from pytest_mcpflow.errors import CassetteError
 
 if TYPE_CHECKING:
     from pytest_mcpflow.cassette.writer import Redacting
 
 __all__ = ["CALL", "Player", "Tape"]
-
-CALL = "tools/call"
 
 
 @dataclass(frozen=True)
@@ -181,8 +172,10 @@ class Player:
 
     def unused(self) -> list[str]:
         """The recorded tool calls that nobody asked for."""
+        from pytest_mcpflow.cassette.miss import shown
+
         calls = self.tape.of_method(CALL)
-        return [_shown(each.method, each.params) for each in calls if each.line not in self._played]
+        return [shown(each.method, each.params) for each in calls if each.line not in self._played]
 
     def _redacted(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
         if self.redactor is None:
@@ -222,10 +215,12 @@ class Player:
         try:
             return same(was, live)
         except Exception as error:  # anything may come from a function of the user's
+            from pytest_mcpflow.cassette.miss import shown
+
             raise CassetteError(
                 f"{self.tape.playback} failed with {type(error).__name__}: {error}, when it was asked whether "
-                f"{_shown(recorded.method, was)} on {self.tape.cassette.path.name} and "
-                f"{_shown(recorded.method, live)} ask the same; let it answer for each request that it is given"
+                f"{shown(recorded.method, was)} on {self.tape.cassette.path.name} and "
+                f"{shown(recorded.method, live)} ask the same; let it answer for each request that it is given"
             ) from error
 
     def _question(self, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -242,39 +237,15 @@ class Player:
         return self._order[self._turn] if self._turn < len(self._order) else None
 
     def _miss(self, method: str, params: Mapping[str, Any], same: Sequence[Operation]) -> CassetteError:
-        shown = _shown(method, params)
-        playback, cure = self.tape.playback, self.cure
-        how = "" if playback == Playback() else f" ({playback})"
-        begin = f"{self.tape.cassette.path.name}{how} has no answer of {self.server}: {shown} was asked"
+        from pytest_mcpflow.cassette.miss import Miss
+
+        miss = Miss(self.tape, self.server, method, params, self.cure)
         due = self._next_in_order()
         early = next((each for each in same if each.line not in self._played), None)
         if early is not None and due is not None:
             places = {each.line: place for place, each in enumerate(self._order, 1)}
-            return OutOfOrderError(
-                f"{begin} out of order: it was recorded as call {places[early.line]}, and now comes call "
-                f"{places[due.line]}: {_shown(due.method, due.params)}; {cure}"
-            )
-        if same:
-            return ExhaustedError(f"{begin} more often than it was recorded; {cure}")
-        recorded = self.tape.of_method(method)
-        if not recorded:
-            return NeverRecordedError(f"{begin}, but nothing of the kind was recorded; {cure}")
-        known = list(dict.fromkeys(_shown(each.method, each.params) for each in recorded))
-        others = ", ".join(nearest(shown, known))
-        same_tool = [each for each in recorded if each.name == params.get("name")] if method == CALL else []
-        if not same_tool:
-            return NeverRecordedError(f"{begin}, but was never recorded; recorded were: {others}; {cure}")
-        by_text = {_shown(method, each.params): each for each in same_tool}
-        likest = by_text[nearest(shown, by_text, limit=1)[0]]
-        old, new = (significant(method, each, playback.ignore) for each in (likest.params, params))
-        difference = first_difference(old, new)
-        where = ""
-        if difference is not None:
-            where = f"{_told(*difference)}; "
-            cure += f", or let that differ: Playback(ignore=[{difference[0]!r}])"
-        return DifferentArgumentsError(
-            f"{begin}, but was never recorded; recorded were: {others}; {where}{cure}"
-        )
+            return miss.out_of_order(places[early.line], due, places[due.line])
+        return miss.exhausted() if same else miss.never_recorded()
 
 
 def _check_one_server(cassette: Cassette) -> None:
@@ -307,20 +278,3 @@ def _no_garbage_collected() -> Generator[None]:
 
 def _line(operation: Operation) -> int:
     return operation.line
-
-
-def _told(pointer: str, was: object, now: object) -> str:
-    from pytest_mcpflow.outcome import shortened
-
-    return f"at {pointer} was recorded {shortened(repr(was))}, and asked {shortened(repr(now))}"
-
-
-def _shown(method: str, params: Mapping[str, Any]) -> str:
-    from pytest_mcpflow.outcome import (  # for errors only, which are not on the way in
-        shortened,
-        shown_arguments,
-    )
-
-    if method == CALL:
-        return shortened(f"{params.get('name')}({shown_arguments(as_object(params.get('arguments')))})")
-    return shortened(f"{method} {params.get('uri') or params.get('name') or ''}".strip())
