@@ -32,6 +32,7 @@ from mcp_types import (
 from pydantic import TypeAdapter, ValidationError
 
 from pytest_mcpflow.fake import Call, Declined, LogLevel
+from pytest_mcpflow.parameters import told
 from pytest_mcpflow.notices import Swapped
 
 __all__ = ["BackChannelCall", "InputNeeded", "RoundsCall", "elicitation_schema", "elicited"]
@@ -183,7 +184,8 @@ def elicited(answer: type[T], action: str, content: Mapping[str, Any] | None) ->
     try:
         return TypeAdapter(answer).validate_python(dict(content or {}))
     except ValidationError as error:
-        raise Declined(f"The answer does not fit the question: {error}") from error
+        wrong = "; ".join(map(told, error.errors(include_url=False)))
+        raise Declined(f"The answer does not fit the question: {wrong}") from error
 
 
 def _sampling_request(

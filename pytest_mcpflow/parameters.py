@@ -14,7 +14,7 @@ from typing_extensions import TypedDict  # pydantic refuses the one of typing be
 from pytest_mcpflow.errors import ArgumentError, FakeDefinitionError, nearest
 from pytest_mcpflow.fake import OMITTABLE, Call, Fake
 
-__all__ = ["Parameters", "adapter_of", "complaint", "hints_of", "misdefined", "parameters_of", "typed_dict"]
+__all__ = ["Parameters", "adapter_of", "complaint", "hints_of", "misdefined", "parameters_of", "told", "typed_dict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,12 @@ def _one_complaint(parameters: Parameters, detail: ErrorDetails) -> str:
         return f"{where}: unknown argument" + (
             f" (nearest: {', '.join(known)})" if known else " (it takes none)"
         )
+    return told(detail)
+
+
+def told(detail: ErrorDetails) -> str:
+    """Where a value is wrong, and how."""
+    where = ".".join(str(part) for part in detail["loc"]) or "arguments"
     if detail["type"] == "missing":
         return f"{where}: required"
     return f"{where}: {detail['msg'][0].lower()}{detail['msg'][1:]}, got {to_json(detail['input']).decode()[:80]}"

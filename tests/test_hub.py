@@ -252,6 +252,18 @@ def test_a_declined_question_refuses_and_changes_nothing(way: Way, era: Era) -> 
 
 
 @every_way
+def test_an_answer_that_does_not_fit_is_told_field_by_field(way: Way, era: Era) -> None:
+    async def body(hub: Hub, bank: Bank) -> None:
+        hub.answer_with(lambda _: {"reason": "why not"})
+        with pytest.raises(ToolError) as refusal:
+            await hub.call_tool("bank.transfer", {"amount": 1})
+        assert str(refusal.value) == "bank.transfer: The answer does not fit the question: approve: required"
+        assert bank.balance == 100
+
+    within(way, era, body)
+
+
+@every_way
 def test_a_question_that_nobody_answers_is_an_error_of_its_own(way: Way, era: Era) -> None:
     async def main() -> None:
         async with Hub(way=way, era=era) as hub:
