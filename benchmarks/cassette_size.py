@@ -39,8 +39,8 @@ def rows(home: Path, recorders: Sequence[Recorder]) -> Iterator[Measurement]:
         return one.seconds
 
     seconds = in_turn(recorders, load, 5, min)
-    memory = {name: min(each.megabytes for each in runs) for name, runs in found.items()}
-    ratios = {name: _ratio(runs) for name, runs in found.items()}
+    memory = {name: min(each.megabytes for each in runs) for name, runs in found.items() if runs}
+    ratios = {name: _ratio(runs) for name, runs in found.items() if runs}
     ten = f"{CALLS:,} interactions"
     yield compared(
         f"{ten}, processor time to load", seconds, "s", "at most 0.10 s", lambda taken: taken <= 0.10

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from measure import Measurement
-from sessions import HttpSession, Session, StdioSession, Unable, free_port
+from sessions import HttpSession, Session, StdioSession, Unable, await_port, free_port
 
 __all__ = [
     "NOWHERE",
@@ -111,6 +111,7 @@ class Recorder:
         theirs, ours = free_port(), free_port()
         command = self.command("record", way, tape, url=address(theirs), port=ours)
         listening = subprocess.Popen([*server, "--port", str(theirs)], stderr=subprocess.DEVNULL)
+        await_port(theirs, listening)
         try:
             session = self._over_http(command, tape, ours)
         except Unable:

@@ -24,6 +24,7 @@ __all__ = [
     "Session",
     "StdioSession",
     "Unable",
+    "await_port",
     "free_port",
     "line",
     "request",
@@ -72,6 +73,22 @@ def free_port() -> int:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
     return port
+
+
+def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a program listens.
+
+    Raises:
+        Unable: It does not, or has ended.
+    """
+    until = time.perf_counter() + FIRST_ANSWER
+    while process.poll() is None and time.perf_counter() < until:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    raise Unable("does not listen")
 
 
 class Session:
@@ -194,13 +211,7 @@ class HttpSession(Session):
         super().__init__(command, environment, piped=False)
         self.connection = http.client.HTTPConnection("127.0.0.1", port)
         self.headers = dict(HEADERS)
-        while self.process.poll() is None:
-            with contextlib.suppress(OSError):
-                self.connection.connect()
-                break
-            time.sleep(0.02)
-        else:
-            raise Unable("does not start")
+        await_port(port, self.process)
 
     def ask(self, asked: bytes) -> bytes:
         try:

@@ -16,10 +16,8 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +27,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from measure import Measurement
 from recorders import NOWHERE, OURS, Recorder, Way, What, address, bench, compared, environment
-from sessions import Unable, free_port
+from sessions import Unable, await_port, free_port
 from steps_client import PROGRESS, SECRET, STEPS, Steps
 
 from pytest_mcpflow.cassette.player import Player, Tape
@@ -292,12 +290,7 @@ def _listening(command: Sequence[str], port: int, variables: Mapping[str, str]) 
     nothing = subprocess.DEVNULL
     program = subprocess.Popen(command, env=variables, stdout=nothing, stderr=nothing)
     with _ended(program):
-        for _ in range(100):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-                break
-            time.sleep(0.1)
-        else:
-            raise Unable("does not listen")
+        await_port(port, program)
         yield
 
 
