@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     )
     from pytest_mcpflow.fake import (
         Call,
+        Change,
         Declined,
         ErrorStyle,
         Fake,
@@ -101,6 +102,7 @@ _HOMES = {
     ),
     "fake": (
         "Call",
+        "Change",
         "Declined",
         "ErrorStyle",
         "Fake",
@@ -136,6 +138,7 @@ __all__ = [
     "Cancelled",
     "CannotVerifyError",
     "CassetteError",
+    "Change",
     "Clock",
     "Context",
     "DeadlockError",

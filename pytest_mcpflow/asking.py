@@ -32,8 +32,8 @@ from mcp_types import (
 from pydantic import TypeAdapter, ValidationError
 
 from pytest_mcpflow.fake import Call, Declined, LogLevel
-from pytest_mcpflow.parameters import told
 from pytest_mcpflow.notices import Swapped
+from pytest_mcpflow.parameters import told
 
 __all__ = ["BackChannelCall", "InputNeeded", "RoundsCall", "elicitation_schema", "elicited"]
 

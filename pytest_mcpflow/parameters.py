@@ -14,7 +14,16 @@ from typing_extensions import TypedDict  # pydantic refuses the one of typing be
 from pytest_mcpflow.errors import ArgumentError, FakeDefinitionError, nearest
 from pytest_mcpflow.fake import OMITTABLE, Call, Fake
 
-__all__ = ["Parameters", "adapter_of", "complaint", "hints_of", "misdefined", "parameters_of", "told", "typed_dict"]
+__all__ = [
+    "Parameters",
+    "adapter_of",
+    "complaint",
+    "hints_of",
+    "misdefined",
+    "parameters_of",
+    "told",
+    "typed_dict",
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from pytest_mcpflow import (
     ArgumentError,
     Call,
     CallResult,
+    Change,
     Elicitation,
     Era,
     Failed,
@@ -393,6 +394,19 @@ def test_clients_of_2026_hear_of_changes_they_listen_for(way: Way) -> None:
                 async for change in changes:
                     assert type(change).__name__ == "ToolsListChanged"
                     break
+
+    within(way, Era.STATELESS, body)
+
+
+@pytest.mark.parametrize("way", [Way.MEMORY, Way.STDIO, Way.HTTP])
+def test_clients_hear_of_a_resource_that_they_subscribed_to(way: Way) -> None:
+    async def body(hub: Hub, bank: Bank) -> None:
+        client = await hub.client("bank")
+        async with client.listen(resource_subscriptions=["bank://balance"]) as changes:
+            bank.announce(Change("resource", uri="bank://balance/eur"))
+            bank.announce(Change("resource", uri="bank://balance"))
+            async with asyncio.timeout(5):
+                assert str(await anext(aiter(changes))) == "ResourceUpdated(uri='bank://balance')"
 
     within(way, Era.STATELESS, body)
 

@@ -24,6 +24,7 @@ from pytest_mcpflow import (
     Cancelled,
     CannotVerifyError,
     CassetteError,
+    Change,
     Clock,
     Context,
     DeadlockError,
@@ -136,6 +137,7 @@ class Shop(Fake):
         await call.progress(1, total=2, message="packed")
         await call.log("ordered", level="notice")
         self.stock[item] -= amount
+        self.announce(Change("resource", uri=f"shop://stock/{item}"))
         return {"id": self.new_id("order"), "receipt": self.new_hex(12), "at": self.clock.wall().isoformat()}
 
     @resource("shop://stock/{item}", mime_type="application/json")
