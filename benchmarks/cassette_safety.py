@@ -18,7 +18,7 @@ from sessions import Unable, said
 
 from pytest_mcpflow.cassette.reading import read_cassette
 
-CALLS, KILLS, KILLS_OF_OTHERS = 50, 200, 25
+CALLS, KILLS, KILLS_OF_OTHERS = 50, 200, 20
 LATEST = 0.1
 """Seconds after the first answer until the recorder is killed, at most."""
 
