@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from pytest_mcpflow.clock import VirtualTimeLoop
 from pytest_mcpflow.clock.deadlock import waiting
+from pytest_mcpflow.clock.remains import Remains
 from pytest_mcpflow.errors import DeadlockError
 
 __all__ = ["Stage", "StillRunningError"]
@@ -32,7 +33,8 @@ class StillRunningError(Exception):
 class Stage:
     """A context in which coroutines run one after the other, each as on a loop of its own.
 
-    `left_over` says what of the last run still ran when its coroutine had ended; all of it was cancelled.
+    `left_over` says what of the last run still ran when its coroutine had ended: tasks, which were cancelled, threads,
+    which nobody can end, and processes, which were ended.
 
     Args:
         stall_limit: Real seconds to wait for a thread before giving it up.
@@ -42,6 +44,7 @@ class Stage:
     def __init__(self, *, stall_limit: float = 30.0, step_limit: float | None = None) -> None:
         self._stall_limit, self._step_limit = stall_limit, step_limit
         self.left_over: tuple[str, ...] = ()
+        self._remains = Remains()
         self._loop: VirtualTimeLoop | None = None
         self._stack = ExitStack()
 
@@ -55,6 +58,7 @@ class Stage:
         exc_tb: TracebackType | None,
     ) -> None:
         self._strike()
+        self._remains.close()
 
     def run(self, coroutine: Coroutine[Any, Any, T], *, schedule: int | None = None) -> T:
         """Run a coroutine to its end.
@@ -72,6 +76,8 @@ class Stage:
         except BaseException:
             coroutine.close()
             raise
+        self.left_over = ()
+        self._remains.begin()
         loop.permute(schedule)
         task = loop.create_task(coroutine, context=copy_context())
         try:
@@ -85,6 +91,7 @@ class Stage:
                 self._clear(loop)
             else:
                 self._strike()
+            self.left_over += self._remains.end()
 
     def _set(self) -> VirtualTimeLoop:
         """The loop, as good as new."""
@@ -97,7 +104,6 @@ class Stage:
         """End what the last run left behind; if it does not end, leave it behind with its loop."""
         tasks = asyncio.all_tasks(loop)
         loop.permute(None)
-        self.left_over = ()
         if tasks:
             ours = sorted((task for task in tasks if _is_somebodys(task)), key=hash)
             self.left_over = tuple(f"{task.get_name()} {waiting(task)}" for task in ours)

@@ -21,7 +21,7 @@ from weakref import WeakSet
 if TYPE_CHECKING:
     from pytest_mcpflow.clock.loop import VirtualTimeLoop
 
-__all__ = ["Threads", "Turn"]
+__all__ = ["Threads", "Turn", "Worker"]
 
 T = TypeVar("T")
 LAST_MOMENT = 1.0
@@ -170,19 +170,23 @@ class Threads:
             self._is_at_rest.set_result(None)
 
 
+class Worker(threading.Thread):
+    """A thread of the house, in which calls of the code under test run."""
+
+
 class _Workers:
     """Threads that Python does not join at its exit, as it does those of an executor."""
 
     def __init__(self) -> None:
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._idle = threading.Semaphore(0)
-        self._threads: list[threading.Thread] = []
+        self._threads: list[Worker] = []
 
     def run(self, future: Future[T], func: Callable[[], T]) -> None:
         self._work.put(partial(self._settle, future, func))
         if not self._idle.acquire(blocking=False):
             name = f"virtual time's worker {len(self._threads)}"
-            self._threads.append(threading.Thread(target=self._serve, name=name, daemon=True))
+            self._threads.append(Worker(target=self._serve, name=name, daemon=True))
             self._threads[-1].start()
 
     def end(self, busy: Container[int | None]) -> None:
