@@ -62,6 +62,11 @@ class Desktop(Fake):
             result = self._command(list(words), result.stdout)
         if pipeline.output is not None and result.success:
             path = workspace_path(pipeline.output)
+            if not self.has_folder(posixpath.dirname(path)):
+                missing = f"sh: 1: cannot create {pipeline.output}: Directory nonexistent"
+                return CommandResult(False, 2, "", missing)
+            if self.has_folder(path):
+                return CommandResult(False, 2, "", f"sh: 1: cannot create {pipeline.output}: Is a directory")
             self.files[path] = (self.files.get(path, "") if pipeline.appends else "") + result.stdout
             result = CommandResult(True, 0, "", result.stderr)
         return result
@@ -75,6 +80,10 @@ class Desktop(Fake):
             return CommandResult(True, 0, self._built_in(words, stdin))
         except GitError as error:
             return CommandResult(False, 128, "", str(error))
+        except FileExistsError as error:
+            return CommandResult(False, 1, "", f"{words[0]}: {error}: File exists")
+        except IsADirectoryError as error:
+            return CommandResult(False, 1, "", f"{words[0]}: {error}: Is a directory")
         except FileNotFoundError as error:
             return CommandResult(False, 1, "", f"{words[0]}: {error}: No such file or directory")
         except LookupError:
@@ -87,31 +96,30 @@ class Desktop(Fake):
             case ["mkdir", *arguments]:
                 for path in arguments:
                     if not path.startswith("-"):
-                        self.make_folder(path)
+                        self._mkdir(path, parents="-p" in arguments)
                 return ""
             case ["echo", *arguments]:
                 return " ".join(arguments) + "\n"
             case ["cat" | "gzip" | "tee", *paths]:
                 return "".join(self.content(path) for path in paths if not path.startswith("-")) or stdin
             case ["ls", *paths]:
-                return "".join(f"{name}\n" for name in self.listing(paths[-1] if paths else "."))
+                return "".join(f"{name}\n" for name in self._listed(paths[-1] if paths else "."))
             case ["rm", *paths]:
+                options = "".join(path for path in paths if path.startswith("-"))
                 for path in [path for path in paths if not path.startswith("-")]:
-                    self._remove(
-                        path, force=any(option.startswith("-") and "f" in option for option in paths)
-                    )
+                    self._remove(path, force="f" in options, folders="r" in options or "R" in options)
                 return ""
             case ["cp", source, destination]:
-                self.files[workspace_path(destination)] = self.content(source)
+                self._written(destination, self.content(source))
                 return ""
             case ["touch", *paths]:
                 for path in paths:
-                    self.files.setdefault(workspace_path(path), "")
+                    self._written(path, self.files.get(workspace_path(path), ""))
                 return ""
             case ["test", "-f" | "-e", path]:
                 self.content(path)
                 return ""
-            case ["test", "-d", path] if workspace_path(path) in self.folders or self.listing(path):
+            case ["test", "-d", path] if self.has_folder(path):
                 return ""
             case ["grep", text, path]:
                 found = "".join(f"{line}\n" for line in self.content(path).splitlines() if text in line)
@@ -132,16 +140,14 @@ class Desktop(Fake):
                 repository.switch(branch, create=True)
                 return f"Switched to a new branch '{branch}'\n"
             case ["checkout" | "switch", branch]:
-                tracked = set(repository.tree())
-                tree = repository.switch(branch, create=False)
-                self.files = {path: text for path, text in self.files.items() if path not in tracked} | tree
+                self.files = repository.checkout(branch, self.files)
                 return f"Switched to branch '{branch}'\n"
             case ["add", *paths]:
                 for path in paths:
-                    below = "" if path in (".", "-A") else workspace_path(path)
-                    repository.staged.update(
-                        {name: text for name, text in self.files.items() if name.startswith(below)}
-                    )
+                    found = self.files_at("." if path == "-A" else path)
+                    if not found and path not in (".", "-A"):
+                        raise GitError(f"fatal: pathspec '{path}' did not match any files")
+                    repository.staged.update({name: self.files[name] for name in found})
                 return ""
             case ["commit", "-m", message]:
                 made = repository.commit(self.new_hex(40, kind="commit"), message, at=self.clock.now())
@@ -195,18 +201,55 @@ class Desktop(Fake):
             }
         )
 
+    def has_folder(self, path: str) -> bool:
+        """Whether there is a folder: made, or because something lies in it."""
+        there = workspace_path(path)
+        return there in (".", "/", "/tmp", *self.folders) or bool(self.listing(path))  # noqa: S108 - the fake's
+
     def make_folder(self, path: str) -> None:
-        """Create a folder, if there is none."""
+        """Create a folder and those above it, if there is none."""
         if workspace_path(path) not in self.folders:
             self.folders.append(workspace_path(path))
 
-    def _remove(self, path: str, *, force: bool) -> None:
+    def _mkdir(self, path: str, *, parents: bool) -> None:
         there = workspace_path(path)
-        gone = [name for name in self.files if name == there or name.startswith(f"{there}/")]
-        if not gone and not force:
+        if there in self.files or (self.has_folder(path) and not parents):
+            raise FileExistsError(path)
+        if not parents and not self.has_folder(posixpath.dirname(there)):
             raise FileNotFoundError(path)
+        self.make_folder(path)
+
+    def _listed(self, path: str) -> list[str]:
+        if workspace_path(path) in self.files:
+            return [path]
+        if not self.has_folder(path):
+            raise FileNotFoundError(path)
+        return self.listing(path)
+
+    def _written(self, path: str, content: str) -> None:
+        there = workspace_path(path)
+        if self.has_folder(path):
+            raise IsADirectoryError(path)
+        if not self.has_folder(posixpath.dirname(there)):
+            raise FileNotFoundError(path)
+        self.files[there] = content
+
+    def files_at(self, path: str) -> list[str]:
+        """The file of that path, or all files below it."""
+        there = workspace_path(path)
+        return [name for name in self.files if there == "." or name == there or name.startswith(f"{there}/")]
+
+    def _remove(self, path: str, *, force: bool, folders: bool) -> None:
+        there, gone = workspace_path(path), self.files_at(path)
+        if not gone and there not in self.folders:
+            if force:
+                return
+            raise FileNotFoundError(path)
+        if there not in self.files and not folders:
+            raise IsADirectoryError(path)
         for name in gone:
             del self.files[name]
+        self.folders = [each for each in self.folders if each != there and not each.startswith(f"{there}/")]
 
 
 def _is_whole(command: str, pattern: str) -> bool:
@@ -219,4 +262,4 @@ def _is_whole(command: str, pattern: str) -> bool:
 
 def workspace_path(path: str) -> str:
     """A path below the folder in which the shell works."""
-    return posixpath.normpath(path.removeprefix("/workspace/"))
+    return posixpath.normpath("." if path == "/workspace" else path.removeprefix("/workspace/"))

@@ -40,6 +40,19 @@ class Account(Fake):
             raise FakeError("Not Found")
         return self.repositories[f"{owner}/{repo}"]
 
+    def branch_to_push(self, owner: str, repo: str, name: str) -> Branch:
+        """A branch that commits may be pushed to without a pull request."""
+        branch = self.branch_of(self.repository_of(owner, repo), name)
+        rules, beginning = (
+            self.protection_of(owner, repo, name),
+            f"Protected branch update failed for refs/heads/{name}.",
+        )
+        if rules.required_approvals:
+            raise FakeError(f"{beginning} Changes must be made through a pull request.")
+        if rules.required_checks:
+            raise FakeError(f'{beginning} Required status check "{rules.required_checks[0]}" is expected.')
+        return branch
+
     def branch_of(self, repo: Repository, name: str) -> Branch:
         if name not in repo.branches:
             raise FakeError(f"Validation Failed: branch {name} does not exist")

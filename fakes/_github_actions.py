@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pytest_mcpflow.fake import FakeError, tool
 from pytest_mcpflow.fakes._github_account import Account
+from pytest_mcpflow.fakes._github_names import check_key
 from pytest_mcpflow.fakes._github_state import Protection, Repository, Webhook, WorkflowRun
 from pytest_mcpflow.fakes._github_workflows import FOLDER, WorkflowFile, read_workflow
 
@@ -45,6 +46,7 @@ class ActionsTools(Account):
     def set_secret(self, owner: str, repo: str, name: str, value: str, environment: str | None = None) -> str:
         """Store an Actions secret, of the repository or of one of its environments."""
         found = self._in_environment(owner, repo, environment)
+        check_key("Secret", name)
         found.secrets[_key(name, environment)] = hashlib.sha256(value.encode()).hexdigest()
         return name
 
@@ -58,7 +60,9 @@ class ActionsTools(Account):
         self, owner: str, repo: str, name: str, value: str, environment: str | None = None
     ) -> str:
         """Store an Actions variable, of the repository or of one of its environments."""
-        self._in_environment(owner, repo, environment).variables[_key(name, environment)] = value
+        found = self._in_environment(owner, repo, environment)
+        check_key("Variable", name)
+        found.variables[_key(name, environment)] = value
         return name
 
     @tool(reads=True)

@@ -71,6 +71,8 @@ class PullTools(Account):
         """Open a pull request."""
         found = self.repository_of(owner, repo)
         ahead, behind = self.branch_of(found, head), self.branch_of(found, base)
+        if not title.strip():
+            raise FakeError("Validation Failed: title can't be blank")
         if any(
             pull.state == "open" and (pull.head, pull.base) == (head, base) for pull in found.pull_requests
         ):

@@ -67,6 +67,26 @@ class Repository:
         self.branch = branch
         return self.tree()
 
+    def checkout(self, branch: str, files: dict[str, str]) -> dict[str, str]:
+        """Go to a branch that there is, and say what the files are then; what was not committed goes along.
+
+        Raises:
+            GitError: There is no such branch, or a file that was changed and not committed is another one there.
+        """
+        before, target = self.tree(), self.branches.get(branch)
+        after = {} if target is None else self.commits[target].files
+        changed = {path for path in {*before, *files} if files.get(path) != before.get(path)}
+        lost = sorted(path for path in changed if after.get(path) not in (before.get(path), files.get(path)))
+        if branch in self.branches and lost:
+            raise GitError(
+                "error: Your local changes to the following files would be overwritten by checkout:\n"
+                + "".join(f"\t{path}\n" for path in lost)
+                + "Please commit your changes or stash them before you switch branches.\nAborting"
+            )
+        self.switch(branch, create=False)
+        kept = {path: text for path, text in files.items() if path in changed}
+        return {path: text for path, text in after.items() if path not in changed} | kept
+
     def push(self, branch: str) -> None:
         """Send a branch to the remote."""
         head = self.branches.get(branch)

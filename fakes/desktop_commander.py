@@ -43,9 +43,7 @@ class DesktopCommander(Desktop):
     @tool(destroys=True, idempotent=False)
     def write_file(self, path: str, content: str, mode: Literal["rewrite", "append"] = "rewrite") -> str:
         """Write a file, or append to it."""
-        path = workspace_path(path)
-        if path in self.folders:
-            raise FakeError(f"Error: EISDIR: illegal operation on a directory, open '{path}'")
+        path = self._place_for(path, "open")
         self.files[path] = (self.files.get(path, "") if mode == "append" else "") + content
         return f"Successfully wrote to {path}"
 
@@ -61,12 +59,20 @@ class DesktopCommander(Desktop):
     @tool(idempotent=True)
     def create_directory(self, path: str) -> str:
         """Create a folder."""
+        if workspace_path(path) in self.files:
+            raise FakeError(f"Error: EEXIST: file already exists, mkdir '{path}'")
+        if self._lies_in_a_file(path):
+            raise FakeError(f"Error: ENOTDIR: not a directory, mkdir '{path}'")
         self.make_folder(path)
         return f"Successfully created directory {path}"
 
     @tool(reads=True)
     def list_directory(self, path: str = ".") -> list[str]:
         """List a folder; folders end in a slash."""
+        if workspace_path(path) in self.files:
+            raise FakeError(f"Error: ENOTDIR: not a directory, scandir '{path}'")
+        if not self.has_folder(path):
+            raise FakeError(f"Error: ENOENT: no such file or directory, scandir '{path}'")
         return self.listing(path)
 
     @tool(destroys=True, idempotent=False)
@@ -75,18 +81,31 @@ class DesktopCommander(Desktop):
         content = self.file(source)
         if workspace_path(destination) in self.files:
             raise FakeError(f"Error: EEXIST: file already exists, rename '{source}' -> '{destination}'")
+        target = self._place_for(destination, "rename")
         del self.files[workspace_path(source)]
-        self.files[workspace_path(destination)] = content
+        self.files[target] = content
         return f"Successfully moved {source} to {destination}"
 
     @tool(reads=True)
     def search_code(self, path: str, pattern: str) -> list[str]:
         """Find a text in the files below a path; each hit as `file:line: text`."""
-        below = "" if workspace_path(path) == "." else f"{workspace_path(path)}/"
+        if workspace_path(path) not in self.files and not self.has_folder(path):
+            raise FakeError(f"Error: ENOENT: no such file or directory, stat '{path}'")
         return [
             f"{name}:{number}: {line.strip()}"
-            for name, content in sorted(self.files.items())
-            if name.startswith(below)
+            for name, content in sorted((name, self.files[name]) for name in self.files_at(path))
             for number, line in enumerate(content.splitlines(), 1)
             if pattern in line
         ]
+
+    def _place_for(self, path: str, operation: str) -> str:
+        """Where a file may be written; folders that it needs are made."""
+        if not path or self.has_folder(path):
+            raise FakeError(f"Error: EISDIR: illegal operation on a directory, {operation} '{path}'")
+        if self._lies_in_a_file(path):
+            raise FakeError(f"Error: ENOTDIR: not a directory, {operation} '{path}'")
+        return workspace_path(path)
+
+    def _lies_in_a_file(self, path: str) -> bool:
+        parts = workspace_path(path).split("/")
+        return any("/".join(parts[:count]) in self.files for count in range(1, len(parts)))

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 from pytest_mcpflow.fake import Fake, FakeError, tool
 
 __all__ = ["Build", "Container", "Docker", "Dockerfile", "Image", "ScriptedCommand"]
+
+_REFERENCE = re.compile(
+    r"([a-zA-Z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*(:\w[\w.-]{0,127})?",
+    re.ASCII,
+)
 
 
 @dataclass
@@ -91,6 +97,8 @@ class Docker(Fake):
     def docker_build(self, dockerfile_path: str, image_tag: str) -> Build:
         """Build an image and tag it; an image that had the tag loses it."""
         self._reach()
+        if not _REFERENCE.fullmatch(image_tag):
+            raise FakeError(f'invalid argument "{image_tag}" for "-t, --tag" flag: invalid reference format')
         if dockerfile_path not in self.dockerfiles:
             raise FakeError(
                 f"unable to prepare context: unable to evaluate symlinks in Dockerfile path: lstat {dockerfile_path}: "
@@ -117,6 +125,9 @@ class Docker(Fake):
             raise FakeError(
                 f"Unable to find image '{image}' locally; pull access denied for {image.partition(':')[0]}"
             )
+        for volume in volumes or []:
+            if not 1 <= volume.count(":") + 1 <= 3 or "" in volume.split(":"):
+                raise FakeError(f"invalid volume specification: '{volume}'")
         script = next((each for each in self.commands if fnmatch.fnmatchcase(command, each.pattern)), None)
         if script is None and command:
             raise FakeError(f'exec: "{command.split()[0]}": executable file not found in $PATH')

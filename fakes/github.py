@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from pytest_mcpflow.fake import FakeError, tool
 from pytest_mcpflow.fakes._github_account import CommitAnswer
 from pytest_mcpflow.fakes._github_actions import ActionsTools
+from pytest_mcpflow.fakes._github_names import is_ref_name
 from pytest_mcpflow.fakes._github_pulls import PullTools
 from pytest_mcpflow.fakes._github_state import (
     Branch,
@@ -70,6 +71,8 @@ class GitHub(PullTools, ActionsTools):
     @tool(idempotent=False)
     def create_repository(self, owner: str, name: str, private: bool = True) -> str:
         """Create a repository with an empty main branch."""
+        if not name.strip():
+            raise FakeError("Repository creation failed: name can't be blank")
         if f"{owner}/{name}" in self.repositories:
             raise FakeError("Repository creation failed: name already exists on this account")
         self.repositories[f"{owner}/{name}"] = repository()
@@ -89,6 +92,8 @@ class GitHub(PullTools, ActionsTools):
         found = self.repository_of(owner, repo)
         if branch in found.branches:
             raise FakeError("Validation Failed: Reference already exists")
+        if not is_ref_name(branch):
+            raise FakeError(f"Validation Failed: refs/heads/{branch} is not a valid ref name.")
         source = self.branch_of(found, from_branch or found.default_branch)
         found.branches[branch] = Branch([*source.commits], {**source.files})
         return BranchAnswer(f"refs/heads/{branch}", source.sha)
@@ -107,10 +112,13 @@ class GitHub(PullTools, ActionsTools):
         self, owner: str, repo: str, branch: str, files: list[FileChange], message: str
     ) -> CommitAnswer:
         """Commit files to a branch."""
-        target = self.branch_of(self.repository_of(owner, repo), branch)
+        target = self.branch_to_push(owner, repo, branch)
         changes = {change.path: change.content for change in files}
         if not changes:
             raise FakeError("Validation Failed: files must not be empty")
+        for path in changes:
+            if {"", ".", ".."} & {*path.split("/")}:
+                raise FakeError(f"Validation Failed: tree.path contains a malformed path component: {path!r}")
         return self.commit_to(target, {**target.files, **changes}, message)
 
     @tool(reads=True)
@@ -126,6 +134,8 @@ class GitHub(PullTools, ActionsTools):
     ) -> Issue:
         """Open an issue."""
         found = self.repository_of(owner, repo)
+        if not title.strip():
+            raise FakeError("Validation Failed: title can't be blank")
         number = len(found.pull_requests) + len(found.issues) + 1
         found.issues.append(Issue(number, title, body, labels=labels or []))
         return found.issues[-1]
@@ -150,6 +160,8 @@ class GitHub(PullTools, ActionsTools):
     def add_issue_comment(self, owner: str, repo: str, issue_number: int, body: str) -> Issue:
         """Comment on an issue."""
         issue = self._issue(owner, repo, issue_number)
+        if not body.strip():
+            raise FakeError("Validation Failed: body can't be blank")
         issue.comments.append(body)
         return issue
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,8 @@ from pytest_mcpflow.fakes._cluster import Cluster, Deployment, Manifest, Outage,
 
 __all__ = ["Applied", "Deployment", "Kubernetes", "Manifest", "Outage", "Pod", "Resource", "Revision"]
 
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_VARIABLE = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 ResourceType = Literal["pods", "deployments"]
 
 
@@ -64,6 +67,8 @@ class Kubernetes(Cluster):
     def kubectl_apply(self, manifest_path: str, namespace: str = "default") -> Applied:
         """Apply a manifest, or all manifests of a folder. Applying what runs already changes nothing."""
         self.reach()
+        if not _LABEL.fullmatch(namespace):
+            raise FakeError(f'Error from server (NotFound): namespaces "{namespace}" not found')
         found = [
             each
             for path, each in sorted(self.manifests.items())
@@ -112,6 +117,13 @@ class Kubernetes(Cluster):
     def kubectl_patch(self, name: str, env: dict[str, str], namespace: str = "default") -> Rollout:
         """Set environment variables of a deployment, which rolls it out anew if they differ."""
         deployment = self.deployment(name, namespace)
+        for variable in env:
+            if not _VARIABLE.fullmatch(variable):
+                raise FakeError(
+                    f'The Deployment "{name}" is invalid: spec.template.spec.containers[0].env[0].name: '
+                    f'Invalid value: "{variable}": a valid environment variable name must consist of alphabetic '
+                    "characters, digits, '_', '-', or '.', and must not start with a digit"
+                )
         if {**deployment.env, **env} == deployment.env:
             return self._rollout(deployment, "patched (no change)")
         self.revise(deployment, deployment.image, {**deployment.env, **env}, "patch")

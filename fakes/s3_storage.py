@@ -106,14 +106,21 @@ class S3Storage(Fake):
     @tool(idempotent=False)
     def put_object(self, key: str, content: str) -> StoredObject:
         """Write a new version of an object."""
+        if not key:
+            raise FakeError(
+                "Parameter validation failed: Invalid length for parameter Key, value: 0, valid min length: 1"
+            )
+        if len(key.encode()) > 1024:
+            raise FakeError(
+                "An error occurred (KeyTooLongError) when calling the PutObject operation: Your key is too long"
+            )
         self._add(key, content)
         return _shown(key, self.objects[key])
 
-    @tool(destroys=True)
+    @tool(destroys=True, idempotent=True)
     def delete_object(self, key: str) -> str:
-        """Delete an object with all its versions."""
-        self._versions(key)
-        del self.objects[key]
+        """Delete an object with all its versions. S3 says the same of one that is gone already."""
+        self.objects.pop(key, None)
         return key
 
     def _back_up(self, source: str, key: str, token: str | None) -> Backup:

@@ -78,6 +78,8 @@ class ContentTools(Api):
                 f"File already exists at {path}. You must provide the current file's SHA when updating. "
                 f"Use git rev-parse {branch}:{path} to get the blob SHA, then retry with the sha parameter."
             )
+        with self.doing("create/update file", f"PUT repos/{owner}/{repo}/contents/{path}"):
+            self.branch_to_push(owner, repo, branch)
         made = self.commit_to(target, {**target.files, path: content}, message)
         url = self.repository_url(owner, repo)
         shown: Json = {"name": path.rpartition("/")[2], "path": path, "sha": blob_sha(content)}
@@ -96,6 +98,8 @@ class ContentTools(Api):
                 _, source = self.branch_at(owner, repo, None)
                 found.branches[branch] = Branch([*source.commits], {**source.files})
         target = found.branches.setdefault(branch, Branch([]))
+        with self.doing("update reference", f"PATCH repos/{owner}/{repo}/git/refs/heads/{branch}"):
+            self.branch_to_push(owner, repo, branch)
         made = self.commit_to(
             target, {**target.files, **{each.path: each.content for each in files}}, message
         )
@@ -109,6 +113,8 @@ class ContentTools(Api):
         with self.doing("create tree", f"POST repos/{owner}/{repo}/git/trees"):
             if path not in target.files:
                 raise FakeError("GitRPC::BadObjectState")
+        with self.doing("update reference", f"PATCH repos/{owner}/{repo}/git/refs/heads/{branch}"):
+            self.branch_to_push(owner, repo, branch)
         rest = {name: text for name, text in target.files.items() if name != path}
         made = self.commit_to(target, rest, message)
         url = f"{self.repository_url(owner, repo)}/commit/{made.sha}"

@@ -124,3 +124,67 @@ def test_nothing_is_ever_executed_on_the_host(tmp_path_factory: pytest.TempPathF
     )
     assert isinstance(result, CommandResult)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code", "words"),
+    [
+        ("ls nope", 1, "ls: nope: No such file or directory"),
+        ("mkdir src", 1, "mkdir: src: File exists"),
+        ("mkdir a/b", 1, "mkdir: a/b: No such file or directory"),
+        ("mkdir -p a.txt", 1, "mkdir: a.txt: File exists"),
+        ("echo x > nope/a.txt", 2, "cannot create nope/a.txt: Directory nonexistent"),
+        ("echo x > src", 2, "cannot create src: Is a directory"),
+        ("touch nope/a.txt", 1, "touch: nope/a.txt: No such file or directory"),
+        ("cp a.txt src", 1, "cp: src: Is a directory"),
+        ("rm src", 1, "rm: src: Is a directory"),
+        ("git add nope", 128, "fatal: pathspec 'nope' did not match any files"),
+    ],
+)
+def test_the_shell_says_what_cannot_be(command: str, exit_code: int, words: str) -> None:
+    fake = DesktopCommander(files={"a.txt": "a", "src/m.py": "m"})
+    files = dict(fake.files)
+    result = fake.execute_command(command)
+    assert (result.success, result.exit_code) == (False, exit_code)
+    assert words in result.stderr
+    assert fake.files == files
+
+
+def test_a_folder_that_is_removed_is_gone() -> None:
+    fake = DesktopCommander(files={"src/m.py": "m", "srcs.txt": "s"})
+    sh(fake, "mkdir -p src/sub && rm -rf src nope")
+    assert sh(fake, "ls") == "srcs.txt\n"
+
+
+def test_adding_a_file_stages_no_other_whose_name_begins_like_it() -> None:
+    fake = DesktopCommander(files={"app": "1", "app.secret": "2"})
+    sh(fake, "git add app && git commit -m one")
+    assert fake.repository.tree() == {"app": "1"}
+
+
+def test_another_branch_does_not_overwrite_what_was_not_committed() -> None:
+    fake = DesktopCommander(files={"a.txt": "1", "b.txt": "1"})
+    sh(fake, "git add . && git commit -m one && git checkout -b next && echo 2 > a.txt")
+    sh(fake, "git add a.txt && git commit -m two && echo 3 > a.txt && echo 3 > b.txt && echo 3 > c.txt")
+    before = dict(fake.files)
+    refused_by_git = fake.execute_command("git checkout main")
+    assert "local changes to the following files would be overwritten by checkout:\n\ta.txt\n" in (
+        refused_by_git.stderr
+    )
+    assert (fake.repository.branch, fake.files) == ("next", before)
+    sh(fake, "echo 2 > a.txt && git checkout main")
+    assert fake.files == {"a.txt": "1", "b.txt": "3\n", "c.txt": "3\n"}
+
+
+def test_the_tools_say_what_is_no_folder_and_no_file() -> None:
+    fake = DesktopCommander(files={"a.txt": "a", "src/m.py": "m"})
+    refused(fake, "ENOENT: .* scandir 'nope'", lambda: fake.list_directory("nope"))
+    refused(fake, "ENOTDIR: .* scandir 'a.txt'", lambda: fake.list_directory("a.txt"))
+    refused(fake, "ENOENT: .* stat 'nope'", lambda: fake.search_code("nope", "x"))
+    refused(fake, "EISDIR: .* open 'src'", lambda: fake.write_file("src", "x"))
+    refused(fake, "EISDIR: .* open ''", lambda: fake.write_file("", "x"))
+    refused(fake, "ENOTDIR: .* open 'a.txt/b'", lambda: fake.write_file("a.txt/b", "x"))
+    refused(fake, "EEXIST: .* mkdir 'a.txt'", lambda: fake.create_directory("a.txt"))
+    refused(fake, "ENOTDIR: .* mkdir 'a.txt/b'", lambda: fake.create_directory("a.txt/b"))
+    refused(fake, "EISDIR: .* rename 'src'", lambda: fake.move_file("a.txt", "src"))
+    assert fake.search_code("src/m.py", "m") == ["src/m.py:1: m"]

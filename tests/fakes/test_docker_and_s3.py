@@ -143,3 +143,39 @@ def test_a_backup_whose_object_was_deleted_cannot_be_restored() -> None:
     fake.delete_object(backup.key)
     refused(fake, "NoSuchKey", lambda: fake.restore_backup(backup.backup_id))
     assert fake.restored == {"k8s/": "replicas: 1"}
+
+
+@pytest.mark.parametrize("tag", ["", "App", "my app", "app:", "app:a b", "app//x", "-app", "app:-x"])
+def test_an_image_has_a_name_that_docker_takes(tag: str) -> None:
+    fake = engine()
+    refused(fake, "invalid reference format", lambda: fake.docker_build("Dockerfile", tag))
+
+
+@pytest.mark.parametrize(
+    "tag", ["app", "app:1.2-rc_3", "shop/app:latest", "localhost:5000/shop/my_app:2", "a.b/c"]
+)
+def test_the_names_of_images_that_people_use_are_taken(tag: str) -> None:
+    assert engine().docker_build("Dockerfile", tag).image == tag
+
+
+def test_a_volume_that_says_nothing_is_refused() -> None:
+    fake = engine()
+    fake.docker_build("Dockerfile", "app")
+    refused(
+        fake, "invalid volume specification: 'a:b:c:d'", lambda: fake.docker_run("app", volumes=["a:b:c:d"])
+    )
+    refused(fake, "invalid volume specification: ':/b'", lambda: fake.docker_run("app", volumes=[":/b"]))
+    assert fake.docker_run("app", volumes=["/data", "/a:/b", "/a:/b:ro"]).success
+
+
+def test_an_object_has_a_key_of_1_to_1024_bytes() -> None:
+    fake = S3Storage()
+    refused(fake, "Invalid length for parameter Key", lambda: fake.put_object("", "x"))
+    refused(fake, "Your key is too long", lambda: fake.put_object("ä" * 513, "x"))
+    assert fake.put_object("ä" * 512, "x").size == 1
+
+
+def test_deleting_what_is_gone_is_no_error_as_in_s3() -> None:
+    fake = S3Storage()
+    assert fake.delete_object("nothing") == "nothing"
+    assert fake.objects == {}

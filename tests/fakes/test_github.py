@@ -153,3 +153,54 @@ def test_a_merge_brings_the_history_with_it_so_that_there_is_nothing_left_to_pro
     assert messages == ["Merge #1: Fix", "Add a", "Initial commit"]
     words = "No commits between main and fix"
     refused(fake, words, lambda: fake.create_pull_request(*REPO, "Again", "fix", "main"))
+
+
+@pytest.mark.parametrize(
+    ("protection", "words"),
+    [
+        (Protection([], 1), "Changes must be made through a pull request"),
+        (Protection(["test"], 0), 'Required status check "test" is expected'),
+    ],
+)
+def test_nothing_is_pushed_to_a_protected_branch(protection: Protection, words: str) -> None:
+    fake = hosted()
+    fake.repositories["shop/api"].protection["main"] = protection
+    change = [FileChange("a.py", "x = 2\n")]
+    refused(fake, words, lambda: fake.push_files(*REPO, "main", change, "In a hurry"))
+    fake.push_files(*REPO, "fix", change, "As agreed")
+
+
+@pytest.mark.parametrize(
+    "branch",
+    ["", "my fix", "a..b", "a/", "/a", "a//b", ".a", "a.lock", "a.", "a~1", "a^", "a:b", "a@{b", "@"],
+)
+def test_a_branch_has_a_name_that_git_takes(branch: str) -> None:
+    fake = hosted()
+    words = "refs/heads/.* is not a valid ref name"
+    refused(fake, words, lambda: fake.create_branch(*REPO, branch))
+
+
+def test_what_has_no_name_and_no_words_is_refused() -> None:
+    fake = hosted()
+    fake.create_issue(*REPO, "Broken")
+    for path in ("", "/a", "a/../b"):
+        words = "malformed path component"
+        refused(fake, words, lambda: fake.push_files(*REPO, "fix", [FileChange(path, "")], "Add"))  # noqa: B023
+    refused(fake, "title can't be blank", lambda: fake.create_issue(*REPO, " "))
+    refused(fake, "title can't be blank", lambda: fake.create_pull_request(*REPO, "", "fix", "main"))
+    refused(fake, "body can't be blank", lambda: fake.add_issue_comment(*REPO, 1, ""))
+    refused(fake, "name can't be blank", lambda: fake.create_repository("shop", ""))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("MY SECRET", "Spaces are not allowed"),
+        ("2FA", "Must start with a letter"),
+        ("GITHUB_TOKEN", "must not start with GITHUB_"),
+    ],
+)
+def test_secrets_and_variables_have_names_that_github_takes(name: str, words: str) -> None:
+    fake = hosted()
+    refused(fake, f"^Secret names .*{words}", lambda: fake.set_secret(*REPO, name, "x"))
+    refused(fake, f"^Variable names .*{words}", lambda: fake.set_variable(*REPO, name, "x"))

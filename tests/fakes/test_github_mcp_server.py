@@ -424,3 +424,21 @@ def test_a_check_that_is_not_done_has_no_conclusion() -> None:
     checks = ask(server, "pull_request_read", method="get_check_runs", **OURS, pullNumber=1)
 
     assert checks["check_runs"] == [{"id": 1, "name": "tests", "status": "in_progress"}]
+
+
+def test_nothing_is_pushed_to_a_protected_branch() -> None:
+    server = with_pull()
+    rules = server.repositories["octo/app"].protection
+    rules["main"] = Protection(["tests"], 1)
+    files = dict(server.repositories["octo/app"].branches["main"].files)
+    target = {**OURS, "branch": "main", "message": "In a hurry"}
+    pushed = refusal(server, "push_files", **target, files=[{"path": "b.py", "content": "b"}])
+    created = refusal(server, "create_or_update_file", **target, path="b.py", content="b")
+    deleted = refusal(server, "delete_file", **target, path=next(iter(files)))
+    assert pushed == (
+        "failed to update reference: PATCH https://api.github.com/repos/octo/app/git/refs/heads/main: 422 Protected "
+        "branch update failed for refs/heads/main. Changes must be made through a pull request. []"
+    )
+    assert "failed to create/update file: PUT " in created
+    assert "failed to update reference: PATCH " in deleted
+    assert server.repositories["octo/app"].branches["main"].files == files

@@ -178,3 +178,19 @@ async def test_a_deployment_cannot_be_scaled_beyond_the_quota(mcpflow: Hub) -> N
         await mcpflow.call_tool("kubernetes.kubectl_scale", {"name": "app", "replicas": 51})
 
     assert cluster.deployments["default/app"].replicas == 1
+
+
+@pytest.mark.parametrize("namespace", ["", "Production", "my space", "-a", "a" * 64])
+def test_a_namespace_that_cannot_be_is_not_found(namespace: str) -> None:
+    fake = cluster()
+    words = f'namespaces "{namespace}" not found'
+    refused(fake, words, lambda: fake.kubectl_apply("k8s/", namespace))
+
+
+def test_a_variable_has_a_name_that_kubernetes_takes() -> None:
+    fake = cluster()
+    fake.kubectl_apply("k8s/", "production")
+    name = fake.kubectl_get("deployments", "production").items[0].name
+    for variable in ("", "A B", "1ST", "A=B"):
+        words = f'Invalid value: "{variable}"'
+        refused(fake, words, lambda: fake.kubectl_patch(name, {variable: "x"}, "production"))  # noqa: B023
