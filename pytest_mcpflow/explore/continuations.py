@@ -166,22 +166,28 @@ class Continuations:
     def lasting(self, group: Group, node: Node) -> Iterator[Placed]:
         """The same fault at this call and all later ones of the tool, where there are later ones."""
         added = node.faults[-1]
-        if group.outages is not None or added.kind not in self._lasting(added.site):
-            return
-        later = any(call.site == added.site for call in node.seen.calls[node.last + 1 :])
-        is_outage = not group.parent.faults and added.first == 1 and self._tactics.outages
-        if later and not is_outage:
+        if self.can_last(group, node, added.kind):
             faults = (*group.parent.faults, Fault(added.site, added.kind, added.first, None))
             is_recovery = len(faults) > 1 and self._tactics.recovery_first
             place = (RECOVERY + _mixture(faults) if is_recovery else len(faults)) + UNLIKELY
             count = self._counting.under(group.parent.count)
             yield place, Step(faults, group.parent, count, after=node.turn)
 
+    def can_last(self, group: Group, node: Node, kind: FaultKind) -> bool:
+        """Whether there is a plan with this kind at the call of a run and all later ones of its tool."""
+        added = node.faults[-1]
+        if group.outages is not None or kind not in self._lasting(added.site):
+            return False
+        if not group.parent.faults and added.first == 1 and self._tactics.outages:
+            return False  # the tool never works, which is tried as such
+        return any(call.site == added.site for call in node.seen.calls[node.last + 1 :])
+
     def width(self, node: Node, index: int, more: int) -> int:
         """How many faults there are at calls from `index` on, unless a plan with so many more is too deep."""
         if len(node.faults) + more > self._depth:
             return 0
-        return sum(len(self._kinds_of(call)) for call in node.seen.calls[index:])
+        calls = range(index, len(node.seen.calls))
+        return sum(1 for each in calls for _ in self._kinds_at(node.seen, each))
 
     # Which kinds
 

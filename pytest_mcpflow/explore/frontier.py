@@ -129,8 +129,12 @@ class Frontier:
         group.ends[kind] = node.end
         group.pending -= 1
         if self._is_first_of_its_class(group, node):
-            self._push(self._continuations.lasting(group, node))
+            for place, lasting in self._continuations.lasting(group, node):
+                group.lasting[node.end] = lasting.count
+                self._push([(place, lasting)])
             self._continue(node)
+            for other in group.partition.stands_for[kind][1:] if group.partition is not None else ():
+                self._stands_for_lasting(group, node, other)
         if group.pending == 0 and group.partition is None and self._tactics.classes:
             usual = group.parent.seen.suffixes[group.index + 1]
             self.classes.learn(group.site, group.first, group.call, group.ends, usual=usual)
@@ -179,6 +183,7 @@ class Frontier:
         if known is node.count:
             return True
         known.alike += 1
+        self._stands_for_lasting(group, node, kind)
         self.classes.note(group.site, group.call, kind, self._continuations.width(node, node.last + 1, 1))
         return False
 
@@ -186,6 +191,16 @@ class Frontier:
         """Count plans that need not be run."""
         self.counting.collapse(count, plans)
         self.classes.note(group.site, group.call, kind, plans)
+
+    def _stands_for_lasting(self, group: Group, node: Node, kind: FaultKind) -> None:
+        """Count the plan with a kind at this call and all later ones, which another one of its class is run for."""
+        if not self._continuations.can_last(group, node, kind):
+            return
+        lasting = group.lasting.get(node.end)
+        if lasting is not None:
+            lasting.itself, lasting.alike = lasting.itself + 1, lasting.alike + 1
+        elif group.parent.faults or self._part.is_first:
+            self.counting.collapse(group.parent.count, 1)
 
     def _continue(self, node: Node) -> None:
         self._push(self._continuations.of(node))

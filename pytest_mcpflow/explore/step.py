@@ -52,7 +52,8 @@ class Node:
 class Group:
     """The kinds that are tried at one call of one run, or for one tool that never works, and what came of each.
 
-    `index` is the call's, or -1 before all calls; `site` and `first` say what goes wrong.
+    `index` is the call's, or -1 before all calls; `site` and `first` say what goes wrong. `lasting` are the plans with
+    one kind of a class at this call and all later ones.
     """
 
     parent: Node
@@ -66,6 +67,7 @@ class Group:
     outages: int | None = None
     ends: dict[FaultKind, bytes] = field(default_factory=dict["FaultKind", bytes])
     classes: dict[bytes, Count] = field(default_factory=dict[bytes, Count])
+    lasting: dict[bytes, Count] = field(default_factory=dict[bytes, Count])
 
 
 @dataclass(frozen=True)

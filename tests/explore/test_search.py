@@ -41,7 +41,9 @@ def test_a_failing_recovery_of_a_recovery_is_found_as_three_faults() -> None:
     assert [*found(exploration)] == ["shop.order#1=refuse, backup.order#1=refuse, pager.page#1=refuse"]
 
 
-def test_servers_that_are_out_at_once_are_one_event_though_two_of_them_are_called_only_because_of_it() -> None:
+def test_servers_that_are_out_at_once_are_one_event_though_two_of_them_are_called_only_because_of_it() -> (
+    None
+):
     exploration = explore(None, planted_bugs.QuietChain)
 
     cells = {cell.site: cell.verdict for cell in exploration.cells if cell.kind == "refuse"}
@@ -180,6 +182,16 @@ def test_classes_are_counted_as_the_plans_they_stand_for() -> None:
     assert quick.accounting.planned == whole.accounting.planned == whole.accounting.run
     assert quick.accounting.run < whole.accounting.run / 2
     assert any(each.plans for each in quick.accounting.classes)
+
+
+@pytest.mark.parametrize("scenario", [planted_bugs.CarefulOrder, planted_bugs.HidesTwoFailures])
+def test_a_kind_at_a_call_and_all_later_ones_is_counted_where_another_kind_stands_for_it(
+    scenario: type[Scenario],
+) -> None:
+    quick = explore(None, scenario, depth=2)
+    whole = explore(None, scenario, depth=2, tactics=Tactics(classes=False))
+
+    assert quick.accounting.planned == whole.accounting.planned
 
 
 def test_a_finding_says_the_command_that_repeats_it() -> None:
