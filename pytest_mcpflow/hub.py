@@ -61,6 +61,7 @@ class Hub:
         virtual_time: Whether time must be virtual (`True`), must be real (`False`), or is what the loop has (`None`).
         starts_at: The calendar time at which virtual time begins.
         record: When servers that have a cassette are recorded, and when the cassette answers in their place.
+        record_timing: Whether recordings note when each message came, for `Playback(timing=True)`.
         playback: How cassettes answer where nothing else is said; exactly by default.
         cassettes: The folder in which relative names of cassettes are looked for; by default the current one.
         redaction: What is taken out of recordings besides secrets.
@@ -76,6 +77,7 @@ class Hub:
         virtual_time: bool | None = None,
         starts_at: datetime = EPOCH,
         record: RecordMode = RecordMode.NONE,
+        record_timing: bool = False,
         playback: Playback | None = None,
         cassettes: Path | None = None,
         redaction: Sequence[Rule] = (),
@@ -104,6 +106,7 @@ class Hub:
             effects=self._effects,
             promises=self._promises,
             record=record,
+            record_timing=record_timing,
             cassettes=cassettes or Path(),
             playback=self.playback,
             redaction=tuple(redaction),

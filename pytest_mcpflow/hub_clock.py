@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import datetime
 
 from pytest_mcpflow.clock import EPOCH, Clock, RealClock, VirtualTimeLoop
@@ -31,6 +32,11 @@ class HubClock(Clock):
         return (
             self._stopped_at if self._source is None else self._stopped_at + self._source.now() - self._zero
         )
+
+    def taken(self) -> float:
+        """A number of seconds that grows by what something takes, also outside of virtual time, which waits for it."""
+        outside = time.clock_gettime(time.CLOCK_MONOTONIC)
+        return self.now() + outside if isinstance(self._loop, VirtualTimeLoop) else outside
 
     def start(self) -> None:
         """Follow the running loop from here on.

@@ -44,6 +44,7 @@ class Intake:
         effects: Who is told what fakes changed.
         promises: What must be looked at when the test is over.
         record: When servers that have a cassette are recorded.
+        record_timing: Whether recordings note when each message came; they do for a playback that takes as long, too.
         cassettes: The folder of relative names of cassettes.
         playback: How cassettes answer where nothing else is said.
         redaction: What is taken out of recordings besides secrets.
@@ -57,6 +58,7 @@ class Intake:
     effects: Effects
     promises: Promises
     record: RecordMode
+    record_timing: bool
     cassettes: Path
     playback: Playback
     redaction: Sequence[Rule]
@@ -145,10 +147,13 @@ class Intake:
         begun = None if turn is None else turn.recorded
         recorder = None if turn is None else turn.recorded_by
         rewrites = record is RecordMode.REWRITE
+        clock = self.clock.taken if self.record_timing or playback.timing else None
         if not record.replays(path) and not (rewrites and recorder):
             self.members.add(
                 name,
-                lambda: recorded_source(live(), target, path, redaction, rewrites=rewrites, begun=begun),
+                lambda: recorded_source(
+                    live(), target, path, redaction, rewrites=rewrites, begun=begun, clock=clock
+                ),
             )
             return
         if not path.exists():
@@ -170,7 +175,7 @@ class Intake:
             cure = f"or, {source.player.cure}"
         member = self._play(source, target, cure=cure)
         if record is RecordMode.NEW:
-            recorded = recorded_source(live(), target, path, redaction, begun=begun)
+            recorded = recorded_source(live(), target, path, redaction, begun=begun, clock=clock)
             member.stand_in = StandIn(name, recorded, self.desk, source.player.forgive)
         elif turn is not None and turns is not None:
             turns.release(path)

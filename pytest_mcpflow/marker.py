@@ -29,6 +29,7 @@ class MarkerOptions:
         starts_at: The calendar time at which virtual time begins, ISO 8601; UTC where it has no time zone.
         calls_expected: Whether a test that calls no server fails.
         record: When servers with a cassette are recorded, unless the command line says: none, once, new, all, rewrite.
+        record_timing: Whether recordings note when each message came, unless the command line says so.
         playback: How cassettes answer, where `hub.use` and `hub.replay` say nothing else.
         faults: What goes wrong in this test, besides `--mcp-plan`: a plan, or the name of one in the ini file.
         faults_must_happen: Whether the test fails if one of these faults concerned no call.
@@ -41,6 +42,7 @@ class MarkerOptions:
     starts_at: str | None = None
     calls_expected: bool = True
     record: str | None = None
+    record_timing: bool | None = None
     playback: Playback | None = None
     faults: str | None = None
     faults_must_happen: bool = False

@@ -19,12 +19,13 @@ __all__ = [
     "add_options",
     "asked",
     "chaos_options_given",
+    "check_record_mode",
     "count_from_one",
     "eras_asked",
     "record_mode_asked",
+    "record_timing_asked",
     "redaction_asked",
     "refuse_to_record",
-    "refuse_to_record_in_ci",
     "schedule_asked",
     "search_path",
     "seconds_above_zero",
@@ -35,7 +36,7 @@ __all__ = [
 
 MARKER = (
     "mcpflow(transport=None, protocol=None, virtual_time=True, starts_at=None, calls_expected=True, "
-    "record=None, faults=None, faults_must_happen=False, schedule=None): "
+    "record=None, record_timing=None, faults=None, faults_must_happen=False, schedule=None): "
     "how the mcpflow fixture of a test runs; see the reference, 'marker'"
 )
 
@@ -92,6 +93,11 @@ def add_options(parser: pytest.Parser) -> None:
         "--mcp-record",
         choices=RECORD_MODES,
         help="record servers that have a cassette, or replay them (default: none, which only replays)",
+    )
+    group.addoption(
+        "--mcp-record-timing",
+        action="store_true",
+        help="where servers are recorded, note when each message came, for replays that take as long",
     )
     group.addoption(
         "--mcp-verify",
@@ -172,6 +178,7 @@ def add_options(parser: pytest.Parser) -> None:
     parser.addini("mcp_chaos_seconds", "as --mcp-chaos-seconds")
     parser.addini("mcp_plans", "plans of faults for --mcp-plan, NAME = PLAN a line", type="linelist")
     parser.addini("mcp_record", "when servers with a cassette are recorded: " + ", ".join(RECORD_MODES))
+    parser.addini("mcp_record_timing", "as --mcp-record-timing", type="bool")
     parser.addini(
         "mcp_redact", "what is taken out of recordings besides secrets, NAME = REGEX a line", type="linelist"
     )
@@ -295,20 +302,36 @@ def record_mode_asked(config: pytest.Config, marked: RecordMode | None) -> Recor
     """
     from pytest_mcpflow.cassette.modes import RecordMode, is_ci
 
-    refuse_to_record_in_ci(config)
+    check_record_mode(config)
     asked_by = _explicit_record_mode(config)
     if not asked_by and not is_ci():
         asked_by = marked or config.getini("mcp_record")
-    try:
-        return RecordMode(asked_by or "none")
-    except ValueError:
-        raise pytest.UsageError(
-            f"{asked_by!r} is no mode of recording ({RECORD_VARIABLE}, --mcp-record, mcp_record); "
-            f"there is: {', '.join(RECORD_MODES)}"
-        ) from None
+    return RecordMode(asked_by or "none")
 
 
-def refuse_to_record_in_ci(config: pytest.Config) -> None:
+def record_timing_asked(config: pytest.Config, marked: bool | None) -> bool:
+    """Whether recordings note when each message came: the command line decides, else the marker, the ini file."""
+    if config.getoption("--mcp-record-timing") or marked is None:
+        return bool(config.getoption("--mcp-record-timing") or config.getini("mcp_record_timing"))
+    return marked
+
+
+def check_record_mode(config: pytest.Config) -> None:
+    """Look at what is asked of the whole run, before any test.
+
+    Raises:
+        pytest.UsageError: The environment or the ini file has something else than a mode; or CI is to record.
+    """
+    modes = {RECORD_VARIABLE: os.environ.get(RECORD_VARIABLE), "mcp_record": config.getini("mcp_record")}
+    for place, mode in modes.items():
+        if mode and mode not in RECORD_MODES:
+            raise pytest.UsageError(
+                f"{place}={mode} is no mode of recording; there is: {', '.join(RECORD_MODES)}"
+            )
+    _refuse_to_record_in_ci(config)
+
+
+def _refuse_to_record_in_ci(config: pytest.Config) -> None:
     """What runs in CI only replays: a recording made there is reviewed by nobody, and hides what has changed.
 
     Raises:

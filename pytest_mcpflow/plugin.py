@@ -34,11 +34,11 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    from pytest_mcpflow.options import CHAOS_MARKER, MARKER, chaos_options_given, refuse_to_record_in_ci
+    from pytest_mcpflow.options import CHAOS_MARKER, MARKER, chaos_options_given, check_record_mode
 
     config.addinivalue_line("markers", MARKER)
     config.addinivalue_line("markers", CHAOS_MARKER)
-    refuse_to_record_in_ci(config)
+    check_record_mode(config)
     if config.getoption("--mcp-verify"):
         from pytest_mcpflow.options import refuse_to_record
 

@@ -346,6 +346,7 @@ def recorded_source(
     *,
     rewrites: bool = False,
     begun: Callable[[], None] | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> Source:
     """The same server, recorded; see `Recorder`."""
     match target:
@@ -362,6 +363,7 @@ def recorded_source(
         command=command,
         rewrites=rewrites,
         begun=begun,
+        clock=clock,
     )
     return RecordedSource(source, recorder)
 

@@ -245,12 +245,18 @@ class Assembler:
         self._last: Operation | None = None
         self._line = 0
 
+    @property
+    def has_times(self) -> bool:
+        """Whether it is known when messages came."""
+        return bool(self._times)
+
     def add(self, frame: Frame, data: Mapping[str, Any]) -> Operation | None:
         """Take the next frame; the operation that it begins, if it does."""
         if frame.kind == "timing":
             self._times[self._line] = data["ms"]
             return None
-        self._line = frame.line
+        if frame.kind != "opened":  # it is written in one piece with the answer that it is about
+            self._line = frame.line
         if frame.kind == "message":
             if data["from"] == "client":
                 return self._from_client(frame, data["message"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,6 +15,17 @@ from pytest_mcpflow.cassette.writer import CassetteWriter, Redacting, SessionWri
 __all__ = ["PendingSession", "Recorder"]
 
 
+class _Clock:
+    """A clock that can be stopped, for what is written later than it came."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self.stopped_at: float | None = None
+
+    def __call__(self) -> float:
+        return self._now() if self.stopped_at is None else self.stopped_at
+
+
 class PendingSession:
     """Keeps what passes until the server has answered, and writes it down then, and all that follows at once.
 
@@ -22,12 +34,13 @@ class PendingSession:
 
     Args:
         begin: Makes the session on the cassette.
+        clock: The writer's, if it notes when messages came.
     """
 
-    def __init__(self, begin: Callable[[], SessionWriter]) -> None:
-        self._begin = begin
+    def __init__(self, begin: Callable[[], SessionWriter], clock: _Clock | None = None) -> None:
+        self._begin, self._clock = begin, clock
         self._session: SessionWriter | None = None
-        self._kept: list[tuple[Side, Mapping[str, Any]]] = []
+        self._kept: list[tuple[Side, Mapping[str, Any], float]] = []
         self._is_connected = False
 
     def connected(self) -> None:
@@ -39,12 +52,23 @@ class PendingSession:
         if self._session is not None:
             self._session.message(sender, body)
             return
-        self._kept.append((sender, body))
+        self._kept.append((sender, body, 0.0 if self._clock is None else self._clock()))
         if sender == "server" and ("result" in body or ("error" in body and self._is_connected)):
-            self._session = self._begin()
-            for each in self._kept:
-                self._session.message(*each)
+            with self._as_of(self._kept[0][2]):
+                self._session = self._begin()
+            for kept_sender, kept, at in self._kept:
+                with self._as_of(at):
+                    self._session.message(kept_sender, kept)
             self._kept.clear()
+
+    @contextmanager
+    def _as_of(self, at: float) -> Generator[None]:
+        """Write as if it were then."""
+        if self._clock is not None:
+            self._clock.stopped_at = at
+        yield
+        if self._clock is not None:
+            self._clock.stopped_at = None
 
     def end(self, *, by: Side) -> None:
         """Write who ended the connection, if the server ever answered."""
@@ -62,6 +86,7 @@ class Recorder:
         command: How the server is started or reached.
         rewrites: Whether the first session that has an answer takes the place of what the cassette has.
         begun: Is told when a session begins on the cassette.
+        clock: Seconds, by which is noted when each message came; `None` notes nothing.
     """
 
     def __init__(
@@ -73,10 +98,11 @@ class Recorder:
         command: Sequence[str],
         rewrites: bool,
         begun: Callable[[], None] | None = None,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._path, self._redactor, self._rewrites = path, redactor, rewrites
         self._transport, self._command = transport, command
-        self._begun = begun
+        self._begun, self._clock = begun, clock
 
     @contextmanager
     def session(self) -> Generator[PendingSession]:
@@ -85,18 +111,19 @@ class Recorder:
         Raises:
             CassetteError: The cassette cannot be added to; where there is one already, before anything has passed.
         """
+        clock = None if self._clock is None else _Clock(self._clock)
         with ExitStack() as stack:
-            opened = None if self._rewrites or not self._path.exists() else self._writer(stack)
+            opened = None if self._rewrites or not self._path.exists() else self._writer(stack, clock)
 
             def begin() -> SessionWriter:
-                writer = opened or self._writer(stack)
+                writer = opened or self._writer(stack, clock)
                 if self._begun is not None:
                     self._begun()
                 return writer.session(transport=self._transport, command=self._command)
 
-            yield PendingSession(begin)
+            yield PendingSession(begin, clock)
 
-    def _writer(self, stack: ExitStack) -> CassetteWriter:
+    def _writer(self, stack: ExitStack, clock: _Clock | None) -> CassetteWriter:
         try:
             # The first recording of a project has no folder yet.
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -105,4 +132,8 @@ class Recorder:
         except OSError as error:
             raise unwritable(self._path, error) from error
         self._rewrites = False
-        return stack.enter_context(CassetteWriter(self._path, redactor=self._redactor))
+        return stack.enter_context(
+            CassetteWriter(
+                self._path, redactor=self._redactor, timing=clock is not None, clock=clock or time.monotonic
+            )
+        )

@@ -28,8 +28,8 @@ class Playback:
         same: Decides in place of the comparison: it is given the parameters of a recorded request and of the live one,
             both with `arguments` and of one tool, prompt or resource, and says whether they ask the same.
         allow_unused: Whether recorded tool calls may be left that nobody made.
-        timing: Whether messages come when they came while recording, if the recording has times
-            (`mcpflow record --timing`); in virtual time that costs nothing.
+        timing: Whether messages come when they came while recording; in virtual time that costs nothing. What the
+            test records is recorded with times then; `mcpflow record` takes `--timing`.
 
     Raises:
         CassetteError: A pointer is malformed.

@@ -40,7 +40,8 @@ class Tape:
         """Read a cassette in one pass.
 
         Raises:
-            CassetteError: The file is missing or broken, or its sessions are of different servers.
+            CassetteError: The file is missing or broken, its sessions are of different servers, or it is to take as
+                long as it took, and does not know how long that was.
         """
         playback = playback or Playback()
         ignore = playback.ignore
@@ -59,6 +60,8 @@ class Tape:
         with _no_garbage_collected():
             cassette = read_cassette(path, visit)
         _check_one_server(cassette)
+        if playback.timing:
+            _check_timed(cassette, assemblers)
         cut_off = False  # the recorder was killed before it knew what became of them
         for session in cassette.sessions:
             era = session.era
@@ -246,6 +249,18 @@ class Player:
             places = {each.line: place for place, each in enumerate(self._order, 1)}
             return miss.out_of_order(places[early.line], due, places[due.line])
         return miss.exhausted() if same else miss.never_recorded()
+
+
+def _check_timed(cassette: Cassette, assemblers: Mapping[int, Assembler]) -> None:
+    """A session without times would be answered at once, as if that had been recorded."""
+    for session in cassette.sessions:
+        assembler = assemblers[session.number]
+        if assembler.operations and not assembler.has_times:
+            raise CassetteError(
+                f"{cassette.path} does not say when the messages of session {session.number} came, so that it cannot "
+                "take as long as it took; record it again with times (pytest --mcp-record=rewrite "
+                "--mcp-record-timing, or mcpflow record --timing), or replay it without timing"
+            )
 
 
 def _check_one_server(cassette: Cassette) -> None:

@@ -178,7 +178,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         check_one_server(options)
         if options.header and not options.url:
-            raise CassetteError("--header is for a --url; give a command what it needs as its arguments or environment")
+            raise CassetteError(
+                "--header is for a --url; give a command what it needs as its arguments or environment"
+            )
     except CassetteError as error:
         return _not_verified(str(error))
     if not options.limit > 0:

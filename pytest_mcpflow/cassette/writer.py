@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, cast
@@ -51,14 +51,22 @@ class CassetteWriter:
         path: The file, made with mode 0600 if it is not there.
         redactor: Takes out secrets before anything is written; `None` writes what passed.
         timing: Whether to note when each frame came.
+        clock: Seconds, by which it is noted.
 
     Raises:
         CassetteError: The file cannot be written, is something else than a cassette, or was redacted by other rules;
             later, too, where a frame cannot be written any more, or the file was deleted or replaced.
     """
 
-    def __init__(self, path: Path, *, redactor: Redacting | None = None, timing: bool = False) -> None:
-        self.path, self.redactor, self.timing = path, redactor, timing
+    def __init__(
+        self,
+        path: Path,
+        *,
+        redactor: Redacting | None = None,
+        timing: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.path, self.redactor, self.timing, self.clock = path, redactor, timing, clock
         self._sessions = 0
         self._has_header_settled = False
         self._file = SharedFile(path)
@@ -157,7 +165,7 @@ class SessionWriter:
     def __init__(self, writer: CassetteWriter, number: int) -> None:
         self.number = number
         self._writer = writer
-        self._began = time.monotonic()
+        self._began = writer.clock()
         self._asked: dict[tuple[Side, int | str], str] = {}
         self._states: dict[str, str] = {}
         self._opened = False
@@ -218,7 +226,7 @@ class SessionWriter:
 
     def _write(self, *lines: bytes, opens: bool = False) -> None:
         if self._writer.timing:
-            elapsed = round((time.monotonic() - self._began) * 1000)
+            elapsed = round((self._writer.clock() - self._began) * 1000)
             lines += (dump({"kind": "timing", "ms": elapsed, "session": self.number}),)
         if opens:
             self._writer.write_opened(*lines)

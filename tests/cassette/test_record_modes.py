@@ -338,9 +338,19 @@ def test_a_mode_that_does_not_exist_is_a_usage_error(
 ) -> None:
     with pytest.raises(pytest.UsageError, match="invalid choice: 'sometimes'"):
         project.pytester.parseconfig("--mcp-record=sometimes")
-    monkeypatch.setenv("MCPFLOW_RECORD", "maybe")
-    with pytest.raises(pytest.UsageError, match=r"'maybe' is no mode of recording .* there is: none, once"):
+    project.pytester.makeini("[pytest]\nmcp_record = always\n")
+    with pytest.raises(
+        pytest.UsageError, match="mcp_record=always is no mode of recording; there is: none, once"
+    ):
         record_mode_asked(project.pytester.parseconfig(), None)
+    monkeypatch.setenv("MCPFLOW_RECORD", "maybe")
+    result = project.test()
+    assert result.ret is pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: MCPFLOW_RECORD=maybe is no mode of recording; there is: none, once, new, all, rewrite"]
+    )
+    monkeypatch.delenv("MCPFLOW_RECORD")
+    project.pytester.makeini("")
     project.test(marked='record="seldom"').stdout.fnmatch_lines(
         ["*record is one of none, once, new, all, rewrite, got 'seldom'*"]
     )
