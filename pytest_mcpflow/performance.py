@@ -17,6 +17,7 @@ from pytest_mcpflow.hub import Hub
 from pytest_mcpflow.running import with_hub
 from pytest_mcpflow.scenario import Invariant, Run, Scenario, Workflow, invariants_of, world_of
 from pytest_mcpflow.stage import Stage, StillRunningError
+from pytest_mcpflow.transcript import Interaction
 from pytest_mcpflow.ways import Era, Way
 
 if TYPE_CHECKING:
@@ -136,8 +137,12 @@ def perform(
     onlooker: Onlooker | None = None,
     rules: Sequence[Invariant] = (),
     schedule: int | None = None,
+    settled: Callable[[Interaction], None] | None = None,
 ) -> Performance:
-    """Run a scenario, and check it; see `judge`. `world` is that of `seeded_world`, where it was made already."""
+    """Run a scenario, and check it; see `judge`. `world` is that of `seeded_world`, where it was made already.
+
+    `settled` is told of each effect, once all that hangs on it has happened.
+    """
     plan = plan or FaultPlan()
     world = world or seeded_world(scenario)
     hub = hub_of(scenario, world, way, era)
@@ -150,7 +155,8 @@ def perform(
     with Stage() if stage is None else nullcontext(stage) as on:
         try:
             done = on.run(
-                _run(scenario, hub, workflow or scenario.workflow, deadline, given), schedule=schedule
+                _run(scenario, hub, workflow or scenario.workflow, deadline, given, settled),
+                schedule=schedule,
             )
         except (DeadlockError, StillRunningError) as error:
             done = Run(None, error, hub.transcript, hub.clock.now())
@@ -218,11 +224,20 @@ class DeadlinePassedError(Exception):
     """The workflow was not done in time."""
 
 
-async def _run(scenario: Scenario, hub: Hub, workflow: Workflow, deadline: float, given: set[str]) -> Run:
+async def _run(
+    scenario: Scenario,
+    hub: Hub,
+    workflow: Workflow,
+    deadline: float,
+    given: set[str],
+    settled: Callable[[Interaction], None] | None,
+) -> Run:
     """Run the workflow; `given` learns of the contexts that were open before."""
 
     async def body() -> Run:
         scenario.connect(hub)
+        if settled is not None:
+            hub.on_effect("*", settled)
         given.update(hub.contexts)
         if hub.is_faulted:
             hub.faults.check()

@@ -8,7 +8,7 @@ from pytest_mcpflow.explore.runner import Runner
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.faults.plan import FaultPlan
 
-__all__ = ["Baseline"]
+__all__ = ["Baseline", "trespass_told"]
 
 
 class Baseline:
@@ -57,10 +57,15 @@ class Baseline:
     def _notes(self, subject: Subject) -> list[str]:
         if not self.seen.trespass:
             return []
-        return [
-            f"{self.seen.trespass}, the world had changed and no tool had changed it: a tool that says that it only "
-            f"reads changes something, or {subject.name} changes the world by itself, which is not made to go wrong"
-        ]
+        return [trespass_told(subject.name, self.seen.trespass)]
+
+
+def trespass_told(name: str, where: str) -> str:
+    """That the world was found changed by no tool, for a note."""
+    return (
+        f"{where}, the world had changed and no tool had changed it: a tool that says that it only reads changes "
+        f"something, or {name} changes the world by itself, which is not made to go wrong"
+    )
 
 
 def _lines(seen: Observation) -> list[str]:

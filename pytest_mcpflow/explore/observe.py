@@ -21,6 +21,7 @@ from pytest_mcpflow.journal import Entry
 from pytest_mcpflow.performance import Performance, Verdict
 from pytest_mcpflow.schema import contract_of
 from pytest_mcpflow.state import state_adapter
+from pytest_mcpflow.transcript import Interaction
 from pytest_mcpflow.verdict import Judgement
 
 __all__ = ["CALLS", "Observation", "Seen", "Watch", "digest", "first_difference", "observation_of"]
@@ -137,7 +138,7 @@ class Watch:
             return None  # there is no such tool, which is wrong enough
         if entry.at:
             self._instants.add(to_json(entry.at))
-        if self._thorough and self._world is not None:
+        if self._thorough and self._world is not None and self._nobody_else_calls():
             self._look_for_trespass(f"before {entry.server}.{entry.name}#{number}, at t={entry.at:g}")
         world = self._look()
         self._calls.append((entry, number, hash(asyncio.current_task()), world))
@@ -154,9 +155,17 @@ class Watch:
     def changed(self, entry: Entry) -> None:
         self._world = None
 
+    def settled(self, _: Interaction) -> None:
+        """All that hangs on an effect has happened: what changes from here on is nobody's effect."""
+        self._look()
+
+    def _nobody_else_calls(self) -> bool:
+        """Whether no tool may be in the middle of changing something."""
+        return all(entry.until is not None for entry, *_ in self._calls)
+
     def observation(self, performance: Performance) -> Observation:
         """What was seen, when the run is over."""
-        # After a tool that changes the world nobody knows what it set in motion, and what the workflow did.
+        # After a tool that changes the world nobody knows what else did, unless it was looked at once more.
         if self._world is not None:
             self._look_for_trespass(f"at the end, at t={performance.run.seconds:g}")
         world = self._look()

@@ -172,6 +172,7 @@ class Subject:
             onlooker=watch,
             rules=self._rules(scenario),
             schedule=schedule,
+            settled=watch.settled if thorough else None,
         )
         return watch.observation(performance)
 

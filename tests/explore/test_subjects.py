@@ -7,6 +7,7 @@ import itertools
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import planted_bugs
@@ -15,6 +16,7 @@ import pytest
 from pytest_mcpflow import Fake, Hub, Run, Workflow, run
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore import Tactics, explore
+from pytest_mcpflow.faults.lost import Late, LoseReply
 from pytest_mcpflow.faults.refused import Refuse
 from pytest_mcpflow.verdict import Verdict
 
@@ -225,3 +227,41 @@ def test_sockets_of_the_thread_kind_are_left_alone() -> None:
         exploration = explore(order, shops)
 
     assert exploration.proven
+
+
+@pytest.mark.parametrize("when", ["after a tool that writes", "under a fault"])
+def test_what_a_workflow_changes_by_itself_is_noted_wherever_it_does(when: str) -> None:
+    made: list[planted_bugs.Shop] = []
+
+    def shop() -> list[Fake]:
+        made.append(planted_bugs.Shop())
+        return [made[-1]]
+
+    async def orders_twice(hub: Hub) -> None:
+        try:
+            await hub.call_tool("shop.order", {"item": "tea"}, timeout=5)
+            if when == "after a tool that writes":
+                made[-1].orders.append("rum")
+        except Exception:
+            if when == "under a fault":
+                made[-1].orders.append("rum")
+        await hub.call_tool("shop.order", {"item": "milk"}, timeout=5)
+
+    [note] = explore(orders_twice, shop, kinds=[LoseReply()]).notes
+
+    assert ("under shop.order#" in note) is (when == "under a fault")
+    assert "after shop.order#1 and before shop.order#2" in note
+    assert "orders_twice changes the world by itself" in note
+
+
+def test_what_hangs_on_an_effect_and_what_comes_late_is_no_change_by_the_workflow() -> None:
+    @dataclass
+    class Copied(planted_bugs.OrderedTwice):
+        """Each order is noted by another service."""
+
+        backup: planted_bugs.Backup = field(default_factory=planted_bugs.Backup)
+
+        def connect(self, hub: Hub) -> None:
+            hub.on_effect("shop.order", lambda _: self.backup.orders.append("a copy"))
+
+    assert explore(None, Copied, kinds=[LoseReply(), Late()]).notes == ()
