@@ -340,4 +340,4 @@ def test_a_baseline_that_is_to_be_written_needs_a_file(project: pytest.Pytester)
 
     said = f"{result.stdout}{result.stderr}"
     assert "--mcp-chaos-update needs the file to write: --mcp-chaos-baseline FILE" in said
-    result.assert_outcomes(errors=1)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
