@@ -17,14 +17,14 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol
 
+from pytest_mcpflow.clock.attention import Attention
 from pytest_mcpflow.clock.deadlock import is_loop, place_of, spinning
 from pytest_mcpflow.errors import DeadlockError
 
 __all__ = ["BrokenOff", "watched"]
 
 LOOKS = 10
-"""How often the loop must be found in the same round; looks are counted, and not seconds, since a process that was
-stopped for a while has done nothing wrong."""
+"""How often the loop is looked at in the time that a step has."""
 LAST_MOMENT = 0.3
 """Real seconds that a step has to clean up in."""
 INSISTING, OFTEN, SELDOM = 1000, 0.001, 0.1
@@ -65,6 +65,7 @@ class _Watch:
     def __init__(self, loop: Watched) -> None:
         self._loop = loop
         self._thread = threading.get_ident()
+        self._attention = Attention()
         self._is_over = threading.Event()
         self._lock = threading.Lock()
         self._aimed_at: int | None = None
@@ -93,13 +94,15 @@ class _Watch:
             sys.settrace(self._traced_before)
 
     def _look_on(self) -> None:
-        seen, looks = None, 0
-        while not self._is_over.wait(self._loop.step_limit / LOOKS):
+        seen, lasted, pause = None, 0.0, self._loop.step_limit / LOOKS
+        while not self._is_over.wait(pause):
             before, seen = seen, self._round()
-            looks = looks + 1 if seen is not None and seen == before and not _is_debugged(self._thread) else 0
-            if seen is not None and looks >= LOOKS:
+            had = self._attention.since_last(pause)
+            is_same = seen is not None and seen == before and not _is_debugged(self._thread)
+            lasted = lasted + had if is_same else 0.0
+            if seen is not None and lasted >= self._loop.step_limit:
                 self._break_off(seen)
-                looks = 0
+                lasted = 0.0
 
     def _round(self) -> int | None:
         """The round the loop is in, `None` where it runs nothing."""

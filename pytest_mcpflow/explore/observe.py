@@ -6,12 +6,12 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from pytest_mcpflow.clock import break_off
 from pytest_mcpflow.fake import Fake
@@ -212,9 +212,17 @@ class Watch:
         """See whether the world is another one than at the last look, though no tool changed it since."""
         before, self._world = [*self._texts], None
         self._look()
-        if before != self._texts and not self.trespass:
+        if before != self._texts and not self.trespass and self._shows(before):
             entry, number, *_ = self._calls[-1]  # at which it was looked
             self.trespass = f"after {entry.server}.{entry.name}#{number} and {when}"
+
+    def _shows(self, before: Sequence[bytes]) -> bool:
+        """Whether what changed since is more than what fakes keep for themselves, in fields that are not compared."""
+        return any(
+            _compared(fake, was) != _compared(fake, text)
+            for (fake, _), was, text in zip(self._states, before, self._texts, strict=True)
+            if was != text
+        )
 
     def _look(self) -> bytes:
         """A digest of the world as it is."""
@@ -237,6 +245,12 @@ class Watch:
             return number if b"-" not in number and number not in self._instants else b"T"
 
         return _INSTANT.sub(taken_out, text)
+
+
+def _compared(fake: Fake, text: bytes) -> dict[str, Any]:
+    """The fields of a fake's state in which two of its kind can differ."""
+    state = from_json(text)
+    return {each.name: state[each.name] for each in fields(fake) if each.compare}
 
 
 def observation_of(judgement: Judgement) -> Observation:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_mcpflow.clock import VirtualTimeLoop, watch
+from pytest_mcpflow.clock.attention import Attention
 from pytest_mcpflow.errors import DeadlockError
 from pytest_mcpflow.running import run
 from pytest_mcpflow.stage import Stage
@@ -186,3 +190,42 @@ def test_a_test_that_turns_round_fails_and_the_next_one_runs(pytester: pytest.Py
     result.stdout.fnmatch_lines(
         ["*DeadlockError: at t=0 test_for_ever, *.py:*, went on for 0.3 real seconds*"]
     )
+
+
+@pytest.mark.skipif(not hasattr(time, "pthread_getcpuclockid"), reason="the system has no clocks of threads")
+def test_what_a_thread_waits_for_a_processor_is_not_held_against_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    processor_time = iter([1.0, 1.25, 1.25, 2.0])
+    states = iter(["R", "R", "S"])
+
+    def clock_gettime(clock: int) -> float:
+        return next(processor_time)
+
+    def read_text(path: Path) -> str:
+        return f"7 (a) name) {next(states)} 1 7"
+
+    monkeypatch.setattr(time, "clock_gettime", clock_gettime)
+    monkeypatch.setattr(Path, "read_text", read_text)
+
+    attention = Attention()
+
+    assert [attention.since_last(5) for _ in range(3)] == [0.25, 0, 5]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what a thread waits for")
+def test_a_thread_that_sleeps_is_seen_to() -> None:
+    made = queue.SimpleQueue[Attention]()
+    is_over = threading.Event()
+
+    def sleep() -> None:
+        made.put(Attention())
+        is_over.wait()
+
+    sleeper = threading.Thread(target=sleep)
+    sleeper.start()
+    attention = made.get()
+
+    while attention.since_last(5) < 5:
+        time.sleep(0)  # it is on its way to bed
+
+    is_over.set()
+    sleeper.join()

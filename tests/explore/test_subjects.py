@@ -13,7 +13,7 @@ from typing import Any
 import planted_bugs
 import pytest
 
-from pytest_mcpflow import Fake, Hub, Run, Workflow, run
+from pytest_mcpflow import Fake, Hub, Run, Workflow, run, tool
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore import Tactics, explore
 from pytest_mcpflow.faults.lost import Late, LoseReply
@@ -252,6 +252,28 @@ def test_what_a_workflow_changes_by_itself_is_noted_wherever_it_does(when: str) 
     assert ("under shop.order#" in note) is (when == "under a fault")
     assert "after shop.order#1 and before shop.order#2" in note
     assert "orders_twice changes the world by itself" in note
+
+
+def test_what_a_fake_keeps_for_itself_is_no_change_of_the_world() -> None:
+    @dataclass
+    class Counted(Fake):
+        """A service that counts who reads."""
+
+        service = "shop"
+
+        readers: int = field(default=0, compare=False)
+
+        @tool(reads=True)
+        def placed(self) -> list[str]:
+            """List the orders."""
+            self.readers += 1
+            return []
+
+    async def looks_twice(hub: Hub) -> None:
+        await hub.call_tool("shop.placed", timeout=5)
+        await hub.call_tool("shop.placed", timeout=5)
+
+    assert explore(looks_twice, lambda: [Counted()]).notes == ()
 
 
 def test_what_hangs_on_an_effect_and_what_comes_late_is_no_change_by_the_workflow() -> None:
