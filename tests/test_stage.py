@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Generator
 from contextlib import contextmanager, suppress
@@ -145,3 +146,23 @@ def test_its_loop_is_closed_even_if_clocks_cannot_be_put_back(monkeypatch: pytes
         stage.run(clocks())
 
     assert [loop.is_closed() for loop in made] == [True]
+
+
+def test_a_thread_that_was_given_up_does_not_come_back_to_the_loop_of_a_later_run() -> None:
+    may_end = threading.Event()
+
+    async def wait_for_a_thread() -> None:
+        await asyncio.to_thread(may_end.wait)
+
+    async def its_loop() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    with Stage(stall_limit=0.1) as stage:
+        first, same = stage.run(its_loop()), stage.run(its_loop())
+        with pytest.raises(DeadlockError):
+            stage.run(wait_for_a_thread())
+        another = stage.run(its_loop())
+        may_end.set()
+
+    assert first is same
+    assert first is not another
