@@ -87,7 +87,7 @@ class _Watch:
         with self._lock:
             self._is_over.set()
             if self._aimed_at is not None and not self._has_signal:
-                _raise_in(self._thread, None)  # what was meant for a step does not hit what comes after it
+                _take_back()  # what was meant for a step does not hit what comes after it
         if self._has_signal:
             signal.signal(SIGNAL, self._handled_before)
         if self._is_traced:
@@ -171,12 +171,25 @@ def _is_ours(handler: object) -> bool:
     return isinstance(getattr(handler, "__self__", None), _Watch)
 
 
-def _raise_in(thread: int, error: type[BaseException] | None) -> None:
-    """Let a thread raise, or not raise any more, when it is in Python next; where the interpreter can."""
+def _raise_in(thread: int, error: type[BaseException]) -> bool:
+    """Let a thread raise when it is in Python next; whether the interpreter can."""
     api = getattr(ctypes, "pythonapi", None)
-    if api is not None:
-        wanted = ctypes.py_object() if error is None else ctypes.py_object(error)
-        api.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), wanted)
+    return api is not None and bool(
+        api.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
+    )
+
+
+def _take_back() -> None:
+    """Have the current thread raise here what it is to raise, if anything.
+
+    The interpreter's own way, to have it raise nothing, leaves Python 3.11 looking for an exception at each call from
+    then on, and a call that is traced never begins.
+    """
+    try:
+        while _raise_in(threading.get_ident(), BrokenOff):
+            pass
+    except BrokenOff:
+        pass
 
 
 def _frame_of(thread: int) -> FrameType | None:

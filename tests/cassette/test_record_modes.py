@@ -213,8 +213,10 @@ def test_a_server_that_never_answers_leaves_the_old_cassette_as_it_was(
 
 @pytest.mark.parametrize("mode", [RecordMode.ONCE, RecordMode.REWRITE])
 def test_a_gateway_without_a_server_behind_it_leaves_no_cassette_behind(
-    tmp_path: Path, mode: RecordMode
+    tmp_path: Path, mode: RecordMode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("CI", raising=False)  # where nothing is recorded
+
     class Gateway(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.send_error(503)
@@ -226,11 +228,13 @@ def test_a_gateway_without_a_server_behind_it_leaves_no_cassette_behind(
     with ThreadingHTTPServer(("127.0.0.1", 0), Gateway) as gateway:
         serving = threading.Thread(target=gateway.serve_forever)
         serving.start()
-        # The client says of a status that it is an answer of the server.
-        with pytest.raises(ServerStartError, match="Server returned an error response"):
-            call_of(f"http://127.0.0.1:{gateway.server_port}/mcp", mode, tape)
-        gateway.shutdown()
-        serving.join()
+        try:
+            # The client says of a status that it is an answer of the server.
+            with pytest.raises(ServerStartError, match="Server returned an error response"):
+                call_of(f"http://127.0.0.1:{gateway.server_port}/mcp", mode, tape)
+        finally:
+            gateway.shutdown()
+            serving.join()
     assert not tape.exists()
 
 

@@ -13,6 +13,13 @@ from pytest_mcpflow.cli import main
 from pytest_mcpflow.options import record_timing_asked
 
 SLOWLY = Playback(timing=True)
+where_recording_is_allowed = pytest.mark.usefixtures("own_machine")
+
+
+@pytest.fixture
+def own_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No CI, where nothing is recorded."""
+    monkeypatch.delenv("CI", raising=False)
 
 
 def slow_server() -> MCPServer:
@@ -33,6 +40,7 @@ def seconds_of(hub: Hub) -> float:
     return hub.clock.now()
 
 
+@where_recording_is_allowed
 @pytest.mark.parametrize("asked_by", ["record_timing", "playback"])
 def test_what_a_test_records_with_times_takes_as_long_again(tmp_path: Path, asked_by: str) -> None:
     timed = Hub(
@@ -49,6 +57,7 @@ def test_what_a_test_records_with_times_takes_as_long_again(tmp_path: Path, aske
     assert seconds_of(Hub(cassettes=tmp_path)) == 0
 
 
+@where_recording_is_allowed
 def test_times_that_nobody_recorded_are_not_replayed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -67,6 +76,7 @@ def test_times_that_nobody_recorded_are_not_replayed(
     assert "does not say when the messages of session 1 came" in capsys.readouterr().err
 
 
+@where_recording_is_allowed
 def test_a_session_without_times_is_named(tmp_path: Path) -> None:
     for record_timing in (True, False):
         hub = Hub(virtual_time=False, record=RecordMode.ALL, record_timing=record_timing, cassettes=tmp_path)

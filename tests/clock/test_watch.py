@@ -184,7 +184,7 @@ def test_a_test_that_turns_round_fails_and_the_next_one_runs(pytester: pytest.Py
         """
     )
 
-    result = pytester.runpytest()
+    result = pytester.runpytest("-o", "asyncio_default_fixture_loop_scope=function")
 
     result.assert_outcomes(failed=1, passed=1)
     result.stdout.fnmatch_lines(

@@ -94,7 +94,7 @@ def test_a_plan_that_must_have_a_certain_fault_is_found_and_is_no_larger() -> No
 def kinds_of(strategy: st.SearchStrategy[FaultPlan]) -> set[str]:
     found: set[str] = set()
 
-    @settings(PATIENT, max_examples=600)
+    @settings(PATIENT, max_examples=1500)
     @given(strategy)
     def collect(plan: FaultPlan) -> None:
         found.update(fault.kind.name for fault in plan.faults)
