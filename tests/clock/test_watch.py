@@ -6,6 +6,7 @@ import asyncio
 import json
 import queue
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -229,3 +230,34 @@ def test_a_thread_that_sleeps_is_seen_to() -> None:
 
     is_over.set()
     sleeper.join()
+
+
+AFTERWARDS = """
+import asyncio, sys, threading
+from pytest_mcpflow.errors import DeadlockError
+from pytest_mcpflow.stage import Stage
+
+async def turns_round():
+    while True:
+        pass
+
+def runs():
+    try:
+        with Stage(step_limit=0.3) as stage:
+            stage.run(turns_round())
+    except DeadlockError:
+        sys.settrace(lambda *_: None)
+        (lambda: print("a call that is traced"))()
+
+thread = threading.Thread(target=runs)
+thread.start()
+thread.join()
+"""
+
+
+def test_after_a_step_of_another_thread_was_broken_off_calls_can_be_traced() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AFTERWARDS], capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert done.stdout == "a call that is traced\n"
