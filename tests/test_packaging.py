@@ -48,9 +48,9 @@ def _package_files(tree: Path) -> dict[str, bytes]:
     folders, files = [tree / PACKAGE], dict[str, bytes]()
     for folder in folders:
         for each in folder.iterdir():
-            if each.is_dir():
+            if each.is_dir() and each.name != "__pycache__":  # which is there as soon as it was imported
                 folders.append(each)
-            else:
+            elif each.is_file():
                 files[each.relative_to(tree).as_posix()] = each.read_bytes()
     return files
 
@@ -85,7 +85,7 @@ def test_the_sdist_has_what_its_own_tests_and_docs_need(built: Path) -> None:
         each.relative_to(tree).as_posix()
         for folder in ("tests", "examples", "docs", "benchmarks", ".ci")
         for each in (tree / folder).rglob("*")
-        if each.is_file()
+        if each.is_file() and each.parent.name != "__pycache__"
     }
     single = {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"}
     assert sorted((shipped | single | _package_files(tree).keys()) - packed) == []
