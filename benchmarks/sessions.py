@@ -12,6 +12,7 @@ import socket
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -91,7 +92,7 @@ def await_port(port: int, process: subprocess.Popen[bytes]) -> None:
     raise Unable("does not listen")
 
 
-class Session:
+class Session(ABC):
     """A program that is spoken to. It is ended after `LIMIT`, so that one that hangs stops nothing."""
 
     def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], *, piped: bool) -> None:
@@ -105,13 +106,13 @@ class Session:
         self.watch = threading.Timer(FIRST_ANSWER, self.process.kill)
         self.watch.start()
 
+    @abstractmethod
     def ask(self, asked: bytes) -> bytes:
         """The answer to a request; nothing if there will be none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def tell(self, told: bytes) -> None:
         """Send what is not answered."""
-        raise NotImplementedError
 
     def start(self) -> float:
         """Milliseconds from the start to the first answer."""
@@ -152,9 +153,9 @@ class Session:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * resource.getpagesize() / 1e6
 
+    @abstractmethod
     def end(self) -> None:
         """As a user would: no more input, or Ctrl+C."""
-        raise NotImplementedError
 
     def kill(self) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -15,10 +15,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from itertools import chain, product
+from math import prod
 from typing import Any, Protocol, cast, overload
 
 from pytest_mcpflow.errors import UnknownNameError
-from pytest_mcpflow.outcome import Answered, Asked, Injected, Outcome, Pending, shown_arguments
+from pytest_mcpflow.outcome import Answered, Asked, Injected, Outcome, Pending, shortened, shown_arguments
 
 __all__ = ["Interaction", "Latency", "Order", "Transcript"]
 
@@ -279,6 +281,8 @@ class Transcript(Sequence[Interaction]):
 
 _WILD = frozenset("*?[{")
 _CHOICE = re.compile(r"\{([^{}]*)\}")
+MOST_CHOICES = 1000
+"""For how many patterns one may stand; each choice more in a pattern multiplies them."""
 
 
 def matches(pattern: str, site: str) -> bool:
@@ -292,12 +296,18 @@ def matches(pattern: str, site: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def alternatives(pattern: str) -> tuple[str, ...]:
-    """The patterns that one with a choice in braces stands for: `{github,docker}.*` for `github.*` and `docker.*`."""
-    choice = _CHOICE.search(pattern)
-    if choice is None:
-        return (pattern,)
-    before, after = pattern[: choice.start()], pattern[choice.end() :]
-    return tuple(each for name in choice[1].split(",") for each in alternatives(f"{before}{name}{after}"))
+    """The patterns that one with a choice in braces stands for: `{github,docker}.*` for `github.*` and `docker.*`.
+
+    Raises:
+        ValueError: There are too many.
+    """
+    *parts, end = _CHOICE.split(pattern)  # by turns what stands before a choice, and its names
+    choices = [names.split(",") for names in parts[1::2]]
+    if prod(map(len, choices)) > MOST_CHOICES:
+        raise ValueError(
+            f"{shortened(pattern, 60)!r} stands for more than {MOST_CHOICES:,} names; choose among fewer"
+        )
+    return tuple("".join([*chain(*zip(parts[::2], names, strict=True)), end]) for names in product(*choices))
 
 
 def _percentile(ascending: Sequence[float], percent: int) -> float:

@@ -64,10 +64,13 @@ class PendingSession:
     @contextmanager
     def _as_of(self, at: float) -> Generator[None]:
         """Write as if it were then."""
-        if self._clock is not None:
-            self._clock.stopped_at = at
-        yield
-        if self._clock is not None:
+        if self._clock is None:
+            yield
+            return
+        self._clock.stopped_at = at
+        try:
+            yield
+        finally:
             self._clock.stopped_at = None
 
     def end(self, *, by: Side) -> None:

@@ -6,6 +6,8 @@ import threading
 import time
 from pathlib import Path
 
+from pytest_mcpflow.clock.proc import state_of
+
 __all__ = ["Attention"]
 
 
@@ -21,22 +23,15 @@ class Attention:
             self._clock: int | None = time.pthread_getcpuclockid(threading.get_ident())
         except (AttributeError, OSError):  # macOS has none, Windows neither
             self._clock = None
-        self._state = Path(f"/proc/self/task/{threading.get_native_id()}/stat")
+        self._task = Path(f"/proc/self/task/{threading.get_native_id()}")
         self._had = self._processor_time()
 
     def since_last(self, passed: float) -> float:
         """How many of the `passed` seconds since it was asked for the last time count."""
         before, self._had = self._had, self._processor_time()
-        if self._clock is None or self._sleeps():
+        if self._clock is None or state_of(self._task) in ("S", ""):
             return passed
         return min(passed, self._had - before)
 
     def _processor_time(self) -> float:
         return 0.0 if self._clock is None else time.clock_gettime(self._clock)
-
-    def _sleeps(self) -> bool:
-        try:
-            state = self._state.read_text()
-        except OSError:
-            return True
-        return state.rpartition(")")[2].split()[0] == "S"

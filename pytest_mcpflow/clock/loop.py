@@ -34,6 +34,7 @@ Ts = TypeVarTuple("Ts")
 ROUNDS = 100_000
 """How often a loop may go round at one instant; a run of a thousand calls over a protocol takes some ten thousand."""
 STEP_LIMIT = 30.0
+"""Real seconds for one step, where nobody says otherwise."""
 LAST_WAITS = 100
 """How often what was broken off may wait before it is left where it is."""
 ASKED = 1_000_000
@@ -237,8 +238,10 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self._last_round, self._asked = self.rounds + ROUNDS, 0
         if self.threads.busy() or self.transit:
             self.is_patient = True
-            ready = real.select(self._stall_limit)
-            self.is_patient = False
+            try:
+                ready = real.select(self._stall_limit)
+            finally:
+                self.is_patient = False
             if not ready:
                 in_vain = self.threads.give_up()
                 if not in_vain:
@@ -295,9 +298,8 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
                 self.call_soon_threadsafe(victim.cancel)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        if not isinstance(
-            context.get("exception"), BrokenOff
-        ):  # which the run ends with, and is told by that
+        # The run ends with what was broken off, and is told by that.
+        if not isinstance(context.get("exception"), BrokenOff):
             super().call_exception_handler(context)
 
     def _victim(self) -> asyncio.Future[Any] | None:

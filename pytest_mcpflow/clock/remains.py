@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pytest_mcpflow.clock.proc import state_of
 from pytest_mcpflow.clock.threads import Worker
 
 __all__ = ["Remains"]
@@ -137,11 +138,7 @@ def _started_by(thread: int | None) -> set[int]:
 
 def _runs(process: int) -> bool:
     """Whether a process still runs, and is not just waiting to be asked how it ended."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return state.rpartition(")")[2].split()[0] not in "ZX"
+    return state_of(Path(f"/proc/{process}")) not in ("", "Z", "X")
 
 
 def _command(process: int) -> str:

@@ -127,13 +127,11 @@ class _Watch:
         with self._lock:
             if self._is_over.is_set() or self._round() != seen:
                 return False
-            if (
-                self._has_signal and not self._is_on_its_way
-            ):  # or it would interrupt itself, and again, and again
+            if not self._has_signal:
+                _raise_in(self._thread, BrokenOff)
+            elif not self._is_on_its_way:  # or it would interrupt itself, and again, and again
                 self._is_on_its_way = True
                 signal.pthread_kill(self._thread, SIGNAL)
-            elif not self._has_signal:
-                _raise_in(self._thread, BrokenOff)
             return True
 
     def _raise(self, _number: int, frame: FrameType | None) -> None:
@@ -157,9 +155,8 @@ class _Watch:
 
     def _trace(self, _frame: FrameType, event: str, _argument: object) -> Any:
         if event == "call" or self._round() != self._aimed_at:
-            sys.settrace(
-                self._traced_before
-            )  # it swallows nothing, and Python 3.11 may not get past a traced call
+            # It swallows nothing, and Python 3.11 may not get past a traced call.
+            sys.settrace(self._traced_before)
             return None
         if event == "line":
             raise BrokenOff  # after which the interpreter traces no longer

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
 
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore.baseline import Baseline, trespass_told
@@ -32,7 +31,6 @@ __all__ = ["Budget", "Search"]
 
 ASTRONOMICAL = 1_000_000
 """Plans that nobody runs without having said for how long; with classes it is about a minute."""
-
 
 LOOKED_AT = 64
 """Plans of one fault that are run once more to see whether the workflow changes the world by itself under them."""
@@ -104,6 +102,7 @@ class Search:
         self._findings: list[Finding] = []
         self._familiar: list[Familiar] = []
         self._too_deep: list[tuple[Fault, ...]] = []
+        self._trespasses: tuple[str, ...] = ()
         self._represents: dict[tuple[str, bytes], tuple[Fault, ...]] = {}
         self._shrinker = Shrinker(runner.run, self._kinds, runner.tools.spec)
 
@@ -115,7 +114,6 @@ class Search:
             Interrupted: Somebody stopped it.
         """
         baseline = Baseline(self._subject, self._runner)
-        self._baseline_trespass = baseline.seen.trespass
         self._frontier = Frontier(
             baseline.seen,
             specs=self._runner.tools.spec,
@@ -140,17 +138,21 @@ class Search:
                     self._draw()
                 else:
                     self._step()
+            if not self._frontier and not baseline.seen.trespass:
+                self._look_again()
         except KeyboardInterrupt:
             raise Interrupted(self._result(baseline, is_whole=False)) from None
         return self._result(baseline, is_whole=not self._frontier, is_vacuous=is_vacuous)
 
-    def _trespasses(self) -> Iterator[str]:
-        """What the workflow changes by itself when something goes wrong; looked for once for all that ends alike."""
+    def _look_again(self) -> None:
+        """See what the workflow changes by itself when something goes wrong, once for all that ends alike."""
         for faults in [*self._represents.values()][: LOOKED_AT if self._part.is_first else 0]:
             seen = self._runner.run(faults, thorough=True)
             self._runner.runs -= 1  # it was counted when the search ran it
-            if seen.trespass and not self._baseline_trespass:
-                yield f"under {FaultPlan(faults)}: {trespass_told(self._subject.name, seen.trespass)}"
+            if seen.trespass:
+                told = trespass_told(self._subject.name, seen.trespass)
+                self._trespasses = (f"under {FaultPlan(faults)}: {told}",)
+                return
 
     def _result(self, baseline: Baseline, *, is_whole: bool, is_vacuous: bool = False) -> Exploration:
         deferred, not_reached = self._frontier.left()
@@ -178,7 +180,7 @@ class Search:
             ),
             seconds=self._budget.spent,
             runs=self._runner.runs,
-            notes=(*baseline.notes, *(islice(self._trespasses(), 1) if is_whole else ())),
+            notes=(*baseline.notes, *self._trespasses),
         )
 
     def _step(self) -> None:
@@ -190,9 +192,8 @@ class Search:
         self._frontier.done(step, seen)
         if len(step.faults) == 1:
             self._cells.append(_cell(step, seen))
-            if (
-                seen.verdict is not Verdict.HUNG and step.faults[0].kind in DEFAULT_KINDS
-            ):  # some of the others change the world by themselves
+            # Some of the other kinds change the world by themselves.
+            if seen.verdict is not Verdict.HUNG and step.faults[0].kind in DEFAULT_KINDS:
                 self._represents.setdefault((step.faults[0].site, seen.end), step.faults)
         if not seen.verdict.is_good:
             self._found(step.faults, seen)

@@ -55,6 +55,10 @@ class Fault:
     def __post_init__(self) -> None:
         if not _SITE.fullmatch(self.site):
             raise FaultPlanError(f"a site reads `server.tool`, or `{{one,other}}.tool`, got {self.site!r}")
+        try:
+            alternatives(self.site)
+        except ValueError as error:
+            raise FaultPlanError(f"a site cannot have so many choices: {error}") from None
         if self.first < 1:
             raise FaultPlanError(f"calls of a tool are counted from 1, got #{self.first}")
         if self.last is not None and self.last < self.first:

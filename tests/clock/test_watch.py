@@ -201,7 +201,7 @@ def test_what_a_thread_waits_for_a_processor_is_not_held_against_it(monkeypatch:
     def clock_gettime(clock: int) -> float:
         return next(processor_time)
 
-    def read_text(path: Path) -> str:
+    def read_text(path: Path, encoding: str, errors: str) -> str:
         return f"7 (a) name) {next(states)} 1 7"
 
     monkeypatch.setattr(time, "clock_gettime", clock_gettime)

@@ -17,6 +17,7 @@ from pytest_mcpflow.faults.kind import Effect, arguments_of
 from pytest_mcpflow.faults.lost import Delay, LoseReply
 from pytest_mcpflow.faults.plan import chance
 from pytest_mcpflow.faults.refused import RateLimit, Refuse
+from pytest_mcpflow.transcript import alternatives
 
 PLAIN = st.from_regex(r"[A-Za-z][A-Za-z0-9_.*/\-]{0,12}", fullmatch=True)
 CHOICES = st.lists(PLAIN, min_size=1, max_size=3).map(lambda names: f"{{{','.join(names)}}}")
@@ -255,3 +256,15 @@ def test_two_kinds_of_one_name_are_refused() -> None:
 
     with pytest.raises(FaultPlanError, match="two kinds of fault are named 'refuse'"):
         kinds_with([Other])
+
+
+@pytest.mark.parametrize("site", ["{a,b}" * 40, "{a,b}" * 4000, f"{{{','.join('a' * 2000)}}}.*"])
+def test_choices_that_multiply_are_refused_at_once(site: str) -> None:
+    with pytest.raises(
+        FaultPlanError, match=r"a site cannot have so many choices: '\{a,.*more than 1,000 names"
+    ):
+        FaultPlan.parse(f"shop.sell=refuse, {site}=refuse")
+
+
+def test_choices_in_one_site_stand_for_each_with_each() -> None:
+    assert alternatives("{a,b}.{c,d}") == ("a.c", "a.d", "b.c", "b.d")
