@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Calls"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Calls:
     """The tool calls of one hub, and all that has a part in them."""
 

@@ -112,7 +112,12 @@ class Hub:
             redaction=tuple(redaction),
         )
         self._calls = Calls(
-            *(way, self._members, self._journal, self._desk, self._effects, self._promises),
+            way=way,
+            members=self._members,
+            journal=self._journal,
+            desk=self._desk,
+            effects=self._effects,
+            promises=self._promises,
             connections=self._connections,
             start_clock=self.clock.start,
         )
