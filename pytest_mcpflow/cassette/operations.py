@@ -168,12 +168,17 @@ class Operation:
     @property
     def steps(self) -> list[Step]:
         """What happened before the outcome."""
-        return self._steps(after=False)
+        return self._steps("notice", "ask", "rounds")
 
     @property
     def aftermath(self) -> list[Notice]:
         """The notifications that came after the outcome and before anything else was asked."""
-        return [step for step in self._steps(after=True) if isinstance(step, Notice)]
+        return [step for step in self._steps("later") if isinstance(step, Notice)]
+
+    @property
+    def unasked(self) -> list[Step]:
+        """What the server said and asked around the outcome, in the order of the tape."""
+        return self._steps("notice", "ask", "later")
 
     @property
     def outcome(self) -> Outcome:
@@ -194,8 +199,7 @@ class Operation:
     def _lose(self, how: Silence | Disconnected) -> None:
         self._lost, self.is_complete = how, True
 
-    def _steps(self, *, after: bool) -> list[Step]:
-        roles = ("later",) if after else ("notice", "ask", "rounds")
+    def _steps(self, *roles: _Role) -> list[Step]:
         parts = [part for part in self._parts if part[0] in roles]  # the others need not be decoded
         if not parts:
             return []

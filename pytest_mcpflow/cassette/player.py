@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_mcpflow.cassette.format import Cassette, Frame
 from pytest_mcpflow.cassette.matching import CALL, request_key, significant
-from pytest_mcpflow.cassette.operations import Assembler, Operation
+from pytest_mcpflow.cassette.operations import Assembler, Failure, Operation, Result
 from pytest_mcpflow.cassette.playback import Playback, SameRequest
 from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.values import as_object
@@ -106,6 +106,7 @@ class Player:
         self._turn = 0
         """How many of them were played before the first that was not."""
         self._by_name: dict[tuple[str, str], list[Operation]] = {}
+        self._connections = 0
 
     def find(self, method: str, params: Mapping[str, Any]) -> Operation:
         """The recording of a request; a tool call is used up by it.
@@ -139,6 +140,37 @@ class Player:
             self._turns[key] = turn + 1
         self._played.add(recorded[turn].line)
         return recorded[turn]
+
+    def find_again(self, method: str, params: Mapping[str, Any]) -> tuple[Operation, bool] | None:
+        """The recorded answer to what most servers answer alike, and whether it is given for the first time.
+
+        Returns:
+            `None` if this was never recorded, or without an answer.
+
+        Raises:
+            CassetteError: As `find`, where such requests were recorded and only ever refused.
+        """
+        key = request_key(method, self._redacted(method, params), self.tape.playback.ignore)
+        recorded = self.tape.keyed.get(key, ())
+        if not recorded:
+            outcomes = [each.outcome for each in self.tape.of_method(method)]
+            if outcomes and all(isinstance(each, Failure) for each in outcomes):
+                self.find(method, params)
+            return None
+        turn = self._turns.get(key, 0)
+        self._turns[key] = turn + 1
+        found = recorded[min(turn, len(recorded) - 1)]
+        return (found, turn < len(recorded)) if isinstance(found.outcome, Result | Failure) else None
+
+    def handshake(self) -> Operation | None:
+        """How the next connection was opened; the last one as often as there are more."""
+        opened = [
+            each
+            for each in self.tape.of_method("initialize", "server/discover")
+            if isinstance(each.outcome, Result)
+        ]
+        self._connections += 1
+        return opened[min(self._connections, len(opened)) - 1] if opened else None
 
     def all_of(self, method: str, params: Mapping[str, Any]) -> list[Operation]:
         """All recordings of a request, whether they were played or not; none of them is used up.

@@ -36,6 +36,7 @@ class ReplayApp:
         self._player, self._timing = player, player.tape.playback.timing
         self._stateless = _Client(player)
         self._sessions: dict[str, _Client] = {}
+        self._named = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,14 +73,15 @@ class ReplayApp:
         message = as_object(body)
         if message.get("method") == "initialize":
             client = _Client(self._player)
-            name = f"replayed-session-{len(self._sessions) + 1}"
+            self._named += 1  # no name is given twice, whoever has left
+            name = f"replayed-session-{self._named}"
             self._sessions[name] = client
             reply.headers.append((SESSION, name.encode()))
         client = client or self._stateless
         outs = client.speaker.receive(message)
         if "id" not in message or "method" not in message:
-            await client.deliver(outs, self._timing)
             await reply.text(202, "")
+            await client.deliver(outs, self._timing)
             return
         only = outs[0] if len(outs) == 1 and outs[0].is_last and outs[0].request == message["id"] else None
         if only is None or (self._timing and only.after):

@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import select
+import stat
 import time
 from collections.abc import Mapping
 from typing import Any, cast
@@ -22,6 +23,8 @@ __all__ = ["serve_stdio"]
 
 CHUNK = 1 << 16
 PARSE_ERROR, INVALID_REQUEST = -32700, -32600
+READ_LIMIT, LOOK_AGAIN = 0.05, 0.0002
+"""Seconds for which the client is given time to read, and after which is looked whether it has."""
 
 
 def serve_stdio(player: Player, *, stdin: int = 0, stdout: int = 1) -> None:
@@ -42,17 +45,23 @@ class _Conversation:
         self._stdin, self._stdout = stdin, stdout
         self._later: list[tuple[float, int, Out]] = []
         self._ranks = itertools.count()
+        self._is_on_the_way = False
+        """Whether what was written last came before an answer."""
 
     def run(self) -> None:
-        rest = b""
+        begun: list[bytes] = []
         while self._wait():
             data = os.read(self._stdin, CHUNK)
-            if not data:
-                return
-            *lines, rest = (rest + data).split(b"\n")
+            *lines, rest = data.split(b"\n") if data else (b"", b"")  # the last line may be without an end
+            if lines:
+                lines[0] = b"".join([*begun, lines[0]])
+                begun.clear()
+            begun.append(rest)
             for line in lines:
                 if line.strip() and not self._send(self._answers(line)):
                     return
+            if not data:
+                return
 
     def _wait(self) -> bool:
         """Wait for input, and send meanwhile what is due; whether the server is still there."""
@@ -84,10 +93,40 @@ class _Conversation:
         return True
 
     def _write(self, outs: list[Out]) -> bool:
-        data = b"".join(_line(out.message) for out in outs if out.message is not None)
+        data = b""
+        for out in outs:
+            if out.message is None:
+                continue
+            if out.is_last and self._is_on_the_way:
+                self._write_all(data)
+                data = b""
+                _wait_until_read(self._stdout)
+            self._is_on_the_way = not out.is_last
+            data += _line(out.message)
+        self._write_all(data)
+        return not any(out.hangs_up for out in outs)
+
+    def _write_all(self, data: bytes) -> None:
         while data:
             data = data[os.write(self._stdout, data) :]
-        return not any(out.hangs_up for out in outs)
+
+
+def _wait_until_read(descriptor: int) -> None:
+    """Let the client read what it was told on the way before the answer is written behind it.
+
+    What it finds in one piece, the client of the TypeScript SDK (1.x) does not take one by one: the answer ends the
+    call at once, and progress that stands before it is looked at later, and dropped.
+    """
+    from fcntl import ioctl
+    from termios import FIONREAD, TIOCOUTQ
+
+    mode = os.fstat(descriptor).st_mode
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
+        return
+    unread = FIONREAD if stat.S_ISFIFO(mode) else TIOCOUTQ
+    until = time.monotonic() + READ_LIMIT
+    while any(ioctl(descriptor, unread, bytes(4))) and time.monotonic() < until:
+        time.sleep(LOOK_AGAIN)
 
 
 def _line(message: Mapping[str, Any]) -> bytes:

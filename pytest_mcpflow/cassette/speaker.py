@@ -76,6 +76,7 @@ class _Play:
     steps: Iterator[Step]
     since: float | None
     unanswered: set[object] = field(default_factory=set[object])
+    is_answered: bool = False
 
 
 class Speaker:
@@ -95,6 +96,8 @@ class Speaker:
         self._listening: dict[object, Json] = {}
         self._number = 0
         self._opening = _opening(player)
+        self._offers: Json = {}
+        self._is_open = False
 
     def receive(self, message: Json) -> list[Out]:
         """What goes back when the client sends a message."""
@@ -106,17 +109,18 @@ class Speaker:
             if method == "notifications/cancelled":
                 self._listening.pop(params.get("requestId"), None)
                 self._cancelled.add(params.get("requestId"))
-            return []
+            return self._open() if method == "notifications/initialized" else []
         meta = as_object(params.get("_meta"))
         self._era = STATELESS if PROTOCOL_VERSION in meta or method == "server/discover" else HANDSHAKE
         if method == "initialize":
+            self._offers = as_object(params.get("capabilities"))
             return self._answer(request, initialized(self._opening, asked=params.get("protocolVersion")))
         if method == "server/discover":
             return self._answer(request, discovered(self._opening))
         if method == LISTEN:
             return self._listen(request, params)
         if method in EMPTY_ANSWERS:
-            return self._answer(request, {})
+            return self._obey(method, params, request, meta)
         state = params.get("requestState")
         play = self._states.pop(state, None) if isinstance(state, str) else None
         if play is not None and play.operation.is_abandoned:
@@ -133,6 +137,34 @@ class Speaker:
         except CassetteError as error:
             return [self._error(request, NOT_RECORDED, str(error))]
         return list(self._perform(_Play(operation, request, meta, iter(operation.steps), operation.at)))
+
+    def _open(self) -> list[Out]:
+        """What the server said and asked by itself once the connection was open; each client hears it once."""
+        operation = None if self._is_open else self._player.handshake()
+        self._is_open = True
+        if operation is None:
+            return []
+        steps = (step for step in operation.unasked if isinstance(step, Notice) or self._is_offered(step))
+        play = _Play(operation, None, {}, steps, operation.answered_at, is_answered=True)
+        return list(self._perform(play))
+
+    def _is_offered(self, step: Questions) -> bool:
+        """Whether the client said that it answers such questions. In the stateless era nobody asks out of turn."""
+        asked = (str(question.get("method")).partition("/")[0] for question in step.requests.values())
+        return self._era == HANDSHAKE and all(kind in self._offers or kind == "ping" for kind in asked)
+
+    def _obey(self, method: str, params: Json, request: object, meta: Json) -> list[Out]:
+        """Answer what each server answers alike, as it was recorded if it was."""
+        try:
+            found = self._player.find_again(method, params)
+        except CassetteError as error:
+            return [self._error(request, NOT_RECORDED, str(error))]
+        if found is None:
+            return self._answer(request, {})
+        operation, is_first = found
+        play = _Play(operation, request, meta, iter(operation.steps if is_first else ()), operation.at)
+        outs = list(self._perform(play))
+        return outs if is_first else [out for out in outs if out.is_last]
 
     def _go_on_after(self, question: object) -> list[Out]:
         play = self._questions.pop(question, None)
@@ -157,7 +189,8 @@ class Speaker:
                 yield from self._ask(play, step, after)
                 play.since = step.at
                 return
-        yield from self._outcome(play)
+        if not play.is_answered:
+            yield from self._outcome(play)
 
     def _outcome(self, play: _Play) -> Iterator[Out]:
         operation = play.operation
@@ -182,7 +215,8 @@ class Speaker:
             case _:
                 return  # the client gave up waiting, and will again
         for notice in operation.aftermath:
-            yield from self._notice(notice, play, self._after(play, notice.at))
+            for out in self._notice(notice, play, self._after(play, notice.at)):
+                yield out._replace(request=None) if out.request == play.request else out
 
     def _notice(self, notice: Notice, play: _Play, after: float) -> Iterator[Out]:
         message = notice.message
@@ -237,7 +271,7 @@ class Speaker:
             "notifications/subscriptions/acknowledged",
             {"_meta": {SUBSCRIPTION: request}, "notifications": asked},
         )
-        return [Out(acknowledged, request)]
+        return [Out(acknowledged, request), *self._open()]
 
     def _answer(
         self, request: object, result: Json, *, after: float = 0.0, is_fresh: bool = False
