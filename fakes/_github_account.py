@@ -21,7 +21,7 @@ class Account(Fake):
     repositories: dict[str, Repository] = field(default_factory=dict[str, Repository])
 
     def commit_to(self, branch: Branch, files: dict[str, str], message: str) -> CommitAnswer:
-        made = Commit(self.new_hex(40, kind="commit"), message, self.clock.now())
+        made = Commit(self.new_hex(40, kind="commit"), message, self.clock.now(), {**files})
         branch.commits.append(made)
         branch.files = files
         return CommitAnswer(made.sha, message)
@@ -39,6 +39,13 @@ class Account(Fake):
         if f"{owner}/{repo}" not in self.repositories:
             raise FakeError("Not Found")
         return self.repositories[f"{owner}/{repo}"]
+
+    def tree_before(self, repo: Repository, pull: PullRequest) -> dict[str, str]:
+        """The files of the newest commit that both branches of a pull request have: what its changes start from."""
+        head, base = self.branch_of(repo, pull.head), self.branch_of(repo, pull.base)
+        there = {commit.sha for commit in head.commits}
+        common = next((commit for commit in reversed(base.commits) if commit.sha in there), None)
+        return base.files if common is None or common.files is None else common.files
 
     def branch_to_push(self, owner: str, repo: str, name: str) -> Branch:
         """A branch that commits may be pushed to without a pull request."""

@@ -9,6 +9,7 @@ from pytest_mcpflow.fake import FakeError, tool
 from pytest_mcpflow.fakes._github_account import Account
 from pytest_mcpflow.fakes._github_state import Check, CheckState, PullRequest, Review, ReviewComment, Verdict
 from pytest_mcpflow.fakes._github_workflows import FOLDER, read_workflow
+from pytest_mcpflow.fakes._merging import merge_trees
 
 MergeMethod = Literal["merge", "squash", "rebase"]
 
@@ -124,7 +125,7 @@ class PullTools(Account):
     def get_pull_request_files(self, owner: str, repo: str, pull_number: int) -> list[ChangedFile]:
         """List the files that a pull request changes."""
         pull, found = self.pull_of(owner, repo, pull_number), self.repository_of(owner, repo)
-        before, after = found.branches[pull.base].files, found.branches[pull.head].files
+        before, after = self.tree_before(found, pull), found.branches[pull.head].files
         return [
             ChangedFile(path, "modified" if path in before else "added")
             for path in sorted(after)
@@ -169,7 +170,8 @@ class PullTools(Account):
         self, owner: str, repo: str, pull: PullRequest, *, method: MergeMethod = "merge", message: str = ""
     ) -> Merge:
         """Merge a pull request: with its commits and one of the merge, with one for all, or with its commits only."""
-        if pull.state == "closed":
+        files, conflicts = self.merged_files(owner, repo, pull)
+        if pull.state == "closed" or conflicts:
             raise FakeError("Pull Request is not mergeable")
         if reason := self.blocked(owner, repo, pull):
             raise FakeError(reason)
@@ -179,11 +181,17 @@ class PullTools(Account):
         if method != "squash":
             base.commits += [commit for commit in head.commits if commit.sha not in there]
         if method == "rebase":
-            base.files = {**head.files}
+            base.files = files
         else:
-            self.commit_to(base, {**head.files}, message or f"Merge #{pull.number}: {pull.title}")
+            self.commit_to(base, files, message or f"Merge #{pull.number}: {pull.title}")
         pull.state, pull.merged, pull.merge_sha = "closed", True, base.sha
         return Merge(True, base.sha, "Pull Request successfully merged")
+
+    def merged_files(self, owner: str, repo: str, pull: PullRequest) -> tuple[dict[str, str], list[str]]:
+        """What the base branch has when a pull request is merged, and the paths that are in conflict."""
+        found = self.repository_of(owner, repo)
+        base, head = found.branches[pull.base].files, found.branches[pull.head].files
+        return merge_trees(self.tree_before(found, pull), base, head)
 
     def set_check(self, owner: str, repo: str, pull_number: int, name: str, state: CheckState) -> None:
         """Let a check of a pull request come to a result."""
@@ -206,7 +214,8 @@ class PullTools(Account):
 
     def _shown(self, owner: str, repo: str, pull: PullRequest) -> Pull:
         url = f"https://github.example/{owner}/{repo}/pull/{pull.number}"
-        mergeable = pull.state == "open" and not self.blocked(owner, repo, pull)
+        conflicts = self.merged_files(owner, repo, pull)[1]
+        mergeable = pull.state == "open" and not conflicts and not self.blocked(owner, repo, pull)
         return Pull(
             *(pull.number, url, pull.state, pull.title, pull.body, pull.head, pull.base),
             *(pull.labels, pull.reviewers, pull.merged, mergeable),

@@ -30,6 +30,8 @@ class Commit:
     sha: str
     message: str
     at: float
+    files: dict[str, str] | None = None
+    """The whole tree, from which a merge tells what each side has changed; `None` where nobody has said."""
 
 
 @dataclass

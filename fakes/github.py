@@ -174,5 +174,7 @@ class GitHub(PullTools, ActionsTools):
 
 def repository(files: dict[str, str] | None = None) -> Repository:
     """A repository whose main branch has these files, in one commit."""
-    digest = hashlib.sha256(repr(sorted((files or {}).items())).encode()).hexdigest()
-    return Repository(branches={"main": Branch([Commit(digest[:40], "Initial commit", 0.0)], files or {})})
+    tree = files or {}
+    digest = hashlib.sha256(repr(sorted(tree.items())).encode()).hexdigest()
+    first = Commit(digest[:40], "Initial commit", 0.0, {**tree})
+    return Repository(branches={"main": Branch([first], tree)})

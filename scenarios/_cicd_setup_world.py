@@ -28,7 +28,7 @@ from pytest_mcpflow.scenarios._pipeline_workflow import (
 from pytest_mcpflow.scenarios._rules import Guarded
 from pytest_mcpflow.scenarios._worlds import checkout, connect_remote, hosting
 
-__all__ = ["DEPLOYED", "DEVELOP", "KEYS", "MAIN", "PUBLIC", "SECRETS", "SLACK", "ManualDeployments"]
+__all__ = ["DEPLOYED", "DEVELOP", "KEYS", "MAIN", "NEXT", "PUBLIC", "SECRETS", "SLACK", "ManualDeployments"]
 
 MAIN = {"src/app.ts": "export const app = express();\n", "package.json": '{"name": "api"}\n'}
 DEVELOP = {**MAIN, "src/next.ts": "export const next = true;\n"}

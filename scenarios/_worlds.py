@@ -52,6 +52,8 @@ def receive(hub: Hub, desktop: DesktopCommander, hosted: HostedRepository) -> No
         history, at = list[HostedCommit](), cast("str | None", head)
         while at is not None:
             commit = local.commits[at]
-            history.insert(0, there.get(at) or HostedCommit(at, commit.message, hub.clock.now()))
+            history.insert(
+                0, there.get(at) or HostedCommit(at, commit.message, hub.clock.now(), {**commit.files})
+            )
             at = commit.parent
         hosted.branches[branch] = Branch(history, dict(local.commits[head].files))

@@ -12,6 +12,7 @@ from pytest_mcpflow.scenarios._cicd_setup_world import (
     DEVELOP,
     KEYS,
     MAIN,
+    NEXT,
     PUBLIC,
     SECRETS,
     SLACK,
@@ -72,6 +73,9 @@ class CicdSetup(ManualDeployments, Scenario):
         trial, release = repo.pull_requests
         assert (trial.head, trial.base, trial.merged) == (work.BRANCH, "develop", True)
         assert [check.name for check in trial.checks] == ["lint", "test", "security-scan"]
+        assert NEXT in {
+            commit.sha for commit in repo.branches[work.BRANCH].commits
+        }  # tried on what develop has
         assert (release.head, release.base, release.state) == ("develop", "main", "open")
         assert release.reviewers == ["lead"]
         assert [sent.channels for sent in self.people.notifications] == [["slack"]]

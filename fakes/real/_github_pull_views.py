@@ -108,7 +108,9 @@ class PullViews(Api):
     def _pull_object(self, owner: str, repo: str, pull: PullRequest) -> Json:
         found = self.repository_of(owner, repo)
         repository: Json = {"full_name": f"{owner}/{repo}"}
-        blocked = pull.state == "open" and self.blocked(owner, repo, pull)
+        state = "dirty" if self.merged_files(owner, repo, pull)[1] else "clean"
+        if state == "clean" and self.blocked(owner, repo, pull):
+            state = "blocked"
         return {
             "number": pull.number,
             "title": pull.title,
@@ -116,7 +118,7 @@ class PullViews(Api):
             "state": pull.state,
             "draft": False,
             "merged": pull.merged,
-            "mergeable_state": "unknown" if pull.state == "closed" else "blocked" if blocked else "clean",
+            "mergeable_state": "unknown" if pull.state == "closed" else state,
             "html_url": f"{self.repository_url(owner, repo)}/pull/{pull.number}",
             "user": self.user(),
             "labels": [*pull.labels],
@@ -130,7 +132,7 @@ class PullViews(Api):
 
     def _changed(self, owner: str, repo: str, pull: PullRequest) -> list[str]:
         found = self.repository_of(owner, repo)
-        before, after = found.branches[pull.base].files, found.branches[pull.head].files
+        before, after = self.tree_before(found, pull), found.branches[pull.head].files
         return sorted(path for path in {*before, *after} if before.get(path) != after.get(path))
 
     def _commits(self, owner: str, repo: str, pull: PullRequest) -> list[Json]:
@@ -149,7 +151,8 @@ class PullViews(Api):
 
     def _hunks(self, owner: str, repo: str, pull: PullRequest, path: str) -> list[str]:
         found = self.repository_of(owner, repo)
-        before, after = (found.branches[name].files.get(path, "") for name in (pull.base, pull.head))
+        trees = (self.tree_before(found, pull), found.branches[pull.head].files)
+        before, after = (files.get(path, "") for files in trees)
         return [*difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="")][2:]
 
     def _diff(self, owner: str, repo: str, pull: PullRequest, path: str) -> str:
@@ -158,7 +161,8 @@ class PullViews(Api):
 
     def _file(self, owner: str, repo: str, pull: PullRequest, path: str) -> Json:
         found, hunks = self.repository_of(owner, repo), self._hunks(owner, repo, pull, path)
-        is_there = [path in found.branches[name].files for name in (pull.base, pull.head)]
+        trees = (self.tree_before(found, pull), found.branches[pull.head].files)
+        is_there = [path in files for files in trees]
         added, gone = (sum(line.startswith(sign) for line in hunks) for sign in "+-")
         status = "modified" if all(is_there) else "added" if is_there[1] else "removed"
         counts: Json = {

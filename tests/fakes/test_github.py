@@ -155,6 +155,47 @@ def test_a_merge_brings_the_history_with_it_so_that_there_is_nothing_left_to_pro
     refused(fake, words, lambda: fake.create_pull_request(*REPO, "Again", "fix", "main"))
 
 
+def two_branches(one: FileChange, other: FileChange) -> GitHub:
+    """Two pull requests, 1 and 2, that began at the same commit."""
+    fake = GitHub(repositories={"shop/api": repository({"app.py": "a\nb\nc\nd\ne\n"})})
+    for branch, change in (("one", one), ("other", other)):
+        fake.create_branch(*REPO, branch)
+        fake.push_files(*REPO, branch, [change], f"Change {change.path}")
+        fake.create_pull_request(*REPO, branch, branch, "main")
+    return fake
+
+
+@pytest.mark.parametrize(
+    ("other", "merged"),
+    [
+        (FileChange("new.py", "x = 1\n"), {"app.py": "A\nb\nc\nd\ne\n", "new.py": "x = 1\n"}),
+        (FileChange("app.py", "a\nb\nc\nd\nE\n"), {"app.py": "A\nb\nc\nd\nE\n"}),
+        (FileChange("app.py", "A\nb\nc\nd\nE\n"), {"app.py": "A\nb\nc\nd\nE\n"}),
+    ],
+    ids=["another file", "other lines of the file", "the same and other lines"],
+)
+def test_a_merge_keeps_what_was_merged_since_the_branch_began(
+    other: FileChange, merged: dict[str, str]
+) -> None:
+    fake = two_branches(FileChange("app.py", "A\nb\nc\nd\ne\n"), other)
+
+    fake.merge_pull_request(*REPO, 1)
+
+    assert [each.filename for each in fake.get_pull_request_files(*REPO, 2)] == [other.path]
+    assert fake.get_pull_request(*REPO, 2).mergeable
+    fake.merge_pull_request(*REPO, 2)
+    assert fake.repositories["shop/api"].branches["main"].files == merged
+
+
+def test_what_was_changed_on_both_sides_cannot_be_merged() -> None:
+    fake = two_branches(FileChange("app.py", "a\nb\nC\n"), FileChange("app.py", "a\nb\nc, changed\n"))
+
+    fake.merge_pull_request(*REPO, 1)
+
+    assert not fake.get_pull_request(*REPO, 2).mergeable
+    refused(fake, "Pull Request is not mergeable", lambda: fake.merge_pull_request(*REPO, 2))
+
+
 @pytest.mark.parametrize(
     ("protection", "words"),
     [
