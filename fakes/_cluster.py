@@ -88,6 +88,12 @@ class Cluster(Fake):
     """How many pods a deployment can be scaled to."""
     unreachable: bool = False
     outages: list[Outage] = field(default_factory=list[Outage])
+    namespaces: list[str] = field(default_factory=lambda: ["default"])
+    """Those that were created; what has a deployment exists, too."""
+
+    def namespace_names(self) -> list[str]:
+        """The namespaces there are, sorted."""
+        return sorted({*self.namespaces, *(each.namespace for each in self.deployments.values())})
 
     def running(self, namespace: str, name: str) -> list[Pod]:
         """The pods of a deployment that are ready; for tests."""
@@ -134,6 +140,12 @@ class Cluster(Fake):
         known.crashing = False
         self.revise(known, manifest.image, manifest.env, "apply")
         return "configured"
+
+    def remove(self, deployment: Deployment) -> None:
+        """Delete a deployment; its namespace stays."""
+        del self.deployments[f"{deployment.namespace}/{deployment.name}"]
+        if deployment.namespace not in self.namespaces:
+            self.namespaces.append(deployment.namespace)
 
     def revise(self, deployment: Deployment, image: str, env: dict[str, str], cause: str) -> None:
         """Roll a deployment out anew."""

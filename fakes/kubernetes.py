@@ -65,10 +65,11 @@ class Kubernetes(Cluster):
 
     @tool(idempotent=True)
     def kubectl_apply(self, manifest_path: str, namespace: str = "default") -> Applied:
-        """Apply a manifest, or all manifests of a folder. Applying what runs already changes nothing."""
+        """Apply a manifest, or all manifests of a folder, in a namespace that exists.
+
+        Applying what runs already changes nothing.
+        """
         self.reach()
-        if not _LABEL.fullmatch(namespace):
-            raise FakeError(f'Error from server (NotFound): namespaces "{namespace}" not found')
         found = [
             each
             for path, each in sorted(self.manifests.items())
@@ -76,8 +77,28 @@ class Kubernetes(Cluster):
         ]
         if not found:
             raise FakeError(f'error: the path "{manifest_path}" does not exist')
+        if namespace not in self.namespace_names():
+            raise FakeError(
+                f'Error from server (NotFound): error when creating "{manifest_path}": '
+                f'namespaces "{namespace}" not found'
+            )
         lines = [f"deployment.apps/{manifest.name} {self.apply(manifest, namespace)}" for manifest in found]
         return Applied(True, namespace, lines, [manifest.image for manifest in found])
+
+    @tool(idempotent=False)
+    def kubectl_create_namespace(self, name: str) -> str:
+        """Create a namespace."""
+        self.reach()
+        if not _LABEL.fullmatch(name):
+            raise FakeError(
+                f'The Namespace "{name}" is invalid: metadata.name: Invalid value: "{name}": a lowercase RFC 1123 '
+                "label must consist of lower case alphanumeric characters or '-', and must start and end with an "
+                "alphanumeric character"
+            )
+        if name in self.namespace_names():
+            raise FakeError(f'Error from server (AlreadyExists): namespaces "{name}" already exists')
+        self.namespaces.append(name)
+        return f"namespace/{name} created"
 
     @tool(reads=True)
     def kubectl_get(
@@ -178,8 +199,7 @@ class Kubernetes(Cluster):
     @tool(destroys=True, idempotent=False)
     def kubectl_delete(self, name: str, namespace: str = "default") -> str:
         """Delete a deployment with its pods."""
-        self.deployment(name, namespace)
-        del self.deployments[f"{namespace}/{name}"]
+        self.remove(self.deployment(name, namespace))
         return f'deployment.apps "{name}" deleted'
 
     def _rollout(self, deployment: Deployment, message: str) -> Rollout:

@@ -45,7 +45,7 @@ BEGINNINGS = {
 
 def _cluster() -> Kubernetes:
     manifests = {f"k8s/{app}.yaml": Manifest(app, f"{app}:2.0.0") for app in APPS}
-    return Kubernetes(manifests, takes={"kubectl_apply": 2.5})
+    return Kubernetes(manifests, namespaces=["default", "production"], takes={"kubectl_apply": 2.5})
 
 
 def _watch() -> PrometheusMonitoring:

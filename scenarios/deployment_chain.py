@@ -29,7 +29,9 @@ def _code() -> SecurityScanner:
 
 def _cluster() -> Kubernetes:
     return Kubernetes(
-        manifests={"k8s/app.yaml": Manifest("app", "app:latest", replicas=3)}, images=["app:latest"]
+        manifests={"k8s/app.yaml": Manifest("app", "app:latest", replicas=3)},
+        images=["app:latest"],
+        namespaces=["default", "production"],
     )
 
 

@@ -26,7 +26,7 @@ def _builder() -> Docker:
 
 def _cluster() -> Kubernetes:
     manifests = {f"k8s/{name}.yaml": Manifest(name, f"{name}:2.0.0") for name in SERVICES}
-    return Kubernetes(manifests, takes={"kubectl_apply": 5.5})
+    return Kubernetes(manifests, namespaces=["default", "production"], takes={"kubectl_apply": 5.5})
 
 
 @dataclass

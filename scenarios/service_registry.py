@@ -33,6 +33,7 @@ def _cluster() -> Kubernetes:
         manifests={"k8s/app.yaml": Manifest("app", IMAGE, 2)},
         outages=[Outage(0.0, 90.0), Outage(120.0, 185.0)],
         startup_seconds=45.0,
+        namespaces=["default", "production"],
     )
 
 

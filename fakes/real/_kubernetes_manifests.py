@@ -12,8 +12,8 @@ from pytest_mcpflow.plain_yaml import Yaml, read_yaml
 __all__ = ["read_manifests"]
 
 
-def read_manifests(text: str, known: dict[str, int]) -> list[tuple[str, Manifest]]:
-    """The deployments that a text describes, each with its namespace.
+def read_manifests(text: str, known: dict[str, int]) -> list[tuple[str, Manifest | None]]:
+    """The deployments that a text describes, each with its namespace, and the namespaces, each with `None`.
 
     Args:
         text: YAML documents or JSON.
@@ -25,7 +25,7 @@ def read_manifests(text: str, known: dict[str, int]) -> list[tuple[str, Manifest
     return [_manifest(document, known) for document in re.split(r"\r?\n---\r?\n", text.removeprefix("---\n"))]
 
 
-def _manifest(text: str, known: dict[str, int]) -> tuple[str, Manifest]:
+def _manifest(text: str, known: dict[str, int]) -> tuple[str, Manifest | None]:
     try:
         content: Yaml = json.loads(text) if text.lstrip().startswith("{") else read_yaml(text)
     except ValueError as error:
@@ -35,11 +35,13 @@ def _manifest(text: str, known: dict[str, int]) -> tuple[str, Manifest]:
         raise FakeError(
             "Object 'Kind' is missing" if not isinstance(kind, str) else "Object 'apiVersion' is missing"
         )
-    if (version, kind) != ("apps/v1", "Deployment"):
+    if (version, kind) not in (("apps/v1", "Deployment"), ("v1", "Namespace")):
         raise FakeError(f'no matches for kind "{kind}" in version "{version}"')
     name, namespace = _at(content, "metadata", "name"), _at(content, "metadata", "namespace") or "default"
     if not isinstance(name, str) or not name or not isinstance(namespace, str):
         raise FakeError("name is required")
+    if kind == "Namespace":
+        return name, None
     containers = _at(content, "spec", "template", "spec", "containers")
     if not isinstance(containers, list) or not containers:
         raise _invalid(name, "spec.template.spec.containers: Required value")

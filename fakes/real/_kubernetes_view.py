@@ -62,10 +62,6 @@ class ClusterView(Kubernetes):
         ]
         return table(POD_COLUMNS, rows)
 
-    def namespace_names(self) -> list[str]:
-        """The namespaces in which something runs, and the default one."""
-        return sorted({"default", *(each.namespace for each in self.deployments.values())})
-
     def namespaces_table(self, fields: str | None) -> str:
         """The namespaces that a field selector chooses."""
         rows = [

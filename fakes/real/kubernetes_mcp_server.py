@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_mcpflow.fake import FakeError, Omittable, tool
-from pytest_mcpflow.fakes.kubernetes import Kubernetes
+from pytest_mcpflow.fakes.kubernetes import Kubernetes, Manifest
 from pytest_mcpflow.fakes.real._kubernetes_manifests import read_manifests
 from pytest_mcpflow.fakes.real._kubernetes_objects import (
     deployment_object,
@@ -146,20 +146,20 @@ class KubernetesMCPServer(ClusterView, in_place_of=Kubernetes):
             if kind == "Namespace":
                 if name not in self.namespace_names():
                     raise FakeError(f'namespaces "{name}" not found')
-                return write_yaml({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}})
+                return write_yaml(_namespace(name))
             return write_yaml(deployment_object(self, self.deployment_named(namespace, name)))
 
     @tool(destroys=True, idempotent=True)
     def resources_create_or_update(self, resource: str) -> str:
-        """Apply YAML or JSON manifests of deployments. All are checked before the first one is applied."""
+        """Apply YAML or JSON manifests of deployments and namespaces. All are checked before the first is applied."""
         with self.doing("create or update resources", "Deployment"):
             replicas = {key: each.replicas for key, each in self.deployments.items()}
-            for namespace, manifest in (manifests := read_manifests(resource, replicas)):
-                self.apply(manifest, namespace)
-            applied: list[Yaml] = [
-                deployment_object(self, self.deployments[f"{namespace}/{manifest.name}"])
-                for namespace, manifest in manifests
-            ]
+            manifests, there = read_manifests(resource, replicas), {*self.namespace_names()}
+            for namespace, manifest in manifests:
+                if manifest is not None and namespace not in there:
+                    raise FakeError(f'namespaces "{namespace}" not found')
+                there.add(namespace)
+            applied: list[Yaml] = [self._applied(*each) for each in manifests]
         return UPDATED + write_yaml(applied)
 
     @tool(destroys=True)
@@ -181,12 +181,12 @@ class KubernetesMCPServer(ClusterView, in_place_of=Kubernetes):
                     raise FakeError('namespaces "default" is forbidden: this namespace may not be deleted')
                 for each in self.deployments_in(name):
                     del self.deployments[f"{name}/{each.name}"]
+                self.namespaces = [each for each in self.namespaces if each != name]
             elif kind == "Pod":
                 deployment, pod = self.pod_named(namespace, name)
                 self.delete_pod(deployment, pod.name)
             else:
-                found = self.deployment_named(namespace, name)
-                del self.deployments[f"{found.namespace}/{name}"]
+                self.remove(self.deployment_named(namespace, name))
         return "Resource deleted successfully"
 
     @tool(destroys=True, idempotent=True)
@@ -220,6 +220,19 @@ class KubernetesMCPServer(ClusterView, in_place_of=Kubernetes):
             "status": {"replicas": now, "selector": f"app={name}"},
         }
         return f"# Current resource scale (YAML) is below\n{write_yaml(shown)}"
+
+    def _applied(self, namespace: str, manifest: Manifest | None) -> Yaml:
+        """Apply a manifest, or create the namespace, and show what is there now."""
+        if manifest is None:
+            if namespace not in self.namespace_names():
+                self.namespaces.append(namespace)
+            return _namespace(namespace)
+        self.apply(manifest, namespace)
+        return deployment_object(self, self.deployments[f"{namespace}/{manifest.name}"])
+
+
+def _namespace(name: str) -> dict[str, Yaml]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def _known_kind(version: str, kind: str) -> None:

@@ -181,10 +181,27 @@ async def test_a_deployment_cannot_be_scaled_beyond_the_quota(mcpflow: Hub) -> N
 
 
 @pytest.mark.parametrize("namespace", ["", "Production", "my space", "-a", "a" * 64])
-def test_a_namespace_that_cannot_be_is_not_found(namespace: str) -> None:
+def test_a_namespace_that_cannot_be_is_not_found_and_not_made(namespace: str) -> None:
     fake = cluster()
     words = f'namespaces "{namespace}" not found'
     refused(fake, words, lambda: fake.kubectl_apply("k8s/", namespace))
+    refused(fake, "lowercase RFC 1123 label", lambda: fake.kubectl_create_namespace(namespace))
+
+
+def test_what_is_applied_needs_a_namespace_that_somebody_has_created() -> None:
+    fake = cluster()
+    words = 'error when creating "k8s/": namespaces "prodction" not found'
+    refused(fake, words, lambda: fake.kubectl_apply("k8s/", "prodction"))
+
+    assert fake.kubectl_create_namespace("preview") == "namespace/preview created"
+    refused(fake, 'namespaces "preview" already exists', lambda: fake.kubectl_create_namespace("preview"))
+    assert fake.kubectl_apply("k8s/", "preview").success
+
+
+def test_a_namespace_outlives_what_ran_in_it() -> None:
+    fake = cluster()
+    fake.kubectl_delete("app", "production")
+    assert fake.kubectl_apply("k8s/", "production").success
 
 
 def test_a_variable_has_a_name_that_kubernetes_takes() -> None:

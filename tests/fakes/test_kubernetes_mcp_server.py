@@ -36,7 +36,7 @@ APP = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "app", "namespace"
 
 def cluster(manifest: str = MANIFEST, *, seconds: float = 10.0) -> KubernetesMCPServer:
     """A cluster with one deployment that was made some seconds ago."""
-    made = KubernetesMCPServer(images=["app:1.2", "app:1.3"])
+    made = KubernetesMCPServer(images=["app:1.2", "app:1.3"], namespaces=["default", "prod"])
     ask(made, "resources_create_or_update", resource=manifest)
     later(made, seconds)
     return made
@@ -186,7 +186,7 @@ def test_a_manifest_without_replicas_keeps_those_there_are() -> None:
 
 
 def test_json_and_several_documents_are_manifests_too() -> None:
-    server = KubernetesMCPServer()
+    server = KubernetesMCPServer(namespaces=["default", "prod"])
     other = (
         '{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {"template": '
     )
@@ -238,6 +238,21 @@ def test_a_deployment_is_deleted_with_its_pods() -> None:
     assert (
         refusal(server, "resources_get", **APP) == 'failed to get resource: deployments.apps "app" not found'
     )
+
+
+def test_a_deployment_needs_a_namespace_which_a_manifest_may_bring() -> None:
+    server = cluster()
+    elsewhere = MANIFEST.replace("namespace: prod", "namespace: preview")
+    namespace = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: preview\n"
+    words = refusal(server, "resources_create_or_update", resource=elsewhere)
+    late = refusal(server, "resources_create_or_update", resource=f"{elsewhere}---\n{namespace}")
+    before = server.namespace_names()
+    ask(server, "resources_create_or_update", resource=f"{namespace}---\n{elsewhere}")
+    ask(server, "resources_delete", **{**APP, "namespace": "preview"})
+
+    assert words == late == 'failed to create or update resources: namespaces "preview" not found'
+    assert before == ["default", "prod"]
+    assert server.namespace_names() == ["default", "preview", "prod"]
 
 
 def test_a_namespace_goes_with_what_is_in_it() -> None:

@@ -79,7 +79,9 @@ class World:
     def __init__(self) -> None:
         self.hub = Hub(way=Way.DIRECT)
         self.docker = self.hub.serve(Docker())
-        self.cluster = self.hub.serve(Kubernetes({"k8s/app.yaml": Manifest("app", "app:1.0.0")}))
+        self.cluster = self.hub.serve(
+            Kubernetes({"k8s/app.yaml": Manifest("app", "app:1.0.0")}, namespaces=["production"])
+        )
         self.registry = Registry(Careful(self.hub), Careful(self.hub))
         self.registry.register("docker", "docker_ps", {})
         self.registry.register("kubernetes", "kubectl_get", {"resource_type": "pods"}, needs=("docker",))
