@@ -239,16 +239,20 @@ class Transcript(Sequence[Interaction]):
         return self._of(each for each in self if not each.ok and not isinstance(each.outcome, Pending))
 
     def before(self, first: str, then: str) -> Order:
-        """Whether every call of `first` had its outcome before the first call of `then` began."""
+        """Whether every call of `first` had its outcome before the first call of `then` began.
+
+        At one instant the order of calling decides, on every way alike: a call that answers at once has no duration,
+        so what a workflow awaits one after the other and what it starts together (`asyncio.gather`) leave the same
+        transcript. Let the tool of `first` take its time, `Shop(takes={"order": 1.0})`, and calls that overlap do not
+        come before each other.
+        """
         earlier, later = self._places(first), self._places(then)
         if not earlier or not later:
             return Order(first, then, False, f"{first if not earlier else then} was never called")
         begin, began = later[0]
         for place, each in earlier:
             if place > begin or each.until is None or each.until > began.at:
-                return Order(
-                    first, then, False, f"{each.call} began at t={each.at:g}, {began.call} at t={began.at:g}"
-                )
+                return Order(first, then, False, _why_not(each, began, was_called_after=place > begin))
         return Order(first, then, True, f"{began.call} began at t={began.at:g}")
 
     def counts(self) -> Counter[str]:
@@ -277,6 +281,14 @@ class Transcript(Sequence[Interaction]):
     def _check(self, pattern: str) -> None:
         if self._is_known is not None and not self._is_known(pattern):
             raise UnknownNameError("tool", pattern, self._known)
+
+
+def _why_not(earlier: Interaction, later: Interaction, *, was_called_after: bool) -> str:
+    """Why a call was not over before another began."""
+    if was_called_after:
+        return f"{earlier.call} was called at t={earlier.at:g}, after {later.call} at t={later.at:g}"
+    ended = "has not ended" if earlier.until is None else f"ended at t={earlier.until:g}"
+    return f"{earlier.call} began at t={earlier.at:g} and {ended}, {later.call} began at t={later.at:g}"
 
 
 _WILD = frozenset("*?[{")

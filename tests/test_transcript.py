@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -13,17 +14,22 @@ from pytest_mcpflow import (
     Answered,
     Cancelled,
     Failed,
+    Hub,
     Interaction,
     Outcome,
     Pending,
     Refused,
     Transcript,
     UnknownNameError,
+    Way,
     answered,
     refused,
+    run,
     sent,
 )
 from pytest_mcpflow.diff import explain_difference
+from pytest_mcpflow.fakes.docker import Docker
+from pytest_mcpflow.fakes.kubernetes import Kubernetes
 from pytest_mcpflow.outcome import Asked
 from pytest_mcpflow.stable_text import stable_text
 
@@ -78,15 +84,33 @@ def test_order_says_whether_and_why() -> None:
     assert str(EVERYTHING.before("scan", "deploy")) == "scan before deploy: no, deploy was never called"
     overlapping = Transcript([call("a.x", 0, 5), call("b.y", 3, 4)])
     assert not overlapping.before("x", "y")
-    assert "a.x() began at t=0" in str(overlapping.before("x", "y"))
+    assert "no, a.x() began at t=0 and ended at t=5, b.y() began at t=3" in str(overlapping.before("x", "y"))
 
 
 def test_calls_at_one_instant_are_in_the_order_in_which_they_were_made() -> None:
     at_once = Transcript([call("a.x"), call("b.y")])
     assert at_once.before("x", "y")
-    assert not at_once.before("y", "x")
+    assert "no, b.y() was called at t=0, after a.x() at t=0" in str(at_once.before("y", "x"))
     again = Transcript([call("a.x"), call("b.y"), call("a.x")])  # the third equals the first
     assert not again.before("x", "y")
+
+
+@pytest.mark.parametrize("way", [Way.DIRECT, Way.MEMORY])
+@pytest.mark.parametrize("seconds", [0.0, 1.0])
+def test_what_starts_together_overlaps_on_every_way_as_soon_as_it_takes_time(
+    way: Way, seconds: float
+) -> None:
+    async def together() -> Transcript:
+        async with Hub(way=way) as hub:
+            hub.serve(Docker(takes={"docker_ps": seconds} if seconds else {}))
+            hub.serve(Kubernetes())
+            pods = {"resource_type": "pods"}
+            await asyncio.gather(
+                hub.call_tool("docker.docker_ps", {}), hub.call_tool("kubernetes.kubectl_get", pods)
+            )
+            return hub.transcript
+
+    assert bool(run(together()).before("docker_ps", "kubectl_get")) is (seconds == 0)
 
 
 def test_counts_and_values() -> None:
