@@ -162,6 +162,25 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert broken == []
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_leads_to_the_files_that_it_does_not_show(page: Path) -> None:
+    shown_of: dict[Path, set[Path]] = {}
+    for block in blocks_of(page):
+        if block.kind == "file" and block.target.startswith("examples/") and block.target.endswith(".py"):
+            file = ROOT / block.target
+            shown_of.setdefault(file.parent, set()).update([] if block.region else [file])
+    linked = {
+        (page.parent / link).resolve() for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", _prose(page))
+    }
+    lacking = [
+        str(folder.relative_to(ROOT))
+        for folder, whole in shown_of.items()
+        if {*folder.glob("*.py")} - whole and not {folder, *folder.glob("*.py")} & linked
+    ]
+
+    assert lacking == [], "excerpts cannot be run by who reads them"
+
+
 def test_every_page_can_be_reached_from_the_readme() -> None:
     reached, todo = set[Path](), [ROOT / "README.md"]
     while todo:
