@@ -52,13 +52,19 @@ class Connection:
         return await asyncio.shield(self._client)
 
     async def close(self) -> None:
-        """Leave the client, which may take a subprocess's time to end.
+        """Leave the client, which may take a subprocess's time to end. A task that is being cancelled, as by Ctrl-C,
+        breaks it off: it is told by a cancellation, and what goes wrong then is nobody's concern.
 
         Raises:
             BaseException: What went wrong while leaving, as itself and not in a group.
         """
         owner, self._owner, self._client = self._owner, None, None
         if owner is None:
+            return
+        closer = asyncio.current_task()
+        if closer is not None and closer.cancelling():
+            owner.cancel()
+            await asyncio.wait([owner])
             return
         self._leave.set()
         try:

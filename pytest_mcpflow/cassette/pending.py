@@ -1,14 +1,23 @@
-"""Recording in tests: a session is written down once the server has answered; one that is away changes nothing."""
+"""Recording in tests: a session is written down once the server has answered; one that is away changes nothing.
+
+Nor does a test that is broken off: half a session in place of a whole one would fail every test from then on.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import errno
+import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_mcpflow.cassette.files import write_lines
 from pytest_mcpflow.cassette.kinds import Side
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cassette.unusable import unwritable
 from pytest_mcpflow.cassette.writer import CassetteWriter, Redacting, SessionWriter
 
@@ -79,6 +88,35 @@ class PendingSession:
             self._session.end(by=by)
 
 
+@dataclass(frozen=True)
+class _Before:
+    """What was there before a cassette was begun anew.
+
+    Args:
+        path: The cassette.
+        content: What it held; `None` if there was no file.
+        mode: Who may read it.
+    """
+
+    path: Path
+    content: bytes | None = None
+    mode: int = 0o600
+
+    @classmethod
+    def of(cls, path: Path) -> _Before:
+        return cls(path, path.read_bytes(), path.stat().st_mode) if path.exists() else cls(path)
+
+    def put_back(self) -> None:
+        """Undo the recording, unless others have recorded into the same file since."""
+        if len(read_cassette(self.path).sessions) > 1:
+            return
+        if self.content is None:
+            self.path.unlink()
+        else:
+            write_lines(self.path, [self.content])
+            self.path.chmod(self.mode)
+
+
 class Recorder:
     """Records the sessions of one server in a test.
 
@@ -106,17 +144,34 @@ class Recorder:
         self._path, self._redactor, self._rewrites = path, redactor, rewrites
         self._transport, self._command = transport, command
         self._begun, self._clock = begun, clock
+        self._before: _Before | None = None
 
     @contextmanager
     def session(self) -> Generator[PendingSession]:
-        """A context in which a session can be recorded.
+        """A context in which a session can be recorded. Where it is broken off, a cassette that was begun in it is as
+        it was before.
 
         Raises:
-            CassetteError: The cassette cannot be added to; where there is one already, before anything has passed.
+            CassetteError: The cassette cannot be added to, or begun; if it or its folder is there already, before
+                anything has passed.
         """
         clock = None if self._clock is None else _Clock(self._clock)
+        self._before = None
+        try:
+            with self._recording(clock) as session:
+                yield session
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            if self._before is not None:
+                self._before.put_back()
+            raise
+
+    @contextmanager
+    def _recording(self, clock: _Clock | None) -> Generator[PendingSession]:
         with ExitStack() as stack:
-            opened = None if self._rewrites or not self._path.exists() else self._writer(stack, clock)
+            is_new = self._rewrites or not self._path.exists()
+            if is_new:
+                self._check_folder()
+            opened = None if is_new else self._writer(stack, clock)
 
             def begin() -> SessionWriter:
                 writer = opened or self._writer(stack, clock)
@@ -126,11 +181,17 @@ class Recorder:
 
             yield PendingSession(begin, clock)
 
+    def _check_folder(self) -> None:
+        folder = self._path.parent
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise unwritable(self._path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
     def _writer(self, stack: ExitStack, clock: _Clock | None) -> CassetteWriter:
         try:
             # The first recording of a project has no folder yet.
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            if self._rewrites:
+            if self._rewrites or not self._path.exists():
+                self._before = _Before.of(self._path)
                 self._path.unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(self._path, error) from error
