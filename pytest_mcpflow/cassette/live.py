@@ -31,6 +31,7 @@ from mcp.shared.inbound import (
 )
 from mcp.shared.message import ClientMessageMetadata, SessionMessage
 from mcp_types import ErrorData, JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
+from pydantic import ValidationError
 
 from pytest_mcpflow.cassette.columns import fitted
 from pytest_mcpflow.cassette.format import PROTOCOL_VERSION
@@ -109,10 +110,12 @@ class LiveServer:
         self._outside = Exchange(spare)
         self._waiting: dict[object, tuple[asyncio.Future[Mapping[str, Any]], Exchange]] = {}
         self._ids = 0
-        self._ended = False
+        self.has_ended = False
         self.garbage: list[Exception] = []
         self.http: dict[object, _HttpAnswer] = {}
         """HTTP answers that were no answers of the protocol, by the request's id."""
+        self.was_heard = not is_http
+        """Whether anything came back."""
         self.protocol: str | None = None
         """The protocol version that has been agreed on."""
         self.is_stateless = False
@@ -123,7 +126,7 @@ class LiveServer:
     @property
     def first_garbage(self) -> str:
         """The first thing that it wrote and that was no message, on one line."""
-        return " ".join(str(self.garbage[0]).split()) if self.garbage else ""
+        return " ".join(_written(self.garbage[0]).split()) if self.garbage else ""
 
     async def ask(self, method: str, params: Mapping[str, Any], exchange: Exchange) -> Mapping[str, Any]:
         """Send a request and wait for its response: an object with `result` or `error`, and the live `id`.
@@ -171,10 +174,11 @@ class LiveServer:
         """Take what the server sends, until it ends."""
         async for item in self._read:
             if isinstance(item, Exception):
-                self.garbage.append(item)
+                if _written(item).strip():  # an empty line between messages means nothing
+                    self.garbage.append(item)
             else:
                 await self._take(_wire(item.message))
-        self._ended = True
+        self.has_ended = True
         for waiting, _ in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(CannotVerifyError(f"{self._what} ended before it answered"))
@@ -218,8 +222,9 @@ class LiveServer:
                 f"{self._what} did not read what it was sent within {self._limit:g} s"
             ) from None
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self.has_ended = True
             raise CannotVerifyError(f"{self._what} ended before all was asked") from None
-        if self._ended:
+        if self.has_ended:
             raise CannotVerifyError(f"{self._what} ended before all was asked")
 
     def _headers(self, method: str, params: Mapping[str, Any]) -> dict[str, str]:
@@ -256,6 +261,7 @@ async def live_server(
     servers: list[LiveServer] = []
 
     async def note(response: httpx2.Response) -> None:
+        servers[0].was_heard = True
         if response.request.method == "POST" and response.status_code not in (200, 202):
             kept = {
                 name: response.headers[name] for name in ("www-authenticate",) if name in response.headers
@@ -297,7 +303,19 @@ async def live_server(
                 if isinstance(cause, CannotVerifyError)
                 else f"{what}: {cause or type(cause).__name__}"
             )
+            is_lost = isinstance(cause, httpx2.TransportError)
+            if servers and not servers[0].was_heard and (is_lost or servers[0].has_ended):
+                reason = f" ({cause})" if is_lost else ""
+                why = f"{what}: nobody answers there{reason}; check the address, and whether the server runs"
             raise CannotVerifyError(why + _last_words(heard, servers)) from None
+
+
+def _written(garbage: Exception) -> str:
+    """What a server wrote, where the error says that what it wrote is no message."""
+    if not isinstance(garbage, ValidationError):
+        return str(garbage)
+    written: object = garbage.errors(include_url=False)[0].get("input")
+    return written if isinstance(written, str) else str(garbage)
 
 
 def _transport(target: Target, heard: IO[str], client: httpx2.AsyncClient) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -75,6 +76,10 @@ def _frames(path: Path, lines: list[bytes]) -> Iterator[tuple[Frame, Mapping[str
         try:
             content = next(values)
         except (ValueError, RecursionError) as error:
+            if number == 1 and raw.startswith(BOM_UTF8):
+                raise CassetteError(
+                    f"{path}:1 begins with a byte order mark, which JSON has none of; save the file as UTF-8 without it"
+                ) from error
             raise CassetteError(f"{path}:{number} is not JSON ({error}); {DAMAGED}") from error
         if not isinstance(content, dict):
             raise CassetteError(f"{path}:{number} is not a JSON object; {DAMAGED}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from typing import cast
 
@@ -35,7 +36,8 @@ def serve_cassette(options: argparse.Namespace) -> int:
     if options.http is None:
         from pytest_mcpflow.cassette.serve_stdio import serve_stdio
 
-        serve_stdio(player)
+        with contextlib.suppress(KeyboardInterrupt):  # one way to end it
+            serve_stdio(player)
     else:
         _serve_http(player, options.http)
     problems = [str(miss) for miss in player.misses]

@@ -97,6 +97,18 @@ def test_a_folder_does_not_stand_in_the_way_of_the_fake_of_its_name(
         main(["serve", "github"])
 
 
+def test_a_tape_that_is_served_until_ctrl_c_ends_with_what_was_not_asked(
+    tape: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> bytes:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_mcpflow.cassette.serve_stdio.os.read", interrupted)
+
+    assert mcpflow("serve", tape) == 1
+    assert capsys.readouterr().err == "mcpflow serve: get(n=1) was recorded and never called\n"
+
+
 USAGE_OF_RECORD = """\
 usage: mcpflow record [OPTION ...] -o FILE -- SERVER [ARG ...]
        mcpflow record [OPTION ...] -o FILE --url URL

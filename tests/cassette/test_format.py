@@ -139,6 +139,7 @@ def test_lines_read_together_are_what_each_is_alone(lines: list[bytes]) -> None:
         ("\n", ":1 is not JSON"),
         ("hello\n", ":1 is not JSON"),
         ("[]\n", ":1 is not a JSON object"),
+        ("\ufeff" + '{"format":1,"kind":"header"}\n', ":1 begins with a byte order mark"),
         ('{"kind":"message"}\n', ":1 is not the header of a cassette"),
         (HEADER.replace("1", "99", 1), "1 says format 99, which is newer than 1"),
         (HEADER + "{\n", ":2 is not JSON"),
