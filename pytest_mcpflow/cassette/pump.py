@@ -17,10 +17,14 @@ __all__ = ["pump"]
 
 CHUNK = 1 << 16
 HELD = 1 << 20  # bytes that one way holds before it reads no more
+LOOK_AGAIN = 0.1  # seconds, after which is looked whether the server has ended, once the client has left
 
 
 def pump(server: subprocess.Popen[bytes], session: SessionWriter) -> Side:
     """Copy both directions until the server has said all it had to say and the client has it.
+
+    A program that the server has started and left behind may hold its output open; once the client has left and the
+    server has ended, nobody waits for that.
 
     Args:
         server: A process whose standard input and output are pipes without buffers.
@@ -40,12 +44,17 @@ def pump(server: subprocess.Popen[bytes], session: SessionWriter) -> Side:
     ways = (to_server, to_client)
     ended_by: Side = "server"
     while to_client.is_open or to_client.held:
+        # Asked before it is looked for output: whatever the server itself had to say is there then.
+        is_left_behind = not to_server.is_open and server.poll() is not None
         # Of all that waits, `select` is the only one that takes files and devices, too.
         readable, writable, _ = select.select(
             [way.source for way in ways if way.is_open and len(way.held) < HELD],
             [way.target for way in ways if way.held],
             (),
+            None if to_server.is_open or to_client.held else LOOK_AGAIN,
         )
+        if is_left_behind and not (readable or writable):
+            to_client.end()
         for way in ways:
             if way.target in writable:
                 way.hand_on_held()
@@ -86,8 +95,7 @@ class _Way:
         """Pass on what there is to read."""
         data = os.read(self.source, CHUNK)
         if not data:
-            self.is_open = False
-            self._write_down(b"\n")
+            self.end()
             return
         if self._sender == "client":
             self._hand_on(data)
@@ -95,6 +103,11 @@ class _Way:
         else:
             self._write_down(data)
             self._hand_on(data)
+
+    def end(self) -> None:
+        """Take note that nothing comes any more."""
+        self.is_open = False
+        self._write_down(b"\n")
 
     def hand_on_held(self) -> None:
         """Hand on as much of what is held as the target takes now."""

@@ -225,6 +225,26 @@ def test_a_killed_recorder_leaves_a_readable_tape_and_its_server_ends(tmp_path: 
         pytest.fail("the server outlived its recorder")
 
 
+def test_a_program_that_the_server_leaves_behind_is_not_waited_for(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    leave = f'echo \'{{"jsonrpc":"2.0","method":"bye"}}\'; cat \'{gate}\' & exit 5'
+
+    ended = subprocess.run(
+        recorder(tmp_path / "t.jsonl", "sh", "-c", leave),
+        input=b"",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+    gate.write_bytes(b"")  # for which `cat` is still waiting
+
+    assert (ended.returncode, ended.stdout) == (5, b'{"jsonrpc":"2.0","method":"bye"}\n')
+    (session,) = read_cassette(tmp_path / "t.jsonl").sessions
+    assert [frame.kind for frame in session.frames] == ["session", "message", "end"]
+
+
 def test_the_recorder_imports_no_sdk() -> None:
     code = "import sys, pytest_mcpflow.cli, pytest_mcpflow.cassette.record as r; print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
