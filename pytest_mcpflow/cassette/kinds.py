@@ -11,18 +11,20 @@ __all__ = ["CHECKS", "SIDES", "Side", "is_rpc"]
 
 Side = Literal["client", "server"]
 SIDES = ("client", "server")
-
-_NO_PARAMS: Mapping[str, object] = {}
+_PARAMS = (dict, type(None))
 
 
 def is_rpc(body: object) -> bool:
-    """Whether it is a message of JSON-RPC 2.0, so that all who read a tape can rely on its parts."""
+    """Whether it is a message of JSON-RPC 2.0, so that all who read a tape can rely on its parts.
+
+    `"params": null`, which the specification has not, is what some clients write for none, and some servers answer.
+    """
     if not isinstance(body, dict):
         return False
     message = cast("dict[str, object]", body)
     number = message.get("id")
     if "method" in message:
-        fits = isinstance(message["method"], str) and isinstance(message.get("params", _NO_PARAMS), dict)
+        fits = isinstance(message["method"], str) and isinstance(message.get("params"), _PARAMS)
         return fits and (isinstance(number, int | str) or (number is None and "id" not in message))
     if isinstance(message.get("result"), dict):
         return isinstance(number, int | str)

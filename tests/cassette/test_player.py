@@ -15,7 +15,9 @@ from pytest_mcpflow import CassetteError
 from pytest_mcpflow.cassette.matching import first_difference, request_key
 from pytest_mcpflow.cassette.playback import Playback
 from pytest_mcpflow.cassette.player import Player, Tape
+from pytest_mcpflow.cassette.redaction import Redactor
 from pytest_mcpflow.cassette.speaker import Speaker
+from pytest_mcpflow.cassette.writer import CassetteWriter
 from pytest_mcpflow.errors import (
     DifferentArgumentsError,
     ExhaustedError,
@@ -46,6 +48,19 @@ def test_each_recorded_call_answers_once_and_in_order(tmp_path: Path) -> None:
     assert "next() was asked more often than it was recorded" in text(speaker, 9, "next")
     assert [type(miss) for miss in tape.misses] == [ExhaustedError]
     assert tape.unused() == []
+
+
+def test_a_client_that_writes_null_for_no_params_is_recorded_and_answered(tmp_path: Path) -> None:
+    asked = b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":null}'
+    with CassetteWriter(tmp_path / "t.jsonl", redactor=Redactor()) as writer:
+        session = writer.session(transport="stdio")
+        session.line("client", asked)
+        session.line("server", b'{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}')
+    speaker = Speaker(Player(Tape.load(tmp_path / "t.jsonl"), "null", Redactor()))
+
+    answered = [speaker.receive(each)[0].message for each in (json.loads(asked), ask(2, "tools/list")[1])]
+
+    assert answered == [{"jsonrpc": "2.0", "id": number, "result": {"tools": []}} for number in (1, 2)]
 
 
 def test_sessions_that_share_ids_never_share_answers(tmp_path: Path) -> None:
