@@ -5,6 +5,7 @@ Only the standard library is imported, so that it answers a few milliseconds aft
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import json
@@ -125,8 +126,9 @@ def _wait_until_read(descriptor: int) -> None:
         return
     unread = FIONREAD if stat.S_ISFIFO(mode) else TIOCOUTQ
     until = time.monotonic() + READ_LIMIT
-    while any(ioctl(descriptor, unread, bytes(4))) and time.monotonic() < until:
-        time.sleep(LOOK_AGAIN)
+    with contextlib.suppress(OSError):  # not every system says it of a socket
+        while any(ioctl(descriptor, unread, bytes(4))) and time.monotonic() < until:
+            time.sleep(LOOK_AGAIN)
 
 
 def _line(message: Mapping[str, Any]) -> bytes:
