@@ -138,10 +138,7 @@ def anyio_in_virtual_time(item: pytest.Function, hub: Hub) -> None:
     if name == "asyncio" and hub.clock.virtual_time:
         item.funcargs["anyio_backend"] = _virtual_backend(options)
     elif name not in (None, "asyncio"):
-        raise HubError(
-            f"the mcpflow fixture runs on asyncio, and anyio runs this test on {name}; "
-            'give the test @pytest.mark.parametrize("anyio_backend", ["asyncio"])'
-        )
+        raise _not_on(name)
 
 
 @contextmanager
@@ -151,19 +148,29 @@ def fixture_in_virtual_time(
     """Let anyio's plugin make a virtual loop for an async fixture: it is the one that the test runs on."""
     runs = cast("Callable[..., Generator[object]]", fixture.func)
     is_run_by_anyio = runs.__module__ == "anyio.pytest_plugin" and fixture.scope == "function"
-    if not is_run_by_anyio or not marker_options(request.node).virtual_time:
+    if not is_run_by_anyio:
         yield
         return
+    is_virtual = marker_options(request.node).virtual_time
 
     def run_fixture(anyio_backend: object, **arguments: object) -> Generator[object]:
         name, options = _backend(anyio_backend)
-        yield from runs(_virtual_backend(options) if name == "asyncio" else anyio_backend, **arguments)
+        if name != "asyncio":
+            raise pytest.fail.Exception(f"HubError: {_not_on(name)}", pytrace=False)
+        yield from runs(_virtual_backend(options) if is_virtual else anyio_backend, **arguments)
 
     fixture.func = run_fixture  # type: ignore[misc]  # final, and yet what anyio's plugin does for as long
     try:
         yield
     finally:
         fixture.func = runs  # type: ignore[misc]
+
+
+def _not_on(name: object) -> HubError:
+    return HubError(
+        f"the mcpflow fixture runs on asyncio, and anyio runs this test on {name}; "
+        'give the test @pytest.mark.parametrize("anyio_backend", ["asyncio"])'
+    )
 
 
 def _backend(chosen: object) -> tuple[object, dict[str, Any]]:

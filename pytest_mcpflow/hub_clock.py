@@ -56,7 +56,8 @@ class HubClock(Clock):
             raise VirtualTimeError(
                 f"this test asks for {'virtual' if self.virtual_time else 'real'} time, but runs on "
                 f"{type(loop).__module__}.{type(loop).__qualname__}; let pytest-mcpflow make the loop (no loop "
-                "factory of your own for this test, no async fixture of a wider scope), or mark it "
+                "factory of your own for this test, no async fixture of a wider scope, and hub.run(...) where your "
+                "code has asyncio.run(...)), or mark it "
                 f"@pytest.mark.mcpflow(virtual_time={not self.virtual_time})"
             )
         if isinstance(loop, VirtualTimeLoop):

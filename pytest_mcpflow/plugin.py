@@ -124,10 +124,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         finally:
             item.obj = test
     is_async = inspect.iscoroutinefunction(test)
-    if is_async:
-        anyio_in_virtual_time(item, hub)
-        item.obj = guarded(test, hub)
     try:
+        if is_async:
+            anyio_in_virtual_time(item, hub)
+            item.obj = guarded(test, hub)
         result = yield
         hub.verify(calls_expected=marker_options(item).calls_expected)
         if item.config.getoption("--mcp-verify"):

@@ -159,11 +159,32 @@ def test_plain(shop, mcpflow):
     result.assert_outcomes(passed=2)
 
 
-def test_trio_gets_a_clear_answer(project: pytest.Pytester) -> None:
-    test = "@pytest.mark.anyio\n@pytest.mark.parametrize('anyio_backend', ['trio'])\n"
-    result = outcome(project, f"{test}async def test_it(mcpflow, anyio_backend):\n    pass\n")
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*the mcpflow fixture runs on asyncio, and anyio runs this test on trio*"])
+def test_loops_that_cannot_be_used_get_a_clear_answer(project: pytest.Pytester) -> None:
+    trio = "@pytest.mark.anyio\n@pytest.mark.parametrize('anyio_backend', ['trio'])\nasync def "
+    result = outcome(
+        project,
+        f"""
+@pytest.fixture
+async def shop(mcpflow, anyio_backend):
+    await mcpflow.list_tools()
+
+{trio}test_trio(mcpflow, anyio_backend):
+    pass
+
+{trio}test_a_fixture_on_trio(shop, anyio_backend):
+    pass
+
+def test_a_loop_of_its_own(mcpflow):
+    mcpflow.serve(Shop())
+    async def workflow():
+        await mcpflow.call_tool("shop.order", {{"item": "tea"}})
+    asyncio.run(workflow())
+""",
+    )
+    result.assert_outcomes(failed=2, errors=1)
+    answer = "*HubError: the mcpflow fixture runs on asyncio, and anyio runs this test on trio*"
+    result.stdout.fnmatch_lines([answer, "*on trio*", "*hub.run(...) where your code has asyncio.run(...)*"])
+    assert "async_tests.py" not in result.stdout.str()
 
 
 @pytest.mark.parametrize("prefix", ["async ", ""])
