@@ -13,6 +13,10 @@ from pytest_mcpflow.fakes._shell import CommandResult, Pipeline, Ran, Script, pa
 __all__ = ["Desktop", "workspace_path"]
 
 
+class Unmet(Exception):
+    """A command has nothing to say, and fails: `test` of what is not so, `grep` of what is not there."""
+
+
 @dataclass
 class Desktop(Fake):
     """What the tools of a developer's machine stand on."""
@@ -79,7 +83,9 @@ class Desktop(Fake):
         try:
             return CommandResult(True, 0, self._built_in(words, stdin))
         except GitError as error:
-            return CommandResult(False, 128, "", str(error))
+            return CommandResult(False, 128 if str(error).startswith("fatal: ") else 1, "", str(error))
+        except Unmet:
+            return CommandResult(False, 1, "")
         except FileExistsError as error:
             return CommandResult(False, 1, "", f"{words[0]}: {error}: File exists")
         except IsADirectoryError as error:
@@ -110,21 +116,23 @@ class Desktop(Fake):
                     self._remove(path, force="f" in options, folders="r" in options or "R" in options)
                 return ""
             case ["cp", source, destination]:
-                self._written(destination, self.content(source))
+                into = self.has_folder(destination)
+                copy = f"{destination}/{posixpath.basename(source)}" if into else destination
+                self._written(copy, self.content(source))
                 return ""
             case ["touch", *paths]:
                 for path in paths:
                     self._written(path, self.files.get(workspace_path(path), ""))
                 return ""
-            case ["test", "-f" | "-e", path]:
-                self.content(path)
+            case ["test", "-f" | "-e" | "-d" as kind, path]:
+                is_file, is_folder = workspace_path(path) in self.files, self.has_folder(path)
+                if not {"-f": is_file, "-d": is_folder, "-e": is_file or is_folder}[kind]:
+                    raise Unmet
                 return ""
-            case ["test", "-d", path] if self.has_folder(path):
-                return ""
-            case ["grep", text, path]:
-                found = "".join(f"{line}\n" for line in self.content(path).splitlines() if text in line)
-                if not found:
-                    raise FileNotFoundError(f"{text} in {path}")
+            case ["grep", text, *paths] if not text.startswith("-") and len(paths) < 2:
+                lines = (self.content(paths[0]) if paths else stdin).splitlines()
+                if not (found := "".join(f"{line}\n" for line in lines if text in line)):
+                    raise Unmet
                 return found
             case ["wc", "-l"]:
                 return f"{stdin.count(chr(10))}\n"
@@ -153,6 +161,10 @@ class Desktop(Fake):
                 made = repository.commit(self.new_hex(40, kind="commit"), message, at=self.clock.now())
                 return f"[{repository.branch} {made.id[:7]}] {message}\n"
             case ["log", *_]:
+                if not repository.log():
+                    raise GitError(
+                        f"fatal: your current branch '{repository.branch}' does not have any commits yet"
+                    )
                 return "".join(f"{commit.id[:7]} {commit.message}\n" for commit in repository.log())
             case ["branch"]:
                 return "".join(

@@ -54,15 +54,29 @@ def test_conditions_of_the_shell() -> None:
         ("cat nowhere", 1, "No such file or directory"),
         ("rm nowhere", 1, "No such file or directory"),
         ("echo 'open", 2, "syntax error"),
-        ("git frobnicate", 128, "is not a git command"),
-        ("git checkout nowhere", 128, "did not match any file"),
-        ("git commit -m nothing", 128, "nothing to commit"),
+        ("git frobnicate", 1, "is not a git command"),
+        ("git checkout nowhere", 1, "did not match any file"),
+        ("git commit -m nothing", 1, "nothing to commit"),
+        ("git add nowhere", 128, "did not match any files"),
+        ("git log", 128, "does not have any commits yet"),
     ],
 )
 def test_commands_that_fail_say_so_with_their_code(command: str, code: int, words: str) -> None:
     result = DesktopCommander().execute_command(command)
     assert (result.success, result.exit_code) == (False, code)
     assert words in result.stderr
+
+
+@pytest.mark.parametrize("command", ["test -f gone", "test -d gone", "test -d a.txt", "grep tea a.txt"])
+def test_a_question_with_the_answer_no_fails_without_a_word(command: str) -> None:
+    fake = DesktopCommander(files={"a.txt": "coffee\n"})
+    assert fake.execute_command(command) == CommandResult(False, 1, "")
+
+
+def test_a_copy_goes_into_a_folder_and_grep_reads_a_pipe() -> None:
+    fake = DesktopCommander(files={"src/a.txt": "tea\ncoffee\n", "old/b.txt": ""})
+    assert sh(fake, "cp src/a.txt old && cat old/a.txt | grep tea | wc -l") == "1\n"
+    assert sorted(fake.files) == ["old/a.txt", "old/b.txt", "src/a.txt"]
 
 
 def test_scripts_stand_for_programs_and_need_what_they_need() -> None:
@@ -136,7 +150,6 @@ def test_nothing_is_ever_executed_on_the_host(tmp_path_factory: pytest.TempPathF
         ("echo x > nope/a.txt", 2, "cannot create nope/a.txt: Directory nonexistent"),
         ("echo x > src", 2, "cannot create src: Is a directory"),
         ("touch nope/a.txt", 1, "touch: nope/a.txt: No such file or directory"),
-        ("cp a.txt src", 1, "cp: src: Is a directory"),
         ("rm src", 1, "rm: src: Is a directory"),
         ("git add nope", 128, "fatal: pathspec 'nope' did not match any files"),
     ],
