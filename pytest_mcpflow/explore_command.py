@@ -13,7 +13,8 @@ import pytest
 from pytest_mcpflow.catalogue import load_workflow
 from pytest_mcpflow.chaos.baseline import Baseline
 from pytest_mcpflow.errors import FaultPlanError, MCPFlowError
-from pytest_mcpflow.options import count_from_one, search_path, seconds_above_zero
+from pytest_mcpflow.option_list import count_from_one, seconds_above_zero
+from pytest_mcpflow.options import search_path
 from pytest_mcpflow.plans import fault_kinds
 from pytest_mcpflow.report.explored import ExploredSoFar, Search, explore_scenario, kinds_named
 from pytest_mcpflow.report.matrix import collapsed, matrix, notes, overview, wrapped

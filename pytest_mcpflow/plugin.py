@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Generator
 
@@ -11,7 +12,6 @@ import pytest
 # pytest looks for fixtures in a plugin itself; a list of further plugins has it read all that is installed again.
 from pytest_mcpflow.fixtures.hub import mcpflow as mcpflow
 from pytest_mcpflow.fixtures.hub import usage_told_alone
-from pytest_mcpflow.stash import EXPLORED, EXPLORES, NEVER_HAPPENED, VERIFIED, hub_of, resilience_of
 
 FIXTURE = "mcpflow"
 GIVEN = (
@@ -22,7 +22,7 @@ GIVEN = (
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    from pytest_mcpflow.options import add_options
+    from pytest_mcpflow.option_list import add_options
 
     add_options(parser)
 
@@ -34,11 +34,14 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    from pytest_mcpflow.options import CHAOS_MARKER, MARKER, chaos_options_given, check_record_mode
+    from pytest_mcpflow.option_list import CHAOS_MARKER, MARKER, RECORD_VARIABLE, chaos_options_given
 
     config.addinivalue_line("markers", MARKER)
     config.addinivalue_line("markers", CHAOS_MARKER)
-    check_record_mode(config)
+    if os.environ.get(RECORD_VARIABLE) or config.getoption("--mcp-record") or config.getini("mcp_record"):
+        from pytest_mcpflow.options import check_record_mode
+
+        check_record_mode(config)
     if config.getoption("--mcp-verify"):
         from pytest_mcpflow.options import refuse_to_record
 
@@ -94,6 +97,8 @@ def pytest_fixture_setup(
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    from pytest_mcpflow.stash import EXPLORES, hub_of
+
     hub = hub_of(item)
     if hub is None or not isinstance(item, pytest.Function):
         if item.get_closest_marker("mcp_chaos") is not None:
@@ -157,6 +162,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run an async test that uses the fixture and that no other plugin runs."""
+    from pytest_mcpflow.stash import EXPLORES, hub_of
+
     hub = hub_of(pyfuncitem)
     explores = pyfuncitem.stash.get(EXPLORES, None)
     if explores is not None:
@@ -177,6 +184,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    from pytest_mcpflow.stash import EXPLORED, NEVER_HAPPENED, hub_of, resilience_of
+
     report = yield
     resilience = resilience_of(item)
     if resilience is not None and report.when == "call":
@@ -194,11 +203,16 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    from pytest_mcpflow.options import chaos_options_given
+    from pytest_mcpflow.option_list import chaos_options_given
 
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    is_chaos_asked = config.getoption("--mcp-chaos") is not None or bool(chaos_options_given(config))
+    if not (reports or is_chaos_asked or config.getoption("--mcp-verify")):
+        return
+    from pytest_mcpflow.stash import EXPLORED, NEVER_HAPPENED, VERIFIED
+
     is_explored = any(hasattr(report, EXPLORED) for report in reports)
-    if is_explored or config.getoption("--mcp-chaos") is not None or chaos_options_given(config):
+    if is_explored or is_chaos_asked:
         from pytest_mcpflow.chaos.summary import summarize
 
         summarize(terminalreporter, config)

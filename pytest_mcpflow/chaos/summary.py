@@ -8,7 +8,7 @@ import pytest
 
 from pytest_mcpflow.chaos.baseline import Baseline
 from pytest_mcpflow.chaos.options import chaos_asked
-from pytest_mcpflow.options import chaos_options_given
+from pytest_mcpflow.option_list import chaos_options_given
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.plans import fault_kinds
 from pytest_mcpflow.report.matrix import matrix, notes, overview, wrapped
