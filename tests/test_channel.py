@@ -94,6 +94,20 @@ def test_a_schema_that_was_compiled_for_another_hub_refuses_too() -> None:
     assert failure(Scales(reading=-1), Era.STATELESS) == first
 
 
+def test_an_answer_that_breaks_its_schema_is_refused_each_time_between_others_that_do_not() -> None:
+    async def weigh() -> list[str]:
+        scales, heard = Scales(), list[str]()
+        async with hub(scales) as served:
+            for scales.reading in (5, -1, 5, -1, 6, -1):
+                try:
+                    heard.append(str((await served.call_tool("scales.weigh"))["grams"]))
+                except RuntimeError:
+                    heard.append("refused")
+        return heard
+
+    assert run(weigh()) == ["5", "refused", "5", "refused", "6", "refused"]
+
+
 def test_nothing_runs_when_a_call_has_its_answer() -> None:
     async def weigh() -> set[asyncio.Task[Any]]:
         async with hub(Scales(reading=5)) as scales:

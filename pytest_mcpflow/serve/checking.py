@@ -1,7 +1,9 @@
 """Answers held against output schemas as the SDK's client does it, without what it does anew on each connection.
 
 On its first answer from a tool a session lists the tools and compiles the tool's schema, which takes longer than some
-ten calls. A schema that is known already needs no listing, and is compiled once in a process.
+ten calls. A schema that is known already needs no listing, and is compiled once in a process. Holding an answer against
+it is a tenth of a run, and in an exploration most answers are those of the run before: what a schema allowed once it
+allows again.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ __all__ = ["AnswerCheck", "spare_listing"]
 
 COMPILED = 512
 """So many schemas are kept compiled."""
+ALLOWED, LONGEST = 256, 2_048
+"""So many answers are known to be allowed by a schema, none of them longer than so many bytes."""
 
 
 def spare_listing(session: ClientSession, schema_of: Callable[[str], Mapping[str, Any] | None]) -> None:
@@ -38,7 +42,7 @@ class AnswerCheck:
 
     def __init__(self, schema_of: Callable[[str], Mapping[str, Any] | None]) -> None:
         self._schema_of = schema_of
-        self._sessions: dict[str, ClientSession | None] = {}
+        self._schemas: dict[str, _Schema | None] = {}
 
     async def __call__(self, name: str, result: CallToolResult) -> None:
         """Hold an answer against its schema.
@@ -46,18 +50,44 @@ class AnswerCheck:
         Raises:
             RuntimeError: It breaks the schema, or lacks the structured content that the schema describes.
         """
-        if name not in self._sessions:
+        if name not in self._schemas:
             schema = self._schema_of(name)
-            self._sessions[name] = None if schema is None else _session_for(name, to_json(schema))
-        session = self._sessions[name]
-        if session is not None:
-            await session.validate_tool_result(name, result)
+            self._schemas[name] = None if schema is None else _known(name, to_json(schema))
+        known = self._schemas[name]
+        if known is not None:
+            await known.check(result)
 
 
-@lru_cache(COMPILED)
-def _session_for(name: str, schema: bytes) -> ClientSession:
-    """A session that is connected to nothing, and knows one tool by its output schema, which it compiles once."""
-    return ClientSession(dispatcher=_OneTool(name, schema))
+class _Schema:
+    """The output schema of a tool, in a session that is connected to nothing and compiles it once."""
+
+    def __init__(self, name: str, schema: bytes) -> None:
+        self._name, self._session = name, ClientSession(dispatcher=_OneTool(name, schema))
+        self._allowed = set[bytes]()
+
+    async def check(self, result: CallToolResult) -> None:
+        """Hold an answer against it; one that breaks it is looked at each time."""
+        answer = _as_json(result.structured_content)
+        if answer in self._allowed:
+            return
+        await self._session.validate_tool_result(self._name, result)
+        if answer is not None and len(answer) <= LONGEST:
+            if len(self._allowed) >= ALLOWED:
+                self._allowed.clear()
+            self._allowed.add(answer)
+
+
+_known = lru_cache(COMPILED)(_Schema)
+
+
+def _as_json(content: Any) -> bytes | None:
+    """What decides whether a schema allows it; `None` where there is no content, or none that JSON has."""
+    if content is None:
+        return None
+    try:
+        return to_json(content)
+    except ValueError:
+        return None
 
 
 class _OneTool:
