@@ -14,7 +14,13 @@ from pytest_mcpflow.question import Answer, Answerer, Elicitation, Question, Sam
 if TYPE_CHECKING:
     from mcp.client.context import ClientRequestContext
     from mcp.client.session import ElicitationFnT, SamplingFnT
-    from mcp.types import ErrorData
+    from mcp.types import (
+        CreateMessageRequestParams,
+        CreateMessageResult,
+        ElicitRequestParams,
+        ElicitResult,
+        ErrorData,
+    )
 
 __all__ = ["Desk"]
 
@@ -62,11 +68,12 @@ class Desk:
 
     def elicitation_callback(self, server: str) -> ElicitationFnT:
         """The SDK client's callback for elicitation."""
-        from mcp.types import ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
         async def callback(
             context: ClientRequestContext, params: ElicitRequestParams
         ) -> ElicitResult | ErrorData:
+            from mcp.types import ElicitRequestFormParams, ElicitResult  # here, since most servers never ask
+
             if not isinstance(params, ElicitRequestFormParams):
                 return ElicitResult(action="decline")  # a URL to visit: there is no browser here
             entry = self._entry(server, params.meta)
@@ -82,11 +89,12 @@ class Desk:
 
     def sampling_callback(self, server: str) -> SamplingFnT:
         """The SDK client's callback for sampling."""
-        from mcp.types import CreateMessageRequestParams, CreateMessageResult, ErrorData, TextContent
 
         async def callback(
             context: ClientRequestContext, params: CreateMessageRequestParams
         ) -> CreateMessageResult | ErrorData:
+            from mcp.types import CreateMessageResult, ErrorData, TextContent
+
             blocks = [block for message in params.messages for block in message.content_as_list]
             prompt = "\n".join(block.text for block in blocks if isinstance(block, TextContent))
             entry = self._entry(server, params.meta)

@@ -84,7 +84,7 @@ class Connections:
         from pytest_mcpflow.line import line_to
 
         source = member.source = member.source or member.make_source()
-        member.line = line_to(source, member.name, self.journal, self.desk)
+        member.line = line_to(source, member.name, self.journal)
         return member.line
 
     async def close(self) -> list[tuple[str, Exception]]:

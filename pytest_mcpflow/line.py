@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from mcp import ClientSession
 from mcp_types import DiscoverResult, ServerCapabilities
 
-from pytest_mcpflow.answers import Desk
 from pytest_mcpflow.journal import Journal
 from pytest_mcpflow.serve.channel import Channel
 from pytest_mcpflow.serve.checking import spare_listing
@@ -26,7 +25,8 @@ _STATELESS = DiscoverResult(supported_versions=[Era.STATELESS], capabilities=Ser
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A session that calls the tools of a fake and listens to nothing, so that nothing has to be running for it."""
+    """A session that calls tools of a fake which ask nothing, and listens to nothing, so that nothing has to be running
+    for it."""
 
     session: ClientSession
     channel: Channel
@@ -36,16 +36,12 @@ class Line:
         await self.channel.aclose()
 
 
-def line_to(source: Source, server: str, journal: Journal, desk: Desk) -> Line | None:
+def line_to(source: Source, server: str, journal: Journal) -> Line | None:
     """A line to the fake behind a server, if it is one that can be reached by a channel."""
     channel = source.channel()
     if channel is None:
         return None
-    session = ClientSession(
-        dispatcher=tapped(channel, server, journal),
-        elicitation_callback=desk.elicitation_callback(server),
-        sampling_callback=desk.sampling_callback(server),
-    )
+    session = ClientSession(dispatcher=tapped(channel, server, journal))
     session.adopt(_STATELESS)
     spare_listing(session, channel.schema_of)
     channel.open()
