@@ -47,24 +47,26 @@ class VirtualClock(Clock):
 
     def __init__(self, starts_at: datetime) -> None:
         super().__init__(starts_at)
-        self._now = 0.0
+        self.seconds = 0.0
         self._followers: list[Callable[[datetime], None]] = []
 
     def now(self) -> float:
-        return self._now
+        return self.seconds
 
     def move_to(self, seconds: float) -> None:
         """Go forward."""
-        self._now = max(self._now, float(seconds))  # a deadline knows its rank, too, which is nobody else's
+        self.seconds = max(
+            self.seconds, float(seconds)
+        )  # a deadline knows its rank, too, which is nobody else's
 
     def begin_again(self) -> None:
         """Go back to zero."""
-        self._now = 0.0
+        self.seconds = 0.0
         self._tell()
 
     def rebase(self, wall: datetime) -> None:
         """Let it be `wall` now."""
-        starts_at = wall - timedelta(seconds=self._now)
+        starts_at = wall - timedelta(seconds=self.seconds)
         if starts_at != self.starts_at:
             self.starts_at = starts_at
             self._tell()
@@ -127,7 +129,7 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
 
     def time(self) -> float:
         """Virtual seconds."""
-        return self.clock.now()
+        return self.clock.seconds
 
     def asked(self, instant: Instant) -> Instant:
         """The answer to code that asks what time it is, unless it does nothing else.

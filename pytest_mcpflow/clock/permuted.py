@@ -22,20 +22,18 @@ class Permuted(asyncio.SelectorEventLoop):
 
     def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
         self._chance: random.Random | None = None
+        self.is_permuted = False
         self._turns: list[Turn] = []
         super().__init__(selector)
 
     def permute(self, seed: int | None) -> None:
         """From here on draw from `seed` which of the ready tasks takes the next step; `None` for their own order."""
         self._chance = None if seed is None else random.Random(seed)  # noqa: S311 - to be repeated
+        self.is_permuted = seed is not None
         left, self._turns = self._turns, []
         for handle, callback, args, context in left:  # who was about to take a turn still does
             if not handle.cancelled():
                 self.call_soon(callback, *args, context=context)
-
-    @property
-    def is_permuted(self) -> bool:
-        return self._chance is not None
 
     def call_soon(  # type: ignore[override]  # typeshed ties the arguments to the callback by a variable of its own
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -61,5 +59,4 @@ class Permuted(asyncio.SelectorEventLoop):
 
 def order_is_drawn() -> bool:
     """Whether the running loop draws the order of tasks, so that whoever could wait should."""
-    loop = asyncio.get_running_loop()
-    return isinstance(loop, Permuted) and loop.is_permuted
+    return getattr(asyncio.get_running_loop(), "is_permuted", False)

@@ -22,14 +22,14 @@ class Deadline(float):
     rank: int
 
     def __new__(cls, when: float, rank: int) -> Self:
-        deadline = super().__new__(cls, when)
+        deadline = float.__new__(cls, when)
         deadline.rank = rank
         return deadline
 
     def __lt__(self, other: float) -> bool:
-        if isinstance(other, Deadline) and float(self) == float(other):
+        if self == other and isinstance(other, Deadline):
             return self.rank < other.rank
-        return super().__lt__(other)
+        return float.__lt__(self, other)
 
 
 class Timers:
@@ -49,7 +49,7 @@ class Timers:
 
     def add(self, handle: asyncio.TimerHandle, *, awaited: bool) -> None:
         """Remember a timer; `awaited` if it is something to wait for."""
-        item = (handle.when(), next(self._ranks), handle)
+        item = (float(handle.when()), next(self._ranks), handle)
         heapq.heappush(self._all, item)
         if awaited:
             heapq.heappush(self._awaited, item)
