@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic_core import from_json
 
-from pytest_mcpflow.answers import Desk
-from pytest_mcpflow.direct import ProgressCallback, call_directly
-from pytest_mcpflow.effects import Effects
+from pytest_mcpflow.direct import Directly, ProgressCallback
 from pytest_mcpflow.errors import ArgumentError, ToolError, UnknownNameError
 from pytest_mcpflow.journal import Entry, Journal
 from pytest_mcpflow.members import Member, Members
@@ -25,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Calls"]
 
+_MAPPINGS = (dict, Mapping)  # a dict is one, and asking an abstract class takes longer
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Calls:
@@ -33,10 +33,9 @@ class Calls:
     way: Way
     members: Members
     journal: Journal
-    desk: Desk
-    effects: Effects
     promises: Promises
     connections: Connections
+    directly: Directly
     start_clock: Callable[[], None]
 
     async def call(
@@ -57,16 +56,8 @@ class Calls:
             self.journal.fail(entry, error)
             raise error
         if self.way is Way.DIRECT and member.fake is not None and member.tools is not None:
-            raw = await call_directly(
-                member.fake,
-                member.tools[tool],
-                journal=self.journal,
-                entry=entry,
-                desk=self.desk,
-                ledger=self.effects.answered,
-                timeout=timeout,
-                on_progress=on_progress,
-            )
+            spec = member.tools[tool]
+            raw = await self.directly.call(member.fake, spec, entry, timeout=timeout, on_progress=on_progress)
         else:
             raw = await self._through_client(member, tool, entry, arguments, timeout, on_progress)
         if raw.get("isError"):
@@ -79,16 +70,15 @@ class Calls:
     def _open(self, member: Member, tool: str, arguments: Mapping[str, Any], context_id: str | None) -> Entry:
         """Write the call down; one that no message could carry has failed with it."""
         __tracebackhide__ = True
-        params: dict[str, Any] = {"name": tool, "arguments": arguments}
-        if isinstance(arguments, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+        if isinstance(arguments, _MAPPINGS):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
             try:
-                return self.journal.open(member.name, "tools/call", params, context_id=context_id)
+                return self.journal.open(member.name, "tools/call", tool, arguments, context_id=context_id)
             except ValueError as failure:
                 why = f"not JSON ({failure})"
         else:
             why = f"they go by the names of parameters, {{'name': value}}, got {arguments!r}"
         error = ArgumentError(member.name, tool, f"{ArgumentError.BEGINNING}{tool}: {why}")
-        entry = self.journal.open(member.name, "tools/call", {"name": tool}, context_id=context_id)
+        entry = self.journal.open(member.name, "tools/call", tool, {}, context_id=context_id)
         self.journal.fail(entry, error)
         raise error
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 from pytest_mcpflow.answers import Desk
@@ -15,7 +17,7 @@ from pytest_mcpflow.question import Answer, Elicitation, Question, Sampling
 from pytest_mcpflow.refusal import as_said
 from pytest_mcpflow.schema import RawResult, ToolSpec, contract_of, describe_crash, invoke
 
-__all__ = ["ProgressCallback", "call_directly"]
+__all__ = ["Directly", "ProgressCallback"]
 
 T = TypeVar("T")
 
@@ -29,77 +31,94 @@ class ProgressCallback(Protocol):
 INTERNAL_ERROR, INVALID_PARAMS, REQUEST_TIMEOUT = -32603, -32602, -32001
 
 
-async def call_directly(
-    fake: Fake,
-    spec: ToolSpec,
-    *,
-    journal: Journal,
-    entry: Entry,
-    desk: Desk,
-    ledger: Callable[[Entry, ToolSpec, RawResult], None],
-    timeout: float | None,
-    on_progress: ProgressCallback | None,
-) -> RawResult:
-    """Run a tool and close its entry; errors are those a client would get.
+@dataclass(frozen=True, eq=False)
+class Directly:
+    """The direct calls of one hub, and who has a part in them.
 
-    Raises:
-        RuntimeError: A fault made the answer break the tool's output schema, which a client notices.
+    Args:
+        journal: Where they are written down.
+        desk: Who answers what tools ask.
+        ledger: Is told what a fake has answered.
     """
 
-    async def send(others: Mapping[str, Any] | None, progress: ProgressCallback | None) -> RawResult:
+    journal: Journal
+    desk: Desk
+    ledger: Callable[[Entry, ToolSpec, RawResult], None]
+
+    async def call(
+        self,
+        fake: Fake,
+        spec: ToolSpec,
+        entry: Entry,
+        *,
+        timeout: float | None,
+        on_progress: ProgressCallback | None,
+    ) -> RawResult:
+        """Run a tool and close its entry; errors are those a client would get.
+
+        Raises:
+            RuntimeError: A fault made the answer break the tool's output schema, which a client notices.
+        """
+        journal = self.journal
+        faulted = None if journal.faults is None else journal.faults.about(entry)
+        is_drawn = order_is_drawn()
+        try:
+            if is_drawn:
+                await asyncio.sleep(0)
+            if faulted is not None:
+                send = partial(self._carry_out, fake, spec, entry)
+                async with asyncio.timeout(timeout):
+                    result = await faulted.go_wrong(send, timeout=timeout, on_progress=on_progress)
+            elif timeout is None or not (spec.is_async or spec.name in fake.takes):
+                # Most tools answer in one step, which no time limit can cut short.
+                result = await self._carry_out(fake, spec, entry, None, on_progress)
+            else:
+                async with asyncio.timeout(timeout):
+                    result = await self._carry_out(fake, spec, entry, None, on_progress)
+            if is_drawn:
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            journal.cancel(entry)
+            raise
+        except TimeoutError:
+            raise _timed_out(journal, entry) from None
+        except Exception as error:
+            if entry.unanswered is not None or hasattr(error, "code"):
+                journal.fail(entry, error)
+            else:
+                journal.fail(entry, _protocol_error(INTERNAL_ERROR, describe_crash(error)))
+            raise
+        if faulted is not None:
+            try:
+                faulted.check(result)
+            except RuntimeError as error:
+                journal.fail(entry, error)
+                raise
+        journal.close(entry, result)
+        return result
+
+    async def _carry_out(
+        self,
+        fake: Fake,
+        spec: ToolSpec,
+        entry: Entry,
+        others: Mapping[str, Any] | None,
+        on_progress: ProgressCallback | None,
+    ) -> RawResult:
+        """Let the fake do it, with `others` in place of the caller's arguments if there are any."""
         if spec.name in fake.withdrawn:
             raise _protocol_error(
                 INVALID_PARAMS, f"Unknown tool: {spec.name}; {nearest_phrase(spec.name, _offered(fake))}"
             )
-        call = _DirectCall(desk, entry, progress)
+        call = _DirectCall(self.desk, entry, on_progress)
         try:
             result = await invoke(fake, spec, entry.arguments if others is None else others, call)
         except Exception as error:
             if entry.unanswered is None and not hasattr(error, "code"):
                 entry.crash = error
             raise
-        ledger(entry, spec, result)
+        self.ledger(entry, spec, result)
         return as_said(fake, result, marked=True)
-
-    faulted = None if journal.faults is None else journal.faults.about(entry)
-    is_drawn = order_is_drawn()
-    try:
-        if is_drawn:
-            await asyncio.sleep(0)
-        if faulted is not None:
-            async with asyncio.timeout(timeout):
-                result = await faulted.go_wrong(send, timeout=timeout, on_progress=on_progress)
-        elif timeout is None or not _takes_time(fake, spec):
-            result = await send(None, on_progress)
-        else:
-            async with asyncio.timeout(timeout):
-                result = await send(None, on_progress)
-        if is_drawn:
-            await asyncio.sleep(0)
-    except asyncio.CancelledError:
-        journal.cancel(entry)
-        raise
-    except TimeoutError:
-        raise _timed_out(journal, entry) from None
-    except Exception as error:
-        if entry.unanswered is not None or hasattr(error, "code"):
-            journal.fail(entry, error)
-        else:
-            journal.fail(entry, _protocol_error(INTERNAL_ERROR, describe_crash(error)))
-        raise
-    if faulted is not None:
-        try:
-            faulted.check(result)
-        except RuntimeError as error:
-            journal.fail(entry, error)
-            raise
-    journal.close(entry, result)
-    return result
-
-
-def _takes_time(fake: Fake, spec: ToolSpec) -> bool:
-    """Whether a call can be cut short by a time limit at all: most answer in one step, and need none."""
-    return spec.is_async or spec.name in fake.takes
 
 
 def _offered(fake: Fake) -> set[str]:

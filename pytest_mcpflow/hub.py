@@ -20,7 +20,7 @@ from pytest_mcpflow.cassette.playback import Playback
 from pytest_mcpflow.clock import EPOCH
 from pytest_mcpflow.connections import Connections
 from pytest_mcpflow.context import Context, HubTool, new_context_id
-from pytest_mcpflow.direct import ProgressCallback
+from pytest_mcpflow.direct import Directly, ProgressCallback
 from pytest_mcpflow.effects import Effects
 from pytest_mcpflow.errors import HubError
 from pytest_mcpflow.fake import Fake
@@ -50,6 +50,7 @@ __all__ = ["Hub"]
 
 F = TypeVar("F", bound=Fake)
 T = TypeVar("T")
+EXACT, HERE = Playback(), Path()
 
 
 class Hub:
@@ -85,7 +86,7 @@ class Hub:
         schedule: int | None = None,
     ) -> None:
         self.way, self.era, self.record, self.seed, self.schedule = way, era, record, seed, schedule
-        self.playback = playback or Playback()
+        self.playback = playback or EXACT
         self.turns: Turns | None = None
         """Those of the test that the hub is made for with cassettes, where it records."""
         self.clock = HubClock(virtual_time, starts_at=starts_at)
@@ -107,7 +108,7 @@ class Hub:
             promises=self._promises,
             record=record,
             record_timing=record_timing,
-            cassettes=cassettes or Path(),
+            cassettes=cassettes or HERE,
             playback=self.playback,
             redaction=tuple(redaction),
         )
@@ -115,10 +116,9 @@ class Hub:
             way=way,
             members=self._members,
             journal=self._journal,
-            desk=self._desk,
-            effects=self._effects,
             promises=self._promises,
             connections=self._connections,
+            directly=Directly(self._journal, self._desk, self._effects.answered),
             start_clock=self.clock.start,
         )
 
@@ -311,7 +311,7 @@ class Hub:
     @property
     def transcript(self) -> Transcript:
         """What happened so far."""
-        entries = (each if each.is_settled else each.freeze() for each in self._journal.entries)
+        entries = [each if each.is_settled else each.freeze() for each in self._journal.entries]
         return Transcript(entries, is_known=self._members.may_be_called, known=self._members.sites)
 
     # Life

@@ -132,22 +132,21 @@ class Journal:
         self.faults: Faults | None = None
 
     def open(
-        self, server: str, method: str, params: Mapping[str, Any], *, context_id: str | None = None
+        self,
+        server: str,
+        method: str,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        context_id: str | None = None,
     ) -> Entry:
-        """Begin an interaction.
+        """Begin an interaction; `name` is that of a tool or a prompt, the URI of a resource, or nothing.
 
         Raises:
-            ValueError: The parameters are not JSON.
+            ValueError: The arguments are not JSON.
         """
-        entry = Entry(
-            key=str(len(self.entries) + 1),
-            at=self._clock.now(),
-            server=server,
-            method=method,
-            name=str(params.get("name") or params.get("uri") or ""),
-            arguments=to_json(params.get("arguments") or {}),
-            context_id=context_id,
-        )
+        key, at = str(len(self.entries) + 1), self._clock.now()
+        entry = Entry(key, at, server, method, name, to_json(arguments), context_id)
         if self.faults is not None and method == "tools/call":
             self.faults.arm(entry)
         self.entries.append(entry)

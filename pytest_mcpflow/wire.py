@@ -130,7 +130,8 @@ class _Tap:
         # The SDK asks for the list of tools in the middle of a call whose answer it has; no fault concerns that.
         by_itself = method == "tools/list" and announced is not None and announced.server == self._server
         if entry is None:
-            entry = self._journal.open(self._server, method, asked)
+            name = str(asked.get("name") or asked.get("uri") or "")
+            entry = self._journal.open(self._server, method, name, asked.get("arguments") or {})
         if method not in NOISE:  # the SDK lists the tools by itself, after the call that the caller is in
             current_entry.set(entry)
         if self._ours and method not in NOISE:

@@ -93,7 +93,7 @@ class Injector:
         self._latest: dict[str, Fake] = {}
         self._members = members
         self._planned: list[_Planned] = []
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._counts: dict[tuple[str, str], int] = {}
         self._armed: dict[str, FaultedCall] = {}
         self._aftermaths: list[_Aftermath] = []
         self._going_on: set[asyncio.Task[Any]] = set()
@@ -111,7 +111,10 @@ class Injector:
     def add(self, plan: FaultPlan, entries: Iterable[Entry], *, must_happen: bool) -> None:
         """Follow a plan from here on; `entries` are the calls so far, which are counted."""
         if not self._planned:
-            self._counts.update((each.server, each.name) for each in entries if each.method == "tools/call")
+            for each in entries:
+                if each.method == "tools/call":
+                    site = each.server, each.name
+                    self._counts[site] = self._counts.get(site, 0) + 1
         self._planned += [
             _Planned(fault, plan, plan.position_of(index), must_happen)
             for index, fault in enumerate(plan.faults)
@@ -159,7 +162,7 @@ class Injector:
         return [
             each.fault
             for each in self._planned
-            if self.fired[each.fault] <= 0 and (each.must_happen or not demanded)
+            if (each.must_happen or not demanded) and self.fired[each.fault] <= 0
         ]
 
     def verify(self) -> None:
@@ -188,15 +191,14 @@ class Injector:
         if not self._is_checked:
             self.check()
         self.is_closed = False
-        site = (entry.server, entry.name)
-        self._counts[site] += 1
-        number = self._counts[site]
+        site = entry.server, entry.name
+        number = self._counts[site] = self._counts.get(site, 0) + 1
         chosen = None if self.onlooker is None else self.onlooker.called(entry, number)
         if chosen is not None:
             self._arm(entry, chosen, number, 0)
             return
         for each in self._planned:
-            if each.fault.concerns(*site, number, at=entry.at, seed=each.plan.seed):
+            if each.fault.concerns(entry.server, entry.name, number, at=entry.at, seed=each.plan.seed):
                 self._arm(entry, each.fault, number, each.plan.seed)
                 return
 
@@ -224,8 +226,9 @@ class Injector:
             call.took_effect()
         if self.onlooker is not None:
             self.onlooker.changed(entry)
-        fake = self._members.get(entry.server).fake
-        if fake is not None and entry.server in self._latest:
+        if entry.server in self._latest:
+            fake = self._members.get(entry.server).fake
+            assert fake is not None  # of others nothing is remembered
             self.earlier[entry.server] = self._latest[entry.server]
             self._latest[entry.server] = deepcopy(fake)
 
