@@ -145,7 +145,9 @@ class Shrinker:
             yield from (replace(fault, last=fault.first + more) for more in range(RANGE_TRIED))
         elif fault.last > fault.first:
             yield replace(fault, last=fault.first)
+            yield replace(fault, first=fault.last)
             yield replace(fault, last=fault.last - 1)
+            yield replace(fault, first=fault.first + 1)
             if fault.last - fault.first >= RANGE_TRIED:
                 yield replace(fault, last=None)  # easier to read, and as easy to repeat
 

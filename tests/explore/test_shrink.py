@@ -99,6 +99,7 @@ def test_shrinking_keeps_the_failure_and_leaves_nothing_to_take_away(
         ),
         (planted_bugs.RemembersTheWrongThing, "*.*#*=lose_reply", "*.*#*=lose_reply"),
         (planted_bugs.LostUpdate, "ledger.write#1=delay(60)", "ledger.write#1=delay(1)"),
+        (planted_bugs.LostUpdate, "ledger.read#*=stale", "ledger.read#2=stale"),
         (
             planted_bugs.RemembersTheWrongThing,
             "ledger.note#5=late, ledger.note#6=refuse, shop.order#1=disconnect",
