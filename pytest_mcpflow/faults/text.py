@@ -14,7 +14,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NoReturn
 
 from pytest_mcpflow.errors import FaultPlanError, nearest_phrase
@@ -84,15 +85,24 @@ class _Parser:
     def _element(self) -> Fault:
         start = self._at
         site = self._site()
+        extent_at = self._at
         first, last = self._extent()
         self._take("=", "before the kind of fault")
         kind = self._kind()
+        window_at = self._at
         since, until = self._window()
+        probability_at = self._at
         probability = self._number("a probability") if self._takes("~") else 1.0
+        everywhere = self._checked(start, lambda: Fault(site, kind))
+        there = self._checked(extent_at, lambda: replace(everywhere, first=first, last=last))
+        then = self._checked(window_at, lambda: replace(there, since=since, until=until))
+        return self._checked(probability_at, lambda: replace(then, probability=probability))
+
+    def _checked(self, position: int, made: Callable[[], Fault]) -> Fault:
         try:
-            return Fault(site, kind, first, last, since, until, probability)
+            return made()
         except FaultPlanError as error:
-            self._fail(str(error), start)
+            self._fail(str(error), position)
 
     def _site(self) -> str:
         parts: list[str] = []
