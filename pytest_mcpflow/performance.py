@@ -241,19 +241,32 @@ async def _run(
         given.update(hub.contexts)
         if hub.is_faulted:
             hub.faults.check()
-        result, error = None, None
+        result: Any = None
+        error: BaseException | None = None
         try:
             result = await within(deadline, workflow(hub))
         except FaultPlanError:
             raise
         except (Exception, SystemExit) as raised:  # a program's exit ends the run, not the process
             error = raised
+        except (
+            asyncio.CancelledError
+        ) as raised:  # its own, or of a task that it awaited: nobody else cancels it
+            error = raised
+            _take_back_cancelling()
         ended_at = hub.clock.now()
         if hub.is_faulted:
             await hub.faults.settle()
         return Run(result, error, hub.transcript, ended_at)
 
     return await with_hub(hub, body)
+
+
+def _take_back_cancelling() -> None:
+    """Let what comes after a workflow that was cancelled await as ever."""
+    task = asyncio.current_task()
+    while task is not None and task.uncancel():
+        pass
 
 
 async def within(deadline: float, work: Awaitable[Any]) -> Any:
@@ -306,6 +319,9 @@ def _broken(scenario: Scenario, hub: Hub, done: Run, rules: Sequence[Invariant])
         hub.verify(calls_expected=False)
         if not done.transcript and done.error is None:
             raise VacuousTestError(f"the workflow called none of its servers: {', '.join(hub.servers)}")
+    except VacuousTestError as error:
+        if done.error is None:  # an error leaves behind the calls that were made ready for after it
+            broken.append(Broken("run", "", str(error)))
     except Exception as error:
         broken.append(Broken("run", "", str(error)))
     return broken

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import inspect
-from collections.abc import Awaitable, Coroutine, Iterable
+from collections.abc import Awaitable, Collection, Coroutine, Iterable
 from contextlib import ExitStack, suppress
 from contextvars import copy_context
 from types import TracebackType
@@ -19,11 +19,13 @@ from pytest_mcpflow.clock.deadlock import waiting
 from pytest_mcpflow.clock.remains import Remains
 from pytest_mcpflow.errors import DeadlockError
 
-__all__ = ["Stage", "StillRunningError"]
+__all__ = ["Stage", "StillRunningError", "not_of_tasks"]
 
 T = TypeVar("T")
 GRACE = 60.0
 """Virtual seconds that what is cancelled has to end in."""
+ROUNDS = 10
+"""How often what is ended may begin something new before it is left behind with its loop."""
 
 
 class StillRunningError(Exception):
@@ -39,10 +41,13 @@ class Stage:
     Args:
         stall_limit: Real seconds to wait for a thread before giving it up.
         step_limit: Real seconds for one step, see `VirtualTimeLoop`.
+        is_quiet: Whether nothing is logged of tasks that failed and that nobody asked.
     """
 
-    def __init__(self, *, stall_limit: float = 30.0, step_limit: float | None = None) -> None:
-        self._stall_limit, self._step_limit = stall_limit, step_limit
+    def __init__(
+        self, *, stall_limit: float = 30.0, step_limit: float | None = None, is_quiet: bool = False
+    ) -> None:
+        self._stall_limit, self._step_limit, self._is_quiet = stall_limit, step_limit, is_quiet
         self.left_over: tuple[str, ...] = ()
         self._remains = Remains()
         self._loop: VirtualTimeLoop | None = None
@@ -97,29 +102,31 @@ class Stage:
         """The loop, as good as new."""
         if self._loop is None:
             self._loop = VirtualTimeLoop(stall_limit=self._stall_limit, step_limit=self._step_limit)
+            if self._is_quiet:
+                self._loop.set_exception_handler(not_of_tasks)
             self._stack.enter_context(self._loop.surroundings())
         return self._loop
 
     def _clear(self, loop: VirtualTimeLoop) -> None:
         """End what the last run left behind; if it does not end, leave it behind with its loop."""
-        tasks = asyncio.all_tasks(loop)
         loop.permute(None)
+        tasks = asyncio.all_tasks(loop)
         if tasks:
             ours = sorted((task for task in tasks if _is_somebodys(task)), key=hash)
             self.left_over = tuple(f"{task.get_name()} {waiting(task)}" for task in ours)
-            for task in tasks:
-                task.cancel()
-            stop = loop.call_later(GRACE, loop.stop)
-            with suppress(RuntimeError, DeadlockError):
-                loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-            stop.cancel()
-            if not all(task.done() for task in tasks):
+        for _ in range(ROUNDS):  # a task that is cancelled may begin another one
+            generators = [*getattr(loop, "_asyncgens", ())]
+            if not tasks and not generators:
+                break
+            if not _end(loop, tasks):
                 self._strike()
                 return
-        generators = [*getattr(loop, "_asyncgens", ())]
-        if generators:  # not by loop.shutdown_asyncgens(), after which a loop takes no others
-            closing = (generator.aclose() for generator in generators)
-            loop.run_until_complete(_all(closing))
+            if generators:  # not by loop.shutdown_asyncgens(), after which a loop takes no others
+                loop.run_until_complete(_all(generator.aclose() for generator in generators))
+            tasks = asyncio.all_tasks(loop)
+        else:
+            self._strike()
+            return
         if loop.threads.has_given_up:  # one may yet come back to its loop, and not to that of another run
             self._strike()
             return
@@ -133,6 +140,25 @@ class Stage:
         finally:
             if loop is not None:
                 _leave(loop)
+
+
+def not_of_tasks(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what went wrong on a loop, but not that a task failed unasked: of many runs, most are made to go wrong."""
+    if "task" not in context and "future" not in context:
+        loop.default_exception_handler(context)
+
+
+def _end(loop: VirtualTimeLoop, tasks: Collection[asyncio.Task[Any]]) -> bool:
+    """Cancel tasks, and say whether they ended."""
+    if not tasks:
+        return True
+    for task in tasks:
+        task.cancel()
+    stop = loop.call_later(GRACE, loop.stop)
+    with suppress(RuntimeError, DeadlockError):
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    stop.cancel()
+    return all(task.done() for task in tasks)
 
 
 def _leave(loop: VirtualTimeLoop) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import shlex
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -39,6 +40,7 @@ from pytest_mcpflow.report.pinned import pin_call, quoted
 from pytest_mcpflow.report.resilience import Pinned
 from pytest_mcpflow.running import run
 from pytest_mcpflow.schema import ToolSpec
+from pytest_mcpflow.stage import not_of_tasks
 from pytest_mcpflow.stash import HUB, NEW_HUB
 from pytest_mcpflow.verdict import Broken, Judgement
 
@@ -47,6 +49,7 @@ __all__ = ["explore_test"]
 FIXTURE = "mcpflow"
 ASSERTION = "assertion"
 WORKFLOW = "workflow"
+SKIPPED = ": skipped because of a fault, so that nothing was checked; assert what holds then, or return"
 
 
 def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
@@ -71,6 +74,7 @@ def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
     if asked or is_ordered:
         return
+    body = replace(body, earlier=item.stash[HUB].transcript)
     if shown.is_faulted:
         shown = item.stash[HUB]  # which knows whether the faults of the other marker happened
     chaos, marked = chaos_asked(item.config), marked_search(item)
@@ -146,9 +150,13 @@ class _Body(Subject):
             self._call(hub)
         except (AssertionError, DeadlockError, DeadlinePassedError):
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             if not is_faulted or _is_broken(error):
                 raise
+        except pytest.skip.Exception as skipped:
+            if not is_faulted:
+                raise
+            raise pytest.fail.Exception(_told(skipped), pytrace=False) from None
         hub.verify(calls_expected=marker_options(self.item).calls_expected)
         if not hub.transcript:
             raise pytest.fail.Exception(
@@ -167,13 +175,16 @@ class _Body(Subject):
         broken: list[Broken] = []
         try:
             self._call(hub)
-        except (Exception, pytest.fail.Exception) as error:
+        except (Exception, asyncio.CancelledError, pytest.fail.Exception, pytest.skip.Exception) as error:
             raised = error
             check = ASSERTION if _is_broken(error) else WORKFLOW
-            broken.append(Broken(check, "", f"{_place(error, self.test)}{described(error)}"))
+            broken.append(Broken(check, "", f"{_place(error, self.test)}{_told(error)}"))
         try:
             hub.verify(calls_expected=False)
-        except (CassetteError, HubError, VacuousTestError) as error:
+        except VacuousTestError as error:
+            if raised is None:  # an error leaves behind the calls that were made ready for after it
+                broken.append(Broken("run", "", str(error)))
+        except (CassetteError, HubError) as error:
             broken.append(Broken("run", "", str(error)))
         return Judgement(
             scenario=self.item.name,
@@ -261,17 +272,23 @@ class _Body(Subject):
             await within(self.deadline, self.test(**arguments))
 
         async def closing_the_hub() -> None:
+            if hub.is_faulted:
+                asyncio.get_running_loop().set_exception_handler(not_of_tasks)
             await guarded(body, hub)()
 
         run(closing_the_hub())
 
 
 def _is_broken(error: BaseException) -> bool:
-    """Whether an assertion of the test failed, perhaps in a group of tasks."""
+    """Whether an assertion of the test failed, perhaps in a group of tasks, or was left out by skipping."""
     if isinstance(error, BaseExceptionGroup):
         inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
         return any(_is_broken(each) for each in inner)
-    return isinstance(error, AssertionError | pytest.fail.Exception)
+    return isinstance(error, AssertionError | pytest.fail.Exception | pytest.skip.Exception)
+
+
+def _told(error: BaseException) -> str:
+    return described(error) + (SKIPPED if isinstance(error, pytest.skip.Exception) else "")
 
 
 def _place(error: BaseException, test: Callable[..., Any]) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pydantic_core import from_json
+
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore.observe import Observation, first_difference
 from pytest_mcpflow.explore.runner import Runner
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.transcript import Transcript
 
 __all__ = ["Baseline", "trespass_told"]
 
@@ -28,26 +31,46 @@ class Baseline:
             raise ExplorationError(
                 f"{subject.name} fails without any fault, so nothing could be said of it under faults: {told}"
             )
+        self._subject, self._runner = subject, runner
         self.seen = runner.run((), thorough=True)
-        again = runner.run(())
-        difference = self._difference(subject, again)
+        # What a first run puts away, in a module perhaps, every later one finds; so the very first one counts, too.
+        first = self.judgement.transcript if subject.earlier is None else subject.earlier
+        difference = self._difference(first, runner.run(()))
         if difference is not None:
             raise ExplorationError(
                 f"{subject.name} does not do the same twice, so no failure of it could be reproduced:\n{difference}\n"
-                "take ids, chance and time from the hub and the seed; see the explanation of virtual time"
+                "take ids, chance and time from the hub and the seed, and keep nothing from run to run, such as a "
+                "cache in a module; see the explanation of virtual time"
             )
         self.notes = tuple(self._notes(subject))
 
-    def _difference(self, subject: Subject, again: Observation) -> str | None:
+    def check_once_more(self) -> None:
+        """Run without faults again, now that there were runs with them; it is not counted.
+
+        Raises:
+            ExplorationError: It is another run than it was, so that something of them has stayed.
+        """
+        again = self._runner.run(())
+        self._runner.runs -= 1
+        difference = self._difference(self.judgement.transcript, again)
+        if difference is not None:
+            name = self._subject.name
+            raise ExplorationError(
+                f"after runs with faults, {name} does not do the same without them as before, so that what was found "
+                f"may be due to any of these runs:\n{difference}\n"
+                f"something that {name} keeps outlives a run: a breaker, a cache or a counter in a module or a class "
+                "perhaps; make it anew in each run"
+            )
+
+    def _difference(self, first: Transcript, again: Observation) -> str | None:
         if self.seen.verdict != again.verdict or self.seen.checks != again.checks:
             return f"{self.seen.verdict} the first time, {again.verdict} the second time: {', '.join(again.checks)}"
         one, other = _lines(self.seen), _lines(again)
-        if one == other and self.seen.exact == again.exact:
+        asked = _asked(first)  # which ends with the workflow: what is closed after it may call on
+        if one == other and self.seen.exact == again.exact and asked == _asked_in(again)[: len(asked)]:
             return None
-        shown = first_difference(
-            [str(each) for each in self.judgement.transcript],
-            [str(each) for each in subject.judge(FaultPlan(seed=subject.seed)).transcript],
-        )
+        last = self._subject.judge(FaultPlan(seed=self._subject.seed))
+        shown = first_difference([str(each) for each in first], [str(each) for each in last.transcript])
         return (
             shown
             or first_difference(one, other)
@@ -66,6 +89,15 @@ def trespass_told(name: str, where: str) -> str:
         f"{where}, the world had changed and no tool had changed it: a tool that says that it only reads changes "
         f"something, or {name} changes the world by itself, which is not made to go wrong"
     )
+
+
+def _asked(transcript: Transcript) -> list[tuple[str, object]]:
+    """What tools were called with."""
+    return [(call.site, dict(call.arguments)) for call in transcript if call.method == "tools/call"]
+
+
+def _asked_in(seen: Observation) -> list[tuple[str, object]]:
+    return [(call.site, from_json(call.exact)) for call in seen.calls]
 
 
 def _lines(seen: Observation) -> list[str]:

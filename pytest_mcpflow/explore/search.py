@@ -113,7 +113,7 @@ class Search:
             ExplorationError: The workflow is not fit for it; there are too many plans, or none.
             Interrupted: Somebody stopped it.
         """
-        baseline = Baseline(self._subject, self._runner)
+        baseline = self._baseline = Baseline(self._subject, self._runner)
         self._frontier = Frontier(
             baseline.seen,
             specs=self._runner.tools.spec,
@@ -140,6 +140,7 @@ class Search:
                     self._step()
             if not self._frontier and not baseline.seen.trespass:
                 self._look_again()
+            baseline.check_once_more()
         except KeyboardInterrupt:
             raise Interrupted(self._result(baseline, is_whole=False)) from None
         return self._result(baseline, is_whole=not self._frontier, is_vacuous=is_vacuous)
@@ -246,6 +247,7 @@ class Search:
         failure = Failure(seen)
         if any(each.explains(failure, faults) for each in self._familiar):
             return
+        self._baseline.check_once_more()
         before = self._shrinker.runs
         smallest = self._shrinker.smallest(faults, seen)
         if any(each.explains(failure, smallest) for each in self._familiar):

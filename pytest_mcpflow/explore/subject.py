@@ -16,6 +16,7 @@ from pytest_mcpflow.performance import DEADLINE, perform
 from pytest_mcpflow.scenario import Invariant, Run, Scenario, Workflow, world_of
 from pytest_mcpflow.schema import ToolSpec, contract_of
 from pytest_mcpflow.stage import Stage
+from pytest_mcpflow.transcript import Transcript
 from pytest_mcpflow.verdict import Judgement, judge
 from pytest_mcpflow.ways import Era, Way
 
@@ -52,6 +53,7 @@ class Subject:
         expect: What must come out when nothing fails; for worlds that are no scenario.
         invariants: What must hold whatever fails, besides the scenario's own.
         deadline: Virtual seconds after which the workflow counts as hung.
+        earlier: The transcript of a run without faults before the first that a search asks for, if there was one.
     """
 
     world: World
@@ -62,6 +64,7 @@ class Subject:
     expect: Check | None = None
     invariants: tuple[Check, ...] = ()
     deadline: float = DEADLINE
+    earlier: Transcript | None = field(default=None, kw_only=True, compare=False)
 
     @property
     def name(self) -> str:
@@ -182,8 +185,8 @@ class Subject:
 
 
 def impatient_stage() -> Stage:
-    """Where many runs follow each other: none may hold up the others for long."""
-    return Stage(stall_limit=STALL_LIMIT, step_limit=STEP_LIMIT)
+    """Where many runs follow each other: none may hold up the others for long, or tell of its tasks."""
+    return Stage(stall_limit=STALL_LIMIT, step_limit=STEP_LIMIT, is_quiet=True)
 
 
 def _invariant(check: Check, world: Mapping[str, Fake]) -> Invariant:
