@@ -28,8 +28,9 @@ from pytest_mcpflow.errors import (
     MCPFlowError,
     VacuousTestError,
 )
+from pytest_mcpflow.explore.observe import Callers, Observation, observation_of
 from pytest_mcpflow.explore.result import Interrupted
-from pytest_mcpflow.explore.subject import Subject
+from pytest_mcpflow.explore.subject import Choose, Subject
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.hub import Hub
 from pytest_mcpflow.marker import marker_options
@@ -40,7 +41,7 @@ from pytest_mcpflow.report.pinned import pin_call, quoted
 from pytest_mcpflow.report.resilience import Pinned
 from pytest_mcpflow.running import run
 from pytest_mcpflow.schema import ToolSpec
-from pytest_mcpflow.stage import not_of_tasks
+from pytest_mcpflow.stage import Stage, not_of_tasks
 from pytest_mcpflow.stash import HUB, NEW_HUB
 from pytest_mcpflow.verdict import Broken, Judgement
 
@@ -170,7 +171,24 @@ class _Body(Subject):
         return self.way.is_in_process
 
     def judge_schedule(self, plan: FaultPlan, schedule: int | None) -> Judgement:
+        return self._judged(plan, schedule, Callers())
+
+    def observe(
+        self,
+        plan: FaultPlan,
+        *,
+        stage: Stage,
+        choose: Choose | None = None,
+        remembers: bool = False,
+        thorough: bool = False,
+        schedule: int | None = None,
+    ) -> Observation:
+        callers = Callers()
+        return observation_of(self._judged(plan, schedule, callers), callers)
+
+    def _judged(self, plan: FaultPlan, schedule: int | None, callers: Callers) -> Judgement:
         hub = self._fresh_hub(plan, schedule)
+        hub.faults.onlooker = callers
         raised: BaseException | None = None
         broken: list[Broken] = []
         try:

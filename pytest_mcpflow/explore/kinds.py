@@ -99,7 +99,8 @@ def lasting(kinds: Sequence[FaultKind], spec: ToolSpec | None) -> list[FaultKind
 def delays_at(calls: Sequence[Seen], index: int, declared: Delay) -> Iterator[Delay]:
     """Delays of one call's request, or reply, that make calls of other tasks overtake it.
 
-    Where no other task calls anything soon, nothing can overtake it, and the delay is tried as it was declared.
+    Where no other task calls anything soon, nothing can overtake it, and the delay is tried as it was declared. Where
+    its caller gives up within the declared time, a shorter one, within which others overtake it, is tried, too.
     """
     call = calls[index]
     later = [each.at - call.at for each in calls[index + 1 :] if each.task != call.task]
@@ -109,6 +110,10 @@ def delays_at(calls: Sequence[Seen], index: int, declared: Delay) -> Iterator[De
         return
     for seconds in sorted({min(lengths), max(lengths)}):
         yield replace(declared, seconds=seconds)
+    if call.limit is not None and call.limit <= declared.seconds:
+        shorter = [rounded_up(gap) for gap in later if rounded_up(gap) < call.limit]
+        if shorter:
+            yield replace(declared, seconds=max(shorter))
 
 
 def rounded_up(seconds: float) -> float:

@@ -24,7 +24,7 @@ from pytest_mcpflow.state import state_adapter
 from pytest_mcpflow.transcript import Interaction
 from pytest_mcpflow.verdict import Judgement
 
-__all__ = ["CALLS", "Observation", "Seen", "Watch", "digest", "first_difference", "observation_of"]
+__all__ = ["CALLS", "Callers", "Observation", "Seen", "Watch", "digest", "first_difference", "observation_of"]
 
 CALLS = 10_000
 """The calls of a run after which it is broken off, as one that hangs: it would go on for ever."""
@@ -50,6 +50,7 @@ class Seen:
         context: A digest of its arguments and the world before it, whatever the time was.
         asked: Its arguments as JSON, whatever the time was.
         exact: The same as they are.
+        limit: How long its caller waits, in seconds, where it says so with the call.
     """
 
     site: str
@@ -63,6 +64,7 @@ class Seen:
     context: bytes
     asked: bytes
     exact: bytes
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,7 @@ class Watch:
             digest(asked, world),
             asked,
             entry.arguments,
+            entry.limit,
         )
 
     def _look_for_trespass(self, when: str) -> None:
@@ -253,9 +256,31 @@ def _compared(fake: Fake, text: bytes) -> dict[str, Any]:
     return {each.name: state[each.name] for each in fields(fake) if each.compare}
 
 
-def observation_of(judgement: Judgement) -> Observation:
-    """The same of a run that nobody watched: what changed the world before a call stands for the world."""
+class Callers:
+    """Sees of each call of a run which task made it and how long that waits, and lets none go wrong."""
+
+    remembers = False
+    chosen: Sequence[Fault] = ()
+
+    def __init__(self) -> None:
+        self._calls: dict[tuple[str, int], tuple[int, Entry]] = {}
+
+    def called(self, entry: Entry, number: int) -> None:
+        self._calls[f"{entry.server}.{entry.name}", number] = hash(asyncio.current_task()), entry
+
+    def changed(self, entry: Entry) -> None:
+        pass
+
+    def of(self, site: str, number: int) -> tuple[int, float | None]:
+        """The task, by its rank, and the limit."""
+        task, entry = self._calls.get((site, number), (0, None))
+        return task, None if entry is None else entry.limit
+
+
+def observation_of(judgement: Judgement, callers: Callers | None = None) -> Observation:
+    """The same of a run whose world nobody watched: what changed it before a call stands for the world."""
     seen, calls, world = Counter[str](), list[Seen](), b""
+    callers = callers or Callers()
     attempts = Counter[tuple[str, bytes]]()
     for call in judgement.transcript:
         if call.method != "tools/call":
@@ -265,6 +290,7 @@ def observation_of(judgement: Judgement) -> Observation:
         context, exact = digest(arguments, world), arguments
         faulted, attempt = call.fault is not None, (call.site, arguments)
         attempts[attempt] += 1
+        task, limit = callers.of(call.site, seen[call.site])
         calls.append(
             Seen(
                 call.site,
@@ -274,10 +300,11 @@ def observation_of(judgement: Judgement) -> Observation:
                 call.until,
                 call.effect,
                 faulted,
-                0,
+                task,
                 context,
                 exact,
                 exact,
+                limit,
             )
         )
         if call.effect is not False:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
+
 import planted_bugs
 import pytest
 
-from pytest_mcpflow import Scenario, Way
+from pytest_mcpflow import Fake, Hub, Run, Scenario, Way
 from pytest_mcpflow.explore import DEFAULT_KINDS, Exploration, Finding, Tactics, explore
 from pytest_mcpflow.explore.swarm import Swarm
+from pytest_mcpflow.faults.lost import Delay
 from pytest_mcpflow.verdict import Verdict
 
 
@@ -220,3 +224,22 @@ def test_an_explanation_of_several_faults_says_how_it_ends_without_each() -> Non
 def test_faults_are_drawn_by_chance_only_where_a_search_may_stop_early() -> None:
     assert explore(None, planted_bugs.QuietChain, depth=2).accounting.swarm == 0
     assert explore(None, planted_bugs.QuietChain, depth=2, runs=40).accounting.swarm > 0
+
+
+def test_a_caller_that_soon_gives_up_is_overtaken_within_its_limit() -> None:
+    async def take_two(hub: Hub) -> None:
+        async def take(after: float) -> None:
+            await asyncio.sleep(after)
+            balance = (await hub.call_tool("ledger.read", timeout=5))["result"]
+            await hub.call_tool("ledger.write", {"balance": balance + 1}, timeout=5)
+
+        await asyncio.gather(take(0), take(0.5))
+
+    def adds_up(_: Run, world: Mapping[str, Fake]) -> None:
+        ledger = world["ledger"]
+        assert isinstance(ledger, planted_bugs.Ledger)
+        assert ledger.balance == 2
+
+    exploration = explore(take_two, lambda: [planted_bugs.Ledger()], kinds=[Delay()], expect=adds_up)
+
+    assert [str(finding.plan) for finding in exploration.findings] == ["ledger.write#1=delay(1)"]

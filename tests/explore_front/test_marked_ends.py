@@ -61,3 +61,34 @@ def test_however_the_body_of_a_marked_test_ends_each_plan_has_a_verdict(pytester
     )
     result.stdout.no_fnmatch_line("*Captured log*")
     again.assert_outcomes(failed=1)
+
+
+RACE = """
+import asyncio
+import pytest
+from booking import Hotel
+
+@pytest.mark.mcp_chaos(kinds=["delay"])
+async def test_race(mcpflow):
+    hotel = mcpflow.serve(Hotel())
+
+    async def book(guest, after):
+        await asyncio.sleep(after)
+        await mcpflow.call_tool("hotel.book", {"guest": guest}, timeout=60)
+        booked.append(guest)
+
+    booked = []
+    await asyncio.gather(book("Ada", 0), book("Bob", 7))
+    assert booked == ["Ada", "Bob"]
+"""
+
+
+def test_calls_of_a_marked_test_are_delayed_by_as_much_as_lets_its_other_tasks_overtake_them(
+    pytester: pytest.Pytester,
+) -> None:
+    project = example_in(pytester)
+    project.makepyfile(test_it=RACE)
+
+    block = block_of(ran(project, "test_it.py"), "test_race")
+
+    assert block[0] == "test_race failed silently under  hotel.book#1=delay(10)"
