@@ -40,9 +40,9 @@ class Connections:
         member = self.members.get(name)
         if member.connection is None:
             from pytest_mcpflow.connection import Connection
-            from pytest_mcpflow.served import client_factory
+            from pytest_mcpflow.hub_client import client_factory
 
-            source = member.source = member.source or member.make_source()
+            source = member.behind
             is_ours = member.fake is not None
             make_client = client_factory(
                 name, self.journal, self.desk, ours=is_ours, elsewhere=member.stand_in, tape=member.tape
@@ -83,8 +83,7 @@ class Connections:
     def _line(self, member: Member) -> Line | None:
         from pytest_mcpflow.line import line_to
 
-        source = member.source = member.source or member.make_source()
-        member.line = line_to(source, member.name, self.journal)
+        member.line = line_to(member.behind, member.name, self.journal)
         return member.line
 
     async def close(self) -> list[tuple[str, Exception]]:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pytest_mcpflow.cassette.turns import Turns
     from pytest_mcpflow.faults.injector import Injector
     from pytest_mcpflow.faults.plan import FaultPlan
+    from pytest_mcpflow.redirect import Redirection
 
 __all__ = ["Hub"]
 
@@ -98,6 +99,7 @@ class Hub:
         self._promises = Promises()
         self._effects = Effects(self._journal)
         self._injector: Injector | None = None
+        self._redirection: Redirection | None = None
         self._intake = Intake(
             way=way,
             era=era,
@@ -192,6 +194,27 @@ class Hub:
             HubError: There is a server of that name already.
         """
         self._intake.replay(cassette, name=name, era=era, playback=playback)
+
+    def redirect(self, target: StdioServerParameters | str, *, to: str) -> None:
+        """Lead clients that code makes by itself to a server of this hub, until the hub is closed.
+
+        It holds for `mcp.Client`, `stdio_client`, `streamable_http_client`, `sse_client`, and what is built on them, in
+        this process. From here on a client that connects to anything else is refused, and fails the test.
+
+        Args:
+            target: What the code connects to: a URL, whose query counts only if it has one here, or a command with its
+                arguments.
+            to: The server's name in the hub.
+
+        Raises:
+            UnknownNameError: There is no server of that name.
+            HubError: `target` is redirected already, or is neither a command nor a URL; or another hub redirects.
+        """
+        if self._redirection is None:
+            from pytest_mcpflow.redirect import Redirection
+
+            self._redirection = Redirection(self._members, self._journal)
+        self._redirection.add(target, to=to)
 
     def answer_with(self, answerer: Answerer) -> None:
         """Let `answerer` answer what servers ask: with fields (elicitation), text (sampling), or `None` to decline."""
@@ -330,6 +353,8 @@ class Hub:
 
     async def aclose(self) -> None:
         """Leave every client, the last one connected first; servers can be connected again afterwards."""
+        if self._redirection is not None:
+            self._redirection.close()
         if self._injector is not None:
             await self._injector.close()
         try:
@@ -353,9 +378,11 @@ class Hub:
 
         Raises:
             VacuousTestError: A call was never awaited, or servers were given and none was called.
-            HubError: A fake crashed, even where the workflow went on.
+            HubError: A fake crashed, or a client went where nothing is redirected, even where the workflow went on.
             CassetteError: A recording was asked for what it does not have, or not for what it has.
         """
         if self._injector is not None:
             self._injector.verify()
+        if self._redirection is not None:
+            self._redirection.verify()
         self._promises.verify(self._journal.entries, self.servers, calls_expected=calls_expected)

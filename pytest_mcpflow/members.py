@@ -41,14 +41,19 @@ class Member:
     target: Target | None = None
 
     @property
+    def behind(self) -> Source:
+        """What stands behind the name, made when it is asked for the first time."""
+        self.source = self.source or self.make_source()
+        return self.source
+
+    @property
     def is_carried_here(self) -> bool:
         """Whether both ends of its transport are ours, so that answers can be spoilt on their way."""
         if self.fake is not None:
             return True
         if self.tape is not None:
             return False
-        self.source = self.source or self.make_source()
-        return self.source.is_carried_here
+        return self.behind.is_carried_here
 
 
 class Members:

@@ -6,7 +6,6 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -29,37 +28,30 @@ from pytest_mcpflow.connection import Connection, unwrapped
 from pytest_mcpflow.errors import ServerStartError, VirtualTimeError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.heard import Heard, listening_to_a_server
-from pytest_mcpflow.journal import Journal
+from pytest_mcpflow.hub_client import ClientFactory, client_factory
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.refusal import output_schema
 from pytest_mcpflow.schema import contract_of
 from pytest_mcpflow.serve.channel import Channel
-from pytest_mcpflow.serve.checking import spare_listing
 from pytest_mcpflow.serve.child import child_transport
 from pytest_mcpflow.serve.http import http_transport
 from pytest_mcpflow.serve.memory import memory_transport
 from pytest_mcpflow.serve.stdio import stdio_transport
 from pytest_mcpflow.server import Ledger, serve_fake
 from pytest_mcpflow.ways import Era, Way
-from pytest_mcpflow.wire import Elsewhere, tap
 
 __all__ = [
     "CassetteSource",
-    "ClientFactory",
     "FakeSource",
     "OutsideSource",
     "RecordedSource",
     "ServerSource",
     "Source",
     "StandIn",
-    "client_factory",
     "recorded_source",
     "refuse_outside",
     "source_of",
 ]
-
-ClientFactory = Callable[[Transport, str], Client]
-"""Makes a client over a transport, in a protocol mode of the SDK, with the hub's callbacks."""
 
 
 class Source(ABC):
@@ -68,6 +60,10 @@ class Source(ABC):
     @abstractmethod
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         """A context in which a client is connected to it."""
+
+    @abstractmethod
+    def carrier(self) -> Transport:
+        """A transport for a client that somebody else makes, and that speaks the era it likes."""
 
     def channel(self) -> Channel | None:
         """The short way to it, if there is one."""
@@ -97,24 +93,26 @@ class ServerSource(Source):
 
     def __init__(self, server: Server[Any] | MCPServer, *, way: Way, era: Era) -> None:
         # MCPServer shows the lowlevel server it wraps under no public name (mcp 2.3).
-        self._server = server._lowlevel_server if isinstance(server, MCPServer) else server  # pyright: ignore[reportPrivateUsage]
+        self._server: Server[Any] = server._lowlevel_server if isinstance(server, MCPServer) else server  # pyright: ignore[reportPrivateUsage]
         self._way, self._era = way, era
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
-        return make_client(_TRANSPORTS[self._way](self._server), self._era.client_mode)
+        return make_client(self.carrier(), self._era.client_mode)
+
+    def carrier(self) -> Transport:
+        return _TRANSPORTS[self._way](self._server)
 
     @property
     def is_carried_here(self) -> bool:
         return True
 
 
-class FakeSource(Source):
+class FakeSource(ServerSource):
     """A fake."""
 
     def __init__(self, fake: Fake, name: str, *, way: Way, era: Era, ledger: Ledger) -> None:
+        super().__init__(serve_fake(fake, name=name, ledger=ledger), way=way, era=era)
         self.fake = fake
-        self._server = serve_fake(fake, name=name, ledger=ledger)
-        self._way, self._era = way, era
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         channel = self.channel()
@@ -122,7 +120,7 @@ class FakeSource(Source):
             return make_client(channel, self._era.client_mode)
         if self._way is Way.STDIO and self._era is Era.STATELESS:
             return make_client(stdio_transport(self._server, self._channel), self._era.client_mode)
-        return ServerSource(self._server, way=self._way, era=self._era).connect(make_client)
+        return super().connect(make_client)
 
     def channel(self) -> Channel | None:
         return self._channel() if self._way.is_in_process and self._era is Era.STATELESS else None
@@ -154,6 +152,18 @@ class OutsideSource(Source):
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return self._connected(make_client)
+
+    def carrier(self) -> Transport:
+        return self._carried()
+
+    @asynccontextmanager
+    async def _carried(self) -> AsyncGenerator[Any]:
+        with listening_to_a_server() as heard:
+            transport = self._transport(heard.errors)
+            async with (
+                streamable_http_client(transport) if isinstance(transport, str) else transport as streams
+            ):
+                yield streams
 
     def explanation(self, error: Exception) -> str | None:
         if self._heard is None or getattr(error, "code", None) not in (CONNECTION_CLOSED, REQUEST_TIMEOUT):
@@ -237,6 +247,9 @@ class CassetteSource(OutsideSource):
         mode = (era or Era(tape.cassette.era)).client_mode
         super().__init__(ReplayTransport(self.player), self.name, mode=mode, limit=60.0)
 
+    def carrier(self) -> Transport:
+        return ReplayTransport(self.player)  # a transport carries one client at a time
+
 
 class RecordedSource(Source):
     """A server whose every session is recorded.
@@ -252,8 +265,18 @@ class RecordedSource(Source):
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return self._connected(make_client)
 
+    def carrier(self) -> Transport:
+        return self._recorded_carrier()
+
     def explanation(self, error: Exception) -> str | None:
         return self._source.explanation(error)
+
+    @asynccontextmanager
+    async def _recorded_carrier(self) -> AsyncGenerator[Any]:
+        with self._recorder.session() as session:
+            async with recorded(self._source.carrier(), session) as streams:
+                session.connected()
+                yield streams
 
     @asynccontextmanager
     async def _connected(self, make_client: ClientFactory) -> AsyncGenerator[Client]:
@@ -289,38 +312,6 @@ class StandIn:
 
     async def close(self) -> None:
         await self._connection.close()
-
-
-def client_factory(
-    server: str,
-    journal: Journal | None,
-    desk: Desk,
-    *,
-    ours: bool,
-    elsewhere: Elsewhere | None = None,
-    tape: Player | None = None,
-) -> ClientFactory:
-    """Makes clients whose requests are written down, if there is a journal, and whose questions the test answers."""
-
-    def make_client(transport: Transport, mode: str) -> Client:
-        channel = transport if isinstance(transport, Channel) else None
-
-        def connected(session: ClientSession) -> None:
-            if channel is not None:
-                spare_listing(session, channel.schema_of)
-            if journal is not None:
-                tap(session, server, journal, ours=ours, elsewhere=elsewhere, tape=tape, channel=channel)
-
-        return _HubClient(
-            transport,
-            mode=mode,
-            elicitation_callback=desk.elicitation_callback(server),
-            sampling_callback=desk.sampling_callback(server),
-            cache=None,  # an answer out of a cache would be a call that nobody sees
-            on_connected=connected,
-        )
-
-    return make_client
 
 
 def source_of(
@@ -380,15 +371,3 @@ def refuse_outside(name: str, target: object) -> None:
             f"server {name!r} is {what}, outside of this process, where virtual time cannot stop the clock; "
             "mark the test @pytest.mark.mcpflow(virtual_time=False)"
         )
-
-
-@dataclass(kw_only=True)
-class _HubClient(Client):
-    """A client that says when its session is connected."""
-
-    on_connected: Callable[[ClientSession], None]
-
-    async def __aenter__(self) -> Client:
-        await super().__aenter__()
-        self.on_connected(self.session)
-        return self

@@ -26,7 +26,7 @@ from pytest_mcpflow.serve.tamper import TAMPER_KEY
 from pytest_mcpflow.server import INTERACTION_KEY
 from pytest_mcpflow.transcript import NOISE
 
-__all__ = ["Elsewhere", "announced_entry", "current_entry", "tap", "tapped"]
+__all__ = ["Elsewhere", "announced_entry", "current_entry", "tap", "tap_in_place", "tapped"]
 
 _OURS = frozenset({"on_progress", "timeout"})
 """What a call that goes wrong does not leave to the SDK."""
@@ -90,6 +90,20 @@ def tap(
 def tapped(dispatcher: Dispatcher[Any], server: str, journal: Journal) -> Dispatcher[Any]:
     """The same for a dispatcher that leads to a fake, and for a session that is yet to be made of it."""
     return _Tap(dispatcher, server, journal, True, None, None, None)
+
+
+def tap_in_place(
+    dispatcher: Dispatcher[Any],
+    server: str,
+    journal: Journal,
+    *,
+    ours: bool,
+    elsewhere: Elsewhere | None,
+    tape: Tape | None,
+) -> None:
+    """The same for a dispatcher whose session somebody else makes, and which stays the object that it is."""
+    requests = _Tap(dispatcher, server, journal, ours, elsewhere, tape, None)
+    dispatcher.send_raw_request = requests.send_raw_request  # type: ignore[method-assign]
 
 
 def _dispatcher(session: ClientSession) -> Dispatcher[Any]:

@@ -44,8 +44,9 @@ LAYERS = (
     ("effects", "members", "server", "snapshot", "vacuity"),
     ("faults", "wire"),
     ("answers", "cassette", "heard", "strategies"),
-    ("direct", "line", "served"),
-    ("calls", "connections", "intake"),
+    ("direct", "hub_client", "line"),
+    ("served",),
+    ("calls", "connections", "intake", "redirect"),
     ("hub",),
     ("fuzz", "scenario"),
     ("performance", "scenarios"),
@@ -92,7 +93,9 @@ IMPORTS_MCP = {
     "cassette.replay": "is a transport",
     "cassette.tap": "is a transport",
     "connection": "enters clients",
+    "hub_client": "makes clients",
     "line": "is a client's session",
+    "redirect": "stands in the SDK's ways out",
     "served": "connects clients",
     "serve.channel": "is a transport",
     "serve.checking": "holds answers against schemas as a session does",
@@ -122,6 +125,7 @@ PATCHES = {
     "catalogue": "sys.path, while a user's file is imported",
     "clock.order": "the order of cancellation, while a virtual loop runs",
     "clock.patches": "clocks, sleeping and worker threads, while a virtual loop runs",
+    "redirect": "the SDK's ways out of the process, while a hub redirects clients",
 }
 
 OPTIONAL = {"fuzz": {"hypothesis"}, "snapshot": {"syrupy"}, "strategies": {"hypothesis", "jsonschema"}}

@@ -3,7 +3,7 @@
 from pytest_mcpflow.clock.instant import EPOCH, Clock, ManualClock, RealClock
 from pytest_mcpflow.clock.loop import VirtualClock, VirtualTimeLoop, break_off, is_virtual
 from pytest_mcpflow.clock.permuted import order_is_drawn
-from pytest_mcpflow.clock.scopes import background, foreground, ours
+from pytest_mcpflow.clock.scopes import background, foreground, is_ours, ours
 from pytest_mcpflow.clock.transit import Flow, Transit, transit
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "background",
     "break_off",
     "foreground",
+    "is_ours",
     "is_virtual",
     "order_is_drawn",
     "ours",

@@ -207,6 +207,8 @@ async def test_in_a_hub(mcpflow: Hub) -> None:
     mcpflow.use(StdioServerParameters(command="server"), name="command")
     mcpflow.use("http://localhost:8000/mcp", name="address", connect_timeout=5.0)
     mcpflow.use(MCPServer("object"))
+    mcpflow.redirect("http://localhost:8000/mcp", to="object")
+    mcpflow.redirect(StdioServerParameters(command="server"), to="object")
     mcpflow.replay(Path("tape.jsonl"), name="tape")
     mcpflow.answer_with(answer)
     mcpflow.answer_with(answer_later)
