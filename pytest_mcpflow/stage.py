@@ -62,7 +62,7 @@ class Stage:
         exc_val: BaseException | None,
         exc_tb: TracebackType | None,
     ) -> None:
-        self._strike()
+        self.strike()
         self._remains.close()
 
     def run(self, coroutine: Coroutine[Any, Any, T], *, schedule: int | None = None) -> T:
@@ -95,7 +95,7 @@ class Stage:
             if task.done():
                 self._clear(loop)
             else:
-                self._strike()
+                self.strike()
             self.left_over += self._remains.end()
 
     def _set(self) -> VirtualTimeLoop:
@@ -119,21 +119,21 @@ class Stage:
             if not tasks and not generators:
                 break
             if not _end(loop, tasks):
-                self._strike()
+                self.strike()
                 return
             if generators:  # not by loop.shutdown_asyncgens(), after which a loop takes no others
                 loop.run_until_complete(_all(generator.aclose() for generator in generators))
             tasks = asyncio.all_tasks(loop)
         else:
-            self._strike()
+            self.strike()
             return
         if loop.threads.has_given_up:  # one may yet come back to its loop, and not to that of another run
-            self._strike()
+            self.strike()
             return
         loop.begin_again()
 
-    def _strike(self) -> None:
-        """Close the loop; the next run gets another one."""
+    def strike(self) -> None:
+        """Close the loop, with which virtual time ends until the next run, which gets another one."""
         loop, self._loop = self._loop, None
         try:
             self._stack.close()

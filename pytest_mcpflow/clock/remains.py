@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from pytest_mcpflow.clock.proc import state_of
@@ -97,10 +98,19 @@ def _is_somebodys(thread: threading.Thread) -> bool:
         code = type(thread).run.__code__
     file: str = getattr(code, "co_filename", "")
     if getattr(work, "__module__", "") == "concurrent.futures.thread":
-        frame: Any = sys._current_frames().get(thread.ident or 0)  # pyright: ignore[reportPrivateUsage]
-        return frame is not None and frame.f_code is not code
+        return _works(sys._current_frames().get(thread.ident or 0))  # pyright: ignore[reportPrivateUsage]
     is_ours = file.startswith(_ENGINE) and not file.startswith(str(Path(_ENGINE, "scenarios")))
     return not is_ours and not file.startswith(_LIBRARIES)
+
+
+def _works(frame: FrameType | None) -> bool:
+    """Whether a worker of an executor is in the middle of something, and has not just told how that ended."""
+    while frame is not None and frame.f_code.co_qualname != "_WorkItem.run":
+        frame = frame.f_back
+    if frame is None:
+        return False
+    item: Any = frame.f_locals.get("self")  # which it gives up once it has told an error
+    return item is not None and not item.future.done()
 
 
 def _work_of(thread: threading.Thread) -> Any:

@@ -96,6 +96,7 @@ class Runner:
         return _run(self._subject, job, self.tools, self._stage, thorough=thorough)
 
     def _run_ahead(self, executor: Executor, jobs: Sequence[Job]) -> None:
+        self._stage.strike()  # an executor starts processes and waits for them in real time
         asked = [job for job in dict.fromkeys(jobs) if job not in self._ready]
         for chunk, future in [*self._submitted(executor, asked)]:
             try:

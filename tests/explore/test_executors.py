@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from typing import Any, TypeVar
 
 import planted_bugs
@@ -34,7 +35,8 @@ class Inline(Executor):
 
 def test_processes_find_what_one_process_finds() -> None:
     alone = explore(None, planted_bugs.QuietChain, depth=2, seed=3)
-    with ProcessPoolExecutor(2) as pool:
+    # How processes start by default from Python 3.14 on.
+    with ProcessPoolExecutor(2, mp_context=get_context("forkserver")) as pool:
         together = explore(None, planted_bugs.QuietChain, depth=2, seed=3, executor=pool)
 
     assert together == alone

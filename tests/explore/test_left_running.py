@@ -150,6 +150,31 @@ def test_an_idle_worker_of_a_pool_is_no_leak() -> None:
         assert leaked(judged(leaves)) == []
 
 
+@pytest.mark.parametrize("text", ["1", "not a number"])
+def test_a_worker_that_has_just_told_how_its_work_ended_is_no_leak(text: str, over: threading.Event) -> None:
+    begins, ended = threading.Event(), threading.Event()
+
+    def work() -> int:
+        begins.wait()
+        return int(text)
+
+    def wait(_: object) -> None:
+        ended.set()
+        over.wait()
+
+    async def leaves() -> None:
+        future = pool.submit(work)
+        future.add_done_callback(wait)
+        begins.set()
+        ended.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            assert leaked(judged(leaves)) == []
+        finally:
+            over.set()
+
+
 def test_a_busy_worker_of_a_pool_is_one(over: threading.Event) -> None:
     pool = ThreadPoolExecutor(1, thread_name_prefix="pollers")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ def test_a_failure_says_the_promise_the_calls_and_how_to_make_them_again() -> No
 
     lines = str(broken).splitlines()
     assert lines[0] == "crashing breaks a promise: valid calls never crash"
-    assert lines[1] == "  lend: ZeroDivisionError: integer division or modulo by zero"
+    assert re.fullmatch("  lend: ZeroDivisionError: .*by zero", lines[1])  # in the words of this Python
     assert lines[3] == "  t=    0.0  put(title='') -> ''"
     assert lines[4] == "  t=    0.0  again: put(title='') -> ''"
     assert lines[5].startswith("  t=    0.0  lend(title='') -> crashed: ZeroDivisionError")
