@@ -112,7 +112,7 @@ class Docker(Fake):
                 log.append(f"The command {step!r} returned a non-zero code: {dockerfile.error}")
                 return Build(False, None, None, "\n".join(log), 1)
         image = Image(f"sha256:{self.new_hex(64, kind='image')}", image_tag, self.clock.now())
-        self.images[image_tag] = image
+        self.images[self._known_as(image_tag) or image_tag] = image
         return Build(True, image_tag, image.id, "\n".join([*log, f"Successfully tagged {image_tag}"]), 0)
 
     @tool(idempotent=False)
@@ -121,7 +121,7 @@ class Docker(Fake):
     ) -> Run:
         """Run a command in a new container, and wait for it unless detached."""
         self._reach()
-        if image not in self.images:
+        if self._known_as(image) is None:
             raise FakeError(
                 f"Unable to find image '{image}' locally; pull access denied for {image.partition(':')[0]}"
             )
@@ -169,13 +169,14 @@ class Docker(Fake):
     def docker_rmi(self, image: str) -> str:
         """Remove an image that no container uses."""
         self._reach()
-        if image not in self.images:
+        known = self._known_as(image)
+        if known is None:
             raise FakeError(f"No such image: {image}")
-        if used := [each.id for each in self.containers if each.image == image]:
+        if used := [each.id for each in self.containers if _with_tag(each.image) == _with_tag(image)]:
             raise FakeError(
                 f"conflict: unable to remove repository reference {image!r} - container {used[0]} is using it"
             )
-        del self.images[image]
+        del self.images[known]
         return f"Untagged: {image}"
 
     @tool(reads=True)
@@ -188,10 +189,11 @@ class Docker(Fake):
     def docker_push(self, image: str) -> str:
         """Push an image to the registry."""
         self._reach()
-        if image not in self.images:
+        known = self._known_as(image)
+        if known is None:
             raise FakeError(f"An image does not exist locally with the tag: {image}")
-        self.registry[image] = self.images[image].id
-        return self.images[image].id
+        self.registry[known] = self.images[known].id
+        return self.images[known].id
 
     @property
     def is_up(self) -> bool:
@@ -212,8 +214,18 @@ class Docker(Fake):
                 "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
             )
 
+    def _known_as(self, image: str) -> str | None:
+        """The reference under which there is an image."""
+        return next((each for each in self.images if _with_tag(each) == _with_tag(image)), None)
+
     def _container(self, container_id: str) -> Container:
         for container in self.containers:
             if container.id == container_id:
                 return container
         raise FakeError(f"No such container: {container_id}")
+
+
+def _with_tag(image: str) -> str:
+    """The same reference with the tag that it has where it names none."""
+    is_tagged = ":" in image.rpartition("/")[2] or "@" in image
+    return image if is_tagged else f"{image}:latest"

@@ -27,13 +27,27 @@ COMMANDS = {
 """What each subcommand does, and the module with its `add_arguments` and `run`."""
 
 
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for: that takes as long as starting."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"pytest-mcpflow {version('pytest-mcpflow')}")
+        parser.exit()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a subcommand and return its exit code; 141, as shells have it, if nobody reads on, as with `| head`."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     parser = argparse.ArgumentParser(prog="mcpflow", description="Fake, record and test MCP servers.")
     # With its name given, argparse need not work out a usage, for which it would import what nobody else needs.
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", prog="mcpflow")
-    parsers = {name: subparsers.add_parser(name, help=does) for name, (does, _) in COMMANDS.items()}
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    parsers = {
+        name: subparsers.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
+        for name, (does, _) in COMMANDS.items()
+    }
     module = None
     if arguments and arguments[0] in COMMANDS:
         module = importlib.import_module(COMMANDS[arguments[0]][1])

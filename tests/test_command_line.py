@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
+
+import pytest
+
+from pytest_mcpflow.cli import COMMANDS, main
 
 COMMAND = [sys.executable, "-m", "pytest_mcpflow", "scenarios"]
 
@@ -19,3 +24,20 @@ def test_a_list_that_nobody_reads_to_its_end_ends_without_a_word(tmp_path: Path)
         os.close(writing)
 
     assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_it_says_which_version_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"pytest-mcpflow {version('pytest-mcpflow')}\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_says_what_it_does(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+
+    usage, description, *_ = capsys.readouterr().out.split("\n\n")
+    assert usage.startswith(f"usage: mcpflow {command}")
+    assert description.endswith(".")

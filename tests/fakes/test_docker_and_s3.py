@@ -56,6 +56,22 @@ def test_a_container_ends_as_its_command_does() -> None:
     assert len(fake.docker_ps(all=True).containers) == 2
 
 
+@pytest.mark.parametrize(
+    ("built", "asked"), [("app", "app:latest"), ("host:5000/app:latest", "host:5000/app")]
+)
+def test_an_image_without_a_tag_is_the_latest(built: str, asked: str) -> None:
+    fake = engine()
+    fake.docker_build("Dockerfile", built)
+    image = fake.docker_build("Dockerfile", asked)
+    assert [each.id for each in fake.images.values()] == [image.image_id]
+    ran = fake.docker_run(asked, "true")
+    assert fake.docker_push(asked) == image.image_id
+    fake.docker_rm(ran.container_id)
+    fake.docker_rmi(asked)
+    assert fake.images == {}
+    refused(fake, "Unable to find image", lambda: fake.docker_run(built))
+
+
 def test_what_docker_refuses_is_refused() -> None:
     fake = engine()
     refused(fake, "Unable to find image 'app:9' locally", lambda: fake.docker_run("app:9"))
