@@ -160,7 +160,10 @@ def test_such_code_is_explored() -> None:
     assert [str(finding.plan) for finding in exploration.findings] == ["stock.take#1=refuse"]
 
 
-def test_a_cassette_and_a_server_object_are_led_to_as_well(tmp_path: Path) -> None:
+def test_a_cassette_and_a_server_object_are_led_to_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
     server = MCPServer("stock", log_level="ERROR")
 
     @server.tool()

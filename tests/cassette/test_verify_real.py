@@ -55,6 +55,9 @@ def test_real_servers_verify_against_what_was_recorded_of_them(tmp_path: Path, s
     assert drift.compared >= 2
 
 
+TODAY = ("/content/*/text/*/day_of_week", "/structuredContent/*/day_of_week")
+"""What a server of the time says differently tomorrow, besides dates, which count nowhere."""
+
 TAPES = ROOT / "fixtures" / "tapes"
 
 SHIPPED: dict[str, Callable[[Path], StdioServerParameters]] = {
@@ -76,7 +79,7 @@ def test_the_shipped_tapes_verify_against_the_servers_they_are_of(tmp_path: Path
         (tmp_path / "note.txt").write_text("remember the milk\n", encoding="utf-8")
     server = SHIPPED[name](tmp_path).model_copy(update={"cwd": str(tmp_path)})
 
-    drift = asyncio.run(verify(TAPES / f"{name}.jsonl", server, allow=["*"]))
+    drift = asyncio.run(verify(TAPES / f"{name}.jsonl", server, allow=["*"], ignore=TODAY))
 
     assert (bool(drift), drift.skipped) == (False, ()), str(drift)
     assert drift.compared >= 3
