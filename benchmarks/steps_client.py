@@ -110,9 +110,8 @@ async def main(kind: str, target: list[str]) -> None:
         callbacks: dict[str, Any] = {"sampling_callback": steps.sample, "elicitation_callback": steps.elicit}
         async with ClientSession(streams[0], streams[1], **callbacks) as session:
             await session.initialize()
-            await asyncio.sleep(
-                0.3
-            )  # the server offers what the client can answer a moment after the handshake
+            # The server offers what the client can answer a moment after the handshake.
+            await asyncio.sleep(0.3)
             said = await steps.walk(session)
     print(json.dumps(said))
 

@@ -249,10 +249,8 @@ async def _run(
             raise
         except (Exception, SystemExit) as raised:  # a program's exit ends the run, not the process
             error = raised
-        except (
-            asyncio.CancelledError
-        ) as raised:  # its own, or of a task that it awaited: nobody else cancels it
-            error = raised
+        except asyncio.CancelledError as raised:
+            error = raised  # its own, or of a task that it awaited: nobody else cancels it
             _take_back_cancelling()
         ended_at = hub.clock.now()
         if hub.is_faulted:

@@ -149,9 +149,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
             except FaultPlanError as error:
                 # The workflow swallowed it, so that something else failed later.
                 raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
-        if isinstance(failure, MCPFlowError | RuntimeError) or hasattr(
-            failure, "code"
-        ):  # as `mcp.MCPError` has
+        is_of_the_protocol = hasattr(failure, "code")  # as `mcp.MCPError` has
+        if is_of_the_protocol or isinstance(failure, MCPFlowError | RuntimeError):
             end_at_users_code(failure)
         raise
     finally:

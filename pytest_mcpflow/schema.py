@@ -209,9 +209,8 @@ async def invoke(
         await asyncio.sleep(fake.takes[spec.name])
     try:
         value = spec.method(fake, **values)
-        if hasattr(
-            value, "__await__"
-        ):  # as inspect.isawaitable() finds out, which takes longer than most tools
+        # As inspect.isawaitable() finds out, which takes longer than most tools.
+        if hasattr(value, "__await__"):
             value = await value
     except FakeError as error:
         return refusal(str(error), style=error.style)

@@ -231,9 +231,8 @@ class _Tap:
     ) -> None:
         await self._inner.run(on_request, on_notify, on_notify_intercept, task_status=task_status)
 
-    def __getattr__(
-        self, name: str
-    ) -> Any:  # other clients ask their dispatcher for more than the protocol has
+    def __getattr__(self, name: str) -> Any:
+        # Other clients ask their dispatcher for more than the protocol has.
         return getattr(self._inner, name)
 
 

@@ -68,9 +68,8 @@ def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
     body = _Body(world=dict, item=item, test=test, seed=shown.seed, way=shown.way, era=shown.era)
     asked, is_ordered = plan_asked(item.config), shown.schedule is not None
     try:
-        body.once(
-            is_faulted=bool(asked)
-        )  # without faults this is the test as it stands, and fails as any test does
+        # Without faults this is the test as it stands, and fails as any test does.
+        body.once(is_faulted=bool(asked))
     except (CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError) as error:
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
     if asked or is_ordered:

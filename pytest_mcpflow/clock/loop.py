@@ -55,9 +55,8 @@ class VirtualClock(Clock):
 
     def move_to(self, seconds: float) -> None:
         """Go forward."""
-        self.seconds = max(
-            self.seconds, float(seconds)
-        )  # a deadline knows its rank, too, which is nobody else's
+        # As a plain float: a deadline knows its rank, too, which is nobody else's.
+        self.seconds = max(self.seconds, float(seconds))
 
     def begin_again(self) -> None:
         """Go back to zero."""

@@ -200,10 +200,8 @@ class _FuzzedCall(Call):
         pass  # nobody listens
 
     async def elicit(self, question: str, answer: type[T]) -> T:
-        from pytest_mcpflow.asking import (
-            elicitation_schema,
-            elicited,
-        )  # loads the SDK, which most fakes never need
+        # It loads the SDK, which most fakes never need.
+        from pytest_mcpflow.asking import elicitation_schema, elicited
 
         given = self._answerer(Elicitation(self._fake.service, question, elicitation_schema(answer)))
         fields_given = given if isinstance(given, Mapping) else None

@@ -276,9 +276,8 @@ async def test_the_same_session_recorded_twice_is_the_same_tape(tmp_path: Path, 
         ):
             await client.call_tool("greet")
             await client.call_tool("count")
-        tape.write_text(
-            tape.read_text().replace(url, "http://server/mcp")
-        )  # of which the test picks the port
+        # The test picks the port.
+        tape.write_text(tape.read_text().replace(url, "http://server/mcp"))
 
     assert tapes[0].read_text() == tapes[1].read_text()
 

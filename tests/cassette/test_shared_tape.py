@@ -223,9 +223,8 @@ def test_where_the_folder_takes_no_new_file_recording_goes_on_under_the_header_a
     path = tmp_path / "tape.jsonl"
 
     def busy(source: object, target: object) -> None:
-        raise OSError(
-            16, "Device or resource busy"
-        )  # what the kernel says of a file that is mounted by itself
+        # What the kernel says of a file that is mounted by itself.
+        raise OSError(16, "Device or resource busy")
 
     monkeypatch.setattr(os, "replace", busy)
     with CassetteWriter(path) as writer:

@@ -121,9 +121,8 @@ class Walk:
         if isinstance(shape, Fields):
             inner = shape.known.get(key, shape.other)
             if key == "content" and looks_like_form(item):
-                inner = (
-                    Strength.FREE
-                )  # the form that a person filled in, where the answered method is not known
+                # The form that a person filled in, where the answered method is not known.
+                inner = Strength.FREE
             return (
                 self._member(owner, key, depth)
                 if inner is Strength.FREE
