@@ -241,11 +241,11 @@ def _told_of_dispatchers(arrived: Callable[[JSONRPCDispatcher[Any], object], Non
         before(self, read_stream, *args, **options)
         arrived(self, read_stream)
 
-    JSONRPCDispatcher.__init__ = made  # type: ignore[method-assign]
+    JSONRPCDispatcher.__init__ = made  # type: ignore[method-assign]  # and put back below
     try:
         yield
     finally:
-        JSONRPCDispatcher.__init__ = before  # type: ignore[method-assign]
+        JSONRPCDispatcher.__init__ = before  # type: ignore[method-assign]  # what was there
 
 
 @contextmanager
@@ -260,8 +260,8 @@ def _made_anew() -> Generator[None]:
             self.__post_init__()
         return await before(self)
 
-    Client.__aenter__ = entered  # type: ignore[method-assign]
+    Client.__aenter__ = entered  # type: ignore[method-assign]  # and put back below
     try:
         yield
     finally:
-        Client.__aenter__ = before  # type: ignore[method-assign]
+        Client.__aenter__ = before  # type: ignore[method-assign]  # what was there

@@ -103,7 +103,7 @@ def tap_in_place(
 ) -> None:
     """The same for a dispatcher whose session somebody else makes, and which stays the object that it is."""
     requests = _Tap(dispatcher, server, journal, ours, elsewhere, tape, None)
-    dispatcher.send_raw_request = requests.send_raw_request  # type: ignore[method-assign]
+    dispatcher.send_raw_request = requests.send_raw_request  # type: ignore[method-assign]  # of this object alone
 
 
 def _dispatcher(session: ClientSession) -> Dispatcher[Any]:
