@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pydantic_core import from_json
-
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore.observe import Observation, first_difference
 from pytest_mcpflow.explore.runner import Runner
@@ -33,9 +31,7 @@ class Baseline:
             )
         self._subject, self._runner = subject, runner
         self.seen = runner.run((), thorough=True)
-        # What a first run puts away, in a module perhaps, every later one finds; so the very first one counts, too.
-        first = self.judgement.transcript if subject.earlier is None else subject.earlier
-        difference = self._difference(first, runner.run(()))
+        difference = self._difference(runner.run(())) or self._difference_of_the_first()
         if difference is not None:
             raise ExplorationError(
                 f"{subject.name} does not do the same twice, so no failure of it could be reproduced:\n{difference}\n"
@@ -52,7 +48,7 @@ class Baseline:
         """
         again = self._runner.run(())
         self._runner.runs -= 1
-        difference = self._difference(self.judgement.transcript, again)
+        difference = self._difference(again)
         if difference is not None:
             name = self._subject.name
             raise ExplorationError(
@@ -62,20 +58,32 @@ class Baseline:
                 "perhaps; make it anew in each run"
             )
 
-    def _difference(self, first: Transcript, again: Observation) -> str | None:
+    def _difference(self, again: Observation) -> str | None:
         if self.seen.verdict != again.verdict or self.seen.checks != again.checks:
             return f"{self.seen.verdict} the first time, {again.verdict} the second time: {', '.join(again.checks)}"
         one, other = _lines(self.seen), _lines(again)
-        asked = _asked(first)  # which ends with the workflow: what is closed after it may call on
-        if one == other and self.seen.exact == again.exact and asked == _asked_in(again)[: len(asked)]:
+        if one == other and self.seen.exact == again.exact:
             return None
-        last = self._subject.judge(FaultPlan(seed=self._subject.seed))
-        shown = first_difference([str(each) for each in first], [str(each) for each in last.transcript])
         return (
-            shown
+            _shown_difference(self.judgement.transcript, self._judged_again())
             or first_difference(one, other)
             or "the same calls, but another result, or another world at the end"
         )
+
+    def _difference_of_the_first(self) -> str | None:
+        """What a first run puts away, in a module perhaps, every later one finds; so the very first one counts, too."""
+        first = self._subject.earlier
+        if first is None:
+            first, later = self.judgement.transcript, self._judged_again()
+        else:
+            later = self.judgement.transcript
+        asked = _asked(first)  # which ends with the workflow: what is closed after it may call on
+        if asked == _asked(later)[: len(asked)]:
+            return None
+        return _shown_difference(first, later) or "the same calls, but other arguments"
+
+    def _judged_again(self) -> Transcript:
+        return self._subject.judge(FaultPlan(seed=self._subject.seed)).transcript
 
     def _notes(self, subject: Subject) -> list[str]:
         if not self.seen.trespass:
@@ -96,8 +104,8 @@ def _asked(transcript: Transcript) -> list[tuple[str, object]]:
     return [(call.site, dict(call.arguments)) for call in transcript if call.method == "tools/call"]
 
 
-def _asked_in(seen: Observation) -> list[tuple[str, object]]:
-    return [(call.site, from_json(call.exact)) for call in seen.calls]
+def _shown_difference(first: Transcript, later: Transcript) -> str | None:
+    return first_difference([str(each) for each in first], [str(each) for each in later])
 
 
 def _lines(seen: Observation) -> list[str]:

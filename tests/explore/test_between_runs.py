@@ -11,7 +11,7 @@ import planted_bugs
 import pytest
 
 from pytest_mcpflow import Fake, Hub, Run
-from pytest_mcpflow.errors import ExplorationError
+from pytest_mcpflow.errors import ArgumentError, ExplorationError, UnknownNameError
 from pytest_mcpflow.explore import Exploration, explore
 from pytest_mcpflow.faults.lost import Late
 from pytest_mcpflow.faults.refused import Refuse
@@ -70,6 +70,19 @@ def test_calls_that_an_error_leaves_behind_unmade_are_no_finding() -> None:
 
     assert exploration.proven, exploration.findings
     assert Verdict.FAILED_LOUDLY in verdicts(exploration)
+
+
+async def calls_what_cannot_be_called(hub: Hub) -> None:
+    for tool, arguments in (("shop.refund", {}), ("shop.order", {"item": object()}), ("bank.pay", {})):
+        with pytest.raises((UnknownNameError, ArgumentError)):
+            await hub.call_tool(tool, arguments)
+    await order(hub)
+
+
+def test_calls_that_are_never_sent_do_not_make_runs_differ() -> None:
+    exploration = explore(calls_what_cannot_be_called, shop)
+
+    assert exploration.proven, exploration.findings
 
 
 async def loses_its_worker(hub: Hub) -> dict[str, object]:
