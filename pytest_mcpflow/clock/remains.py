@@ -50,7 +50,7 @@ class Remains:
 
     def end(self) -> tuple[str, ...]:
         """Say what runs that did not then, and end what can be ended."""
-        threads = self._left_threads() if threading.active_count() > len(self._threads) else []
+        threads = self._left_threads() if threading.active_count() > 1 else []
         children = self._children()
         processes = [*self._left_processes(children)] if children - self._processes else []
         self._threads = []
