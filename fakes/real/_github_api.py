@@ -7,7 +7,7 @@ import json
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TypeVar
 
 from pytest_mcpflow.fake import FakeError
@@ -48,7 +48,7 @@ class Api(GitHub):
 
     def stamp(self, at: float) -> str:
         """An instant of the fake's clock (seconds) as GitHub writes it."""
-        return f"{self.clock.starts_at + timedelta(seconds=at):%Y-%m-%dT%H:%M:%SZ}"
+        return f"{self.clock.starts_at.astimezone(UTC) + timedelta(seconds=at):%Y-%m-%dT%H:%M:%SZ}"
 
     def user(self) -> Json:
         return {"login": self.login}

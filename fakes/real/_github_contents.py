@@ -143,7 +143,9 @@ class ContentTools(Api):
         chosen = [
             commit
             for commit in reversed(branch.commits)
-            if author in (None, self.login) and begin <= commit.at and (end == 0.0 or commit.at <= end)
+            if author in (None, self.login)
+            and (begin is None or begin <= commit.at)
+            and (end is None or commit.at <= end)
         ]
         items: list[Yaml] = [
             only(self.commit_object(owner, repo, commit), fields) for commit in page_of(chosen, page, perPage)
@@ -162,12 +164,13 @@ class ContentTools(Api):
             "committer": self.user(),
         }
 
-    def _moment(self, name: str, text: str | None) -> float:
-        """Seconds on the clock; zero where nothing is asked."""
+    def _moment(self, name: str, text: str | None) -> float | None:
+        """Seconds on the clock, of an instant or of the beginning of a day."""
         if text is None:
-            return 0.0
+            return None
         try:
-            return (datetime.fromisoformat(text) - self.clock.starts_at).total_seconds()
+            day = text if "T" in text else f"{text}T00:00:00Z"
+            return (datetime.fromisoformat(day) - self.clock.starts_at).total_seconds()
         except (ValueError, TypeError):
             raise FakeError(
                 f"invalid {name} timestamp: invalid ISO 8601 timestamp: {text} "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from pytest_mcpflow.fakes.kubernetes import Deployment, Kubernetes, Pod, Revision
 from pytest_mcpflow.plain_yaml import Yaml
@@ -30,8 +30,8 @@ def labels_of(deployment: Deployment, pod: Pod | None = None) -> dict[str, str]:
 
 
 def _time_of(cluster: Kubernetes, at: float) -> datetime:
-    """An instant of the fake's clock (seconds) as calendar time."""
-    return cluster.clock.starts_at + timedelta(seconds=at)
+    """An instant of the fake's clock (seconds) as calendar time, in UTC."""
+    return cluster.clock.starts_at.astimezone(UTC) + timedelta(seconds=at)
 
 
 def pod_object(cluster: Kubernetes, deployment: Deployment, pod: Pod) -> dict[str, Yaml]:

@@ -96,8 +96,9 @@ class PrometheusMCPServer(PrometheusMonitoring, in_place_of=PrometheusMonitoring
     @tool(reads=True)
     def health_check(self) -> HealthStatus:
         """Say whether the server and Prometheus behind it answer."""
+        now = self.clock.wall().astimezone(UTC)
         return HealthStatus(
-            *("healthy", self.service, "1.6.2", self.clock.wall().replace(tzinfo=None).isoformat(), "stdio"),
+            *("healthy", self.service, "1.6.2", now.replace(tzinfo=None).isoformat(), "stdio"),
             *(Configuration(), "healthy", URL),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Self
 
 __all__ = ["EPOCH", "Clock", "ManualClock", "RealClock"]
@@ -23,13 +23,28 @@ class Clock(ABC):
             )
         self.starts_at = starts_at
 
+    @property
+    def starts_at(self) -> datetime:
+        """The calendar time at zero, with the distance from UTC that holds then.
+
+        What is added to it is time that passes, also where clocks are put forward or back meanwhile.
+        """
+        return self._starts_at
+
+    @starts_at.setter
+    def starts_at(self, starts_at: datetime) -> None:
+        # Python adds to a time of a zone what a clock on its walls shows, which is an hour off after such a change.
+        self._starts_at = starts_at.replace(tzinfo=timezone(starts_at.utcoffset() or timedelta()))
+        self.zone = starts_at.tzinfo
+        """That of the calendar times."""
+
     @abstractmethod
     def now(self) -> float:
         """Seconds since the run began."""
 
     def wall(self) -> datetime:
         """The calendar time, with a time zone."""
-        return self.starts_at + timedelta(seconds=self.now())
+        return (self._starts_at + timedelta(seconds=self.now())).astimezone(self.zone)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self

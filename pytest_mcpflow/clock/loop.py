@@ -8,7 +8,7 @@ import selectors
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import Context
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Self, TypeVar, TypeVarTuple, cast
 
@@ -65,7 +65,7 @@ class VirtualClock(Clock):
 
     def rebase(self, wall: datetime) -> None:
         """Let it be `wall` now."""
-        starts_at = wall - timedelta(seconds=self.seconds)
+        starts_at = (wall.astimezone(UTC) - timedelta(seconds=self.seconds)).astimezone(wall.tzinfo)
         if starts_at != self.starts_at:
             self.starts_at = starts_at
             self._tell()

@@ -71,7 +71,7 @@ class Change(FaultKind, effect=Effect.APPLIED):
 
 class _Jumped(Clock):
     def __init__(self, clock: Clock, seconds: float) -> None:
-        super().__init__(clock.starts_at)
+        super().__init__(clock.starts_at.astimezone(clock.zone))
         self._clock, self._seconds = clock, seconds
 
     def now(self) -> float:
