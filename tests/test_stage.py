@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
@@ -166,3 +168,29 @@ def test_a_thread_that_was_given_up_does_not_come_back_to_the_loop_of_a_later_ru
 
     assert first is same
     assert first is not another
+
+
+async def ends_it_by_itself(error: type[BaseException]) -> None:
+    raise error
+
+
+async def ends_it_from_another_task(error: type[BaseException]) -> None:
+    other = asyncio.create_task(ends_it_by_itself(error))
+    await asyncio.sleep(1000)
+    await other
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("ending", [ends_it_by_itself, ends_it_from_another_task])
+def test_an_interrupt_is_not_also_logged_as_a_task_that_nobody_asked(
+    ending: Callable[[type[BaseException]], Coroutine[Any, Any, None]],
+    error: type[BaseException],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    gc.collect()
+    caplog.clear()  # what other tests have left
+    with Stage() as stage, pytest.raises(error):
+        stage.run(ending(error))
+    gc.collect()
+
+    assert not caplog.records

@@ -9,9 +9,11 @@ from typing import Any, TypeVarTuple
 from pytest_mcpflow.clock.scopes import is_ours
 from pytest_mcpflow.errors import VirtualTimeError
 
-__all__ = ["RefusesForeign"]
+__all__ = ["RefusesForeign", "refuse_foreign_executor"]
 
 Ts = TypeVarTuple("Ts")
+CARRYING_OFF = frozenset({"concurrent.futures.process", "concurrent.futures.interpreter"})
+"""Modules of executors whose functions run in another process or interpreter."""
 
 
 class RefusesForeign(asyncio.SelectorEventLoop):
@@ -58,6 +60,38 @@ class RefusesForeign(asyncio.SelectorEventLoop):
         _refuse_foreign(f"connect a socket to {args[1] if len(args) > 1 else options.get('address')}")
         return await super().sock_connect(*args, **options)
 
+    async def sock_accept(self, *args: Any, **options: Any) -> Any:
+        _refuse_foreign("accept a connection")
+        return await super().sock_accept(*args, **options)
+
+    async def sock_recv(self, *args: Any, **options: Any) -> Any:
+        _refuse_foreign("read from a socket")
+        return await super().sock_recv(*args, **options)
+
+    async def sock_recv_into(self, *args: Any, **options: Any) -> Any:
+        _refuse_foreign("read from a socket")
+        return await super().sock_recv_into(*args, **options)
+
+    async def sock_recvfrom(self, *args: Any, **options: Any) -> Any:
+        _refuse_foreign("read from a socket")
+        return await super().sock_recvfrom(*args, **options)
+
+    async def sock_recvfrom_into(self, *args: Any, **options: Any) -> Any:
+        _refuse_foreign("read from a socket")
+        return await super().sock_recvfrom_into(*args, **options)
+
+    async def sock_sendall(self, *args: Any, **options: Any) -> Any:
+        _refuse_foreign("write to a socket")
+        return await super().sock_sendall(*args, **options)
+
+    async def sock_sendto(self, *args: Any, **options: Any) -> Any:
+        _refuse_foreign("write to a socket")
+        return await super().sock_sendto(*args, **options)
+
+    async def sock_sendfile(self, *args: Any, **options: Any) -> Any:
+        _refuse_foreign("write to a socket")
+        return await super().sock_sendfile(*args, **options)
+
     async def getaddrinfo(self, *args: Any, **options: Any) -> Any:
         _refuse_foreign(f"look up {args[0]}")
         return await super().getaddrinfo(*args, **options)
@@ -69,6 +103,16 @@ class RefusesForeign(asyncio.SelectorEventLoop):
     def add_writer(self, fd: Any, callback: Callable[[*Ts], Any], *args: *Ts) -> None:
         _refuse_foreign("watch a descriptor")
         super().add_writer(fd, callback, *args)
+
+
+def refuse_foreign_executor(executor: object) -> None:
+    """Refuse one that carries functions off to where time is real.
+
+    Raises:
+        VirtualTimeError: It is one.
+    """
+    if any(each.__module__ in CARRYING_OFF for each in type(executor).__mro__):
+        _refuse_foreign(f"call a function in a {type(executor).__name__}")
 
 
 def _refuse_foreign(what: str) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Self, TypeVar, TypeVarTuple, cast
 
 from pytest_mcpflow.clock.deadlock import deadlock, endless, livelock, never_returned
-from pytest_mcpflow.clock.foreign import RefusesForeign
+from pytest_mcpflow.clock.foreign import RefusesForeign, refuse_foreign_executor
 from pytest_mcpflow.clock.instant import EPOCH, Clock
 from pytest_mcpflow.clock.order import RankedTask, Ranks
 from pytest_mcpflow.clock.patches import virtual_surroundings
@@ -188,6 +188,7 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
     def run_in_executor(  # type: ignore[override]  # typeshed has an overload for Python 3.12 only
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
+        refuse_foreign_executor(executor)
         turn = self.threads.ask(func)
         if executor is None and not self._has_executor:
             future = asyncio.wrap_future(self.threads.by_ours(turn, func, *args), loop=self)
@@ -299,8 +300,8 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
                 self.call_soon_threadsafe(victim.cancel)
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        # The run ends with what was broken off, and is told by that.
-        if not isinstance(context.get("exception"), BrokenOff):
+        # The run ends with these, and is told by that.
+        if not isinstance(context.get("exception"), BrokenOff | KeyboardInterrupt | SystemExit):
             super().call_exception_handler(context)
 
     def _victim(self) -> asyncio.Future[Any] | None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import ExitStack, contextmanager
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from pytest_mcpflow.clock.named import in_place_of
@@ -68,6 +69,7 @@ def _clocks(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[Non
     def nanoseconds(name: str) -> Callable[[], int]:
         return lambda: round(loop.asked(loop.time()) * 1e9) if follows() else real[name]()
 
+    @wraps(real["sleep"])
     def sleep(duration: float) -> None:
         if threading.get_ident() == owner:
             loop.clock.move_to(loop.time() + duration)

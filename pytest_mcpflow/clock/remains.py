@@ -5,6 +5,7 @@ Nobody asks for it but a stage, before and after each run, so that the common an
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import signal
@@ -116,7 +117,7 @@ def _works(frame: FrameType | None) -> bool:
 def _work_of(thread: threading.Thread) -> Any:
     """What a thread calls; `threading` keeps it to itself."""
     work: Any = getattr(thread, "function", None) or getattr(thread, "_target", None)
-    return getattr(work, "__func__", work)
+    return inspect.unwrap(getattr(work, "__func__", work))
 
 
 def _thread_named(thread: threading.Thread) -> str:

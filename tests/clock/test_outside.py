@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import cast
 
 import pytest
 
@@ -19,6 +22,11 @@ def _loop() -> asyncio.AbstractEventLoop:
     return asyncio.get_running_loop()
 
 
+SOCKET = cast("socket.socket", None)
+"""Nobody gets as far as looking at it."""
+POOL = ProcessPoolExecutor(1)
+"""It starts its process when it is used first."""
+
 FOREIGN: dict[str, Callable[[], Awaitable[object]]] = {
     "connection": lambda: asyncio.open_connection("127.0.0.1", 9),
     "server": lambda: asyncio.start_server(lambda _, __: None, "127.0.0.1", 0),
@@ -27,6 +35,15 @@ FOREIGN: dict[str, Callable[[], Awaitable[object]]] = {
     "shell": lambda: asyncio.create_subprocess_shell("true"),
     "datagrams": lambda: _loop().create_datagram_endpoint(asyncio.DatagramProtocol, ("127.0.0.1", 0)),
     "name": lambda: _loop().getaddrinfo("localhost", 80),
+    "accepting": lambda: _loop().sock_accept(SOCKET),
+    "reading": lambda: _loop().sock_recv(SOCKET, 1),
+    "reading into": lambda: _loop().sock_recv_into(SOCKET, bytearray(1)),
+    "reading from": lambda: _loop().sock_recvfrom(SOCKET, 1),
+    "reading from into": lambda: _loop().sock_recvfrom_into(SOCKET, bytearray(1)),
+    "writing": lambda: _loop().sock_sendall(SOCKET, b""),
+    "writing to": lambda: _loop().sock_sendto(SOCKET, b"", ("127.0.0.1", 9)),
+    "writing a file": lambda: _loop().sock_sendfile(SOCKET, io.BytesIO()),
+    "process pool": lambda: _loop().run_in_executor(POOL, print),
 }
 
 

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import datetime
 import time
+from zoneinfo import ZoneInfo
 
 import anyio
 import pytest
@@ -18,6 +19,7 @@ from mcp.server import MCPServer
 
 from pytest_mcpflow import run
 from pytest_mcpflow.clock import EPOCH, VirtualTimeLoop, is_virtual
+from pytest_mcpflow.clock.loop import VirtualClock
 
 # Thousandths: asyncio itself tells no two timers apart that are less than a nanosecond apart.
 DELAYS = st.lists(st.integers(0, 10**9).map(lambda number: number / 1000), max_size=30)
@@ -196,6 +198,37 @@ def test_the_calendar_can_be_set() -> None:
 
     with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(starts_at=start)) as runner:
         assert runner.run(look()) == start + datetime.timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("change", ["2027-03-28T01:30", "2027-10-31T01:30"])
+def test_as_much_calendar_time_passes_where_clocks_are_put_forward_or_back(change: str) -> None:
+    start = datetime.datetime.fromisoformat(change).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+
+    async def look() -> list[tuple[float, float, datetime.datetime]]:
+        began = time.time()
+        seen: list[tuple[float, float, datetime.datetime]] = []
+        for _ in range(3):
+            await asyncio.sleep(3600)
+            wall = loop.clock.wall()
+            seen.append((time.time() - began, wall.timestamp() - began, wall))
+        return seen
+
+    loop = VirtualTimeLoop(starts_at=start)
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        seen = runner.run(look())
+    assert [each[:2] for each in seen] == [(3600, 3600), (7200, 7200), (10800, 10800)]
+    assert {wall.tzinfo for *_, wall in seen} == {start.tzinfo}
+
+
+@pytest.mark.parametrize("shortly_after", ["2027-03-28T03:30", "2027-10-31T03:00"])
+def test_the_calendar_can_be_set_later_than_at_zero(shortly_after: str) -> None:
+    instant = datetime.datetime.fromisoformat(shortly_after).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    clock = VirtualClock(EPOCH)
+    clock.move_to(7200)
+
+    clock.rebase(instant)
+
+    assert clock.wall() == instant
 
 
 def test_code_can_ask_whether_time_is_virtual() -> None:

@@ -15,6 +15,7 @@ import planted_bugs
 import pytest
 
 from pytest_mcpflow import Fake, Hub
+from pytest_mcpflow.clock.remains import Remains
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.performance import Verdict
@@ -66,6 +67,30 @@ def test_a_thread_that_still_runs_is_leaked_and_named_by_what_it_does(over: thre
     [why] = leaked(judgement)
     assert why.startswith("the thread of test_a_thread_that_still_runs")
     assert why.endswith("polls still runs; wait for it, or tell it to end, in a finally and 1 more")
+
+
+def test_a_thread_that_only_sleeps_is_leaked() -> None:
+    async def leaves() -> None:
+        threading.Thread(target=time.sleep, args=(2,), daemon=True).start()
+
+    assert leaked(judged(leaves)) == [
+        "the thread of sleep still runs; wait for it, or tell it to end, in a finally"
+    ]
+
+
+def test_a_thread_of_the_house_is_no_leak_while_it_ends() -> None:
+    timers: list[threading.Timer] = []
+
+    async def leaves() -> None:
+        timers.extend(threading.Timer(600, Remains().close) for _ in range(2))
+        for timer in timers:
+            timer.start()
+
+    judgement = judged(leaves)
+    for timer in timers:
+        timer.cancel()
+
+    assert leaked(judgement) == []
 
 
 def test_a_timer_is_a_thread_like_any_other() -> None:
