@@ -18,8 +18,10 @@ from pydantic_core import to_json
 from pytest_mcpflow.admission import result_admits_failure
 from pytest_mcpflow.cassette.redaction import Redactor
 from pytest_mcpflow.errors import LeakedError
+from pytest_mcpflow.explore.named import refuse_letters, refuse_unknown
 from pytest_mcpflow.explore.subject import Check, claim_of, name_of
 from pytest_mcpflow.fake import Fake
+from pytest_mcpflow.faults.kind import check_seconds
 from pytest_mcpflow.scenario import Run
 from pytest_mcpflow.transcript import Interaction, matches
 
@@ -58,11 +60,21 @@ class Rule(ABC):
     def claim(self) -> str:
         """The rule in a sentence."""
 
+    @property
+    def named(self) -> Iterable[tuple[str, str | None]]:
+        """The tools that it names, each with the argument of theirs that it looks at, if there is one.
+
+        One that is misspelt is an error, since the rule would hold of everything.
+        """
+        return ()
+
     @abstractmethod
     def wrong(self, run: Run, world: Mapping[str, Fake], /) -> Iterable[str]:
         """What breaks it."""
 
     def __call__(self, run: Run, world: Mapping[str, Fake]) -> None:
+        for pattern, argument in self.named:
+            refuse_unknown(run, world, pattern, argument)
         found = [*self.wrong(run, world)]
         if found:
             more = f" and {len(found) - 3} more" if len(found) > 3 else ""
@@ -80,6 +92,10 @@ class AtMostOneEffect(Rule):
 
     pattern: str = "*"
     by: str | None = None
+
+    @property
+    def named(self) -> Iterable[tuple[str, str | None]]:
+        return ((self.pattern, self.by),)
 
     @property
     def claim(self) -> str:
@@ -103,6 +119,10 @@ class BoundedRetries(Rule):
     most: int
     pattern: str = "*"
 
+    def __post_init__(self) -> None:
+        if not self.most >= 1:
+            raise ValueError(f"most is a number of calls from 1 on, got {self.most}")
+
     @property
     def claim(self) -> str:
         return f"No call of {self.pattern} is made more than {self.most} times."
@@ -123,6 +143,9 @@ class NoCallAfter(Rule):
     seconds: float
     pattern: str = "*"
 
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)
+
     @property
     def claim(self) -> str:
         return f"Nothing of {self.pattern} is begun after {self.seconds:g} s."
@@ -141,6 +164,9 @@ class OnlyTools(Rule):
 
     declared: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        refuse_letters("declared", self.declared)
+
     @property
     def claim(self) -> str:
         return f"Only {', '.join(self.declared)} are called."
@@ -158,6 +184,9 @@ class NoSecrets(Rule):
     """No argument of a call holds a secret: none of these texts, and nothing that a recording would redact."""
 
     texts: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        refuse_letters("texts", self.texts)
 
     @property
     def claim(self) -> str:
@@ -181,6 +210,10 @@ class FailuresAlerted(Rule):
     """
 
     alert: str
+
+    @property
+    def named(self) -> Iterable[tuple[str, str | None]]:
+        return ((self.alert, None),)
 
     @property
     def claim(self) -> str:
@@ -210,6 +243,10 @@ class Compensated(Rule):
     by: str
 
     @property
+    def named(self) -> Iterable[tuple[str, str | None]]:
+        return ((self.done, self.by), (self.undone, self.by))
+
+    @property
     def claim(self) -> str:
         return f"What {self.done} did is undone by {self.undone} when the run fails."
 
@@ -236,6 +273,10 @@ class Released(Rule):
     by: str
 
     @property
+    def named(self) -> Iterable[tuple[str, str | None]]:
+        return ((self.taken, self.by), (self.given_back, self.by))
+
+    @property
     def claim(self) -> str:
         return f"What {self.taken} takes is given back by {self.given_back}."
 
@@ -252,6 +293,13 @@ class UnlessFaulted(Rule):
 
     check: Check
     patterns: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        refuse_letters("patterns", self.patterns)
+
+    @property
+    def named(self) -> Iterable[tuple[str, str | None]]:
+        return ((pattern, None) for pattern in self.patterns)
 
     @property
     def name(self) -> str:

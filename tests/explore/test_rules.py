@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import planted_bugs
 import pytest
 
 import pytest_mcpflow.explore
-from pytest_mcpflow import Fake, Hub, LeakedError
+from pytest_mcpflow import ExplorationError, Fake, Hub, LeakedError
 from pytest_mcpflow.explore import (
     AtMostOneEffect,
     BoundedRetries,
@@ -36,6 +37,7 @@ from pytest_mcpflow.performance import Verdict
 from pytest_mcpflow.scenario import Run
 
 TEA = {"item": "tea"}
+ONE_TEXT: Any = "shop.*"  # not what the types say
 
 
 def world() -> list[Fake]:
@@ -129,6 +131,45 @@ def test_what_was_taken_is_given_back() -> None:
         )
         == []
     )
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        (AtMostOneEffect("shop.order", by="itme"), "unknown argument of shop.order 'itme'; there is: "),
+        (
+            Compensated("shop.order", "shop.cancle", by="item"),
+            "unknown tool 'shop.cancle'; nearest: shop.cancel",
+        ),
+        (Compensated("shop.order", "shop.cancel", by="itme"), "unknown argument of shop.order 'itme'"),
+        (
+            Released("shop.order", "pager.page", by="item"),
+            "unknown argument of pager.page 'item'; there is: text",
+        ),
+        (FailuresAlerted("pager.pgae"), "unknown tool 'pager.pgae'"),
+        (UnlessFaulted(OnlyTools(("*",)), ("shop.oder",)), "unknown tool 'shop.oder'"),
+    ],
+)
+def test_a_rule_with_a_misspelt_name_is_an_error_and_never_holds_of_everything(rule: Rule, told: str) -> None:
+    with pytest.raises(ExplorationError, match=re.escape(told)):
+        explore(order, world, invariants=[rule])
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: BoundedRetries(0), "from 1 on, got 0"),
+        (lambda: NoCallAfter(float("nan")), "got nan"),
+        (lambda: OnlyTools(ONE_TEXT), r"declared is a tuple of texts, got 'shop.*'; write ('shop.*',)"),
+        (lambda: UnlessFaulted(OnlyTools(("*",)), ONE_TEXT), "patterns is a tuple of texts"),
+        (lambda: NoSecrets(("",)), "texts has an empty text"),
+    ],
+)
+def test_a_rule_that_would_hold_of_everything_or_nothing_cannot_be_made(
+    make: Callable[[], Rule], told: str
+) -> None:
+    with pytest.raises((TypeError, ValueError), match=re.escape(told)):
+        make()
 
 
 def test_every_rule_is_on_the_page_of_rules() -> None:
