@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_mcpflow.connection import Connection
     from pytest_mcpflow.line import Line
     from pytest_mcpflow.served import Source, StandIn
+    from pytest_mcpflow.ways import Way
 
 __all__ = ["Member", "Members"]
 
@@ -47,13 +48,9 @@ class Member:
         return self.source
 
     @property
-    def is_carried_here(self) -> bool:
-        """Whether both ends of its transport are ours, so that answers can be spoilt on their way."""
-        if self.fake is not None:
-            return True
-        if self.tape is not None:
-            return False
-        return self.behind.is_carried_here
+    def wire(self) -> Way | None:
+        """The way whose bytes it is reached by, if answers can be spoilt on them."""
+        return None if self.tape is not None else self.behind.wire
 
 
 class Members:

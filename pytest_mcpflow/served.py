@@ -11,8 +11,6 @@ from typing import Any, TextIO, cast
 
 from mcp import Client, ClientSession, MCPError, StdioServerParameters
 from mcp.client import Transport
-from mcp.client.stdio import stdio_client
-from mcp.client.streamable_http import streamable_http_client
 from mcp.server import MCPServer, Server
 from mcp_types import CONNECTION_CLOSED, REQUEST_TIMEOUT
 
@@ -23,7 +21,6 @@ from pytest_mcpflow.cassette.player import Player, Tape
 from pytest_mcpflow.cassette.redaction import Redactor, Rule
 from pytest_mcpflow.cassette.replay import ReplayTransport
 from pytest_mcpflow.cassette.tap import recorded
-from pytest_mcpflow.clock import is_virtual
 from pytest_mcpflow.connection import Connection, unwrapped
 from pytest_mcpflow.errors import ServerStartError, VirtualTimeError
 from pytest_mcpflow.fake import Fake
@@ -33,9 +30,9 @@ from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.refusal import output_schema
 from pytest_mcpflow.schema import contract_of
 from pytest_mcpflow.serve.channel import Channel
-from pytest_mcpflow.serve.child import child_transport
 from pytest_mcpflow.serve.http import http_transport
 from pytest_mcpflow.serve.memory import memory_transport
+from pytest_mcpflow.serve.outside import carries_lines, wire_to_command, wire_to_url
 from pytest_mcpflow.serve.stdio import stdio_transport
 from pytest_mcpflow.server import Ledger, serve_fake
 from pytest_mcpflow.ways import Era, Way
@@ -74,9 +71,9 @@ class Source(ABC):
         return None
 
     @property
-    def is_carried_here(self) -> bool:
-        """Whether both ends of its transport are ours, so that answers can be spoilt on their way."""
-        return False
+    def wire(self) -> Way | None:
+        """The way whose bytes it is reached by, if answers can be spoilt on them."""
+        return None
 
 
 _TRANSPORTS = {
@@ -103,8 +100,8 @@ class ServerSource(Source):
         return _TRANSPORTS[self._way](self._server)
 
     @property
-    def is_carried_here(self) -> bool:
-        return True
+    def wire(self) -> Way | None:
+        return self._way
 
 
 class FakeSource(ServerSource):
@@ -159,10 +156,7 @@ class OutsideSource(Source):
     @asynccontextmanager
     async def _carried(self) -> AsyncGenerator[Any]:
         with listening_to_a_server() as heard:
-            transport = self._transport(heard.errors)
-            async with (
-                streamable_http_client(transport) if isinstance(transport, str) else transport as streams
-            ):
+            async with self._transport(heard.errors) as streams:
                 yield streams
 
     def explanation(self, error: Exception) -> str | None:
@@ -189,12 +183,20 @@ class OutsideSource(Source):
             finally:
                 self._heard = None
 
-    def _transport(self, said: TextIO) -> Any:
+    @property
+    def wire(self) -> Way | None:
         if isinstance(self._target, StdioServerParameters):
-            if is_virtual():
-                return child_transport(self._target, f"the server {self._name}", said)
-            return stdio_client(self._target, errlog=said)
-        return self._target
+            return Way.STDIO if carries_lines(self._target) else None
+        return Way.HTTP if isinstance(self._target, str) else None
+
+    def _transport(self, said: TextIO) -> Transport:
+        match self._target:
+            case StdioServerParameters():
+                return wire_to_command(self._target, f"the server {self._name}", said)
+            case str():
+                return wire_to_url(self._target)
+            case _:
+                return self._target
 
     @property
     def _what(self) -> str:
@@ -282,9 +284,8 @@ class RecordedSource(Source):
     async def _connected(self, make_client: ClientFactory) -> AsyncGenerator[Client]:
         with self._recorder.session() as session:
 
-            def make_recorded_client(transport: Transport | str, mode: str) -> Client:
-                carrier = streamable_http_client(transport) if isinstance(transport, str) else transport
-                return make_client(recorded(carrier, session), mode)
+            def make_recorded_client(transport: Transport, mode: str) -> Client:
+                return make_client(recorded(transport, session), mode)
 
             async with self._source.connect(make_recorded_client) as client:
                 session.connected()

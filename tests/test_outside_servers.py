@@ -117,6 +117,45 @@ def test_a_call_without_an_answer_ends_with_its_time_limit(
     assert children() == before
 
 
+STAYS = """
+import signal
+
+def leave(*_):
+    with open(sys.argv[1], "w") as file:
+        file.write("in order")
+    sys.exit()
+
+signal.signal(signal.SIGTERM, leave)
+time.sleep(60)
+"""
+"""What a server does that does not leave when its standard input is closed."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the SDK ends servers there")
+@pytest.mark.parametrize(("obeys", "left"), [(True, ["left"]), (False, [])])
+def test_a_server_that_stays_is_told_to_leave_before_it_is_killed(
+    obeys: bool, left: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_mcpflow.serve.child.EXIT_LIMIT", 0.2)
+    monkeypatch.setattr("pytest_mcpflow.serve.child.LAST_MOMENT", 0.2 if not obeys else 20.0)
+    stays = STAYS if obeys else STAYS.replace("leave)", "signal.SIG_IGN)")
+    source = SERVER.replace("ACTION", 'say({"id": request["id"], "result": {"content": []}})') + stays
+    command = StdioServerParameters(
+        command=sys.executable, args=["-c", source, str(tmp_path / "left")], cwd=tmp_path
+    )
+
+    async def call() -> None:
+        async with Hub(virtual_time=False) as hub:
+            hub.use(command, name="far")
+            await hub.call_tool("far.go")
+
+    before = children()
+    asyncio.run(call())
+
+    assert [each.name for each in tmp_path.iterdir()] == left
+    assert children() == before
+
+
 def test_an_address_where_nobody_listens_is_named() -> None:
     error = asyncio.run(failure("http://127.0.0.1:9/mcp", limit=5))
     assert isinstance(error, ServerStartError)

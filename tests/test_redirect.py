@@ -186,6 +186,21 @@ def test_a_cassette_and_a_server_object_are_led_to_as_well(
     replaying.use(server, cassette="stock.jsonl")
     run(main(replaying))
 
+    async def main_under_a_fault(hub: Hub) -> None:
+        async with hub:
+            hub.redirect(URL, to="stock")
+            hub.fail("stock.take#1=disconnect(after)")
+            with pytest.RaisesGroup(MCPError, flatten_subgroups=True, allow_unwrapped=True):
+                await with_a_session_over_http()
+            await with_a_client()
+            await with_a_session_over_http()
+            hub.verify()
+
+    # The answer that nobody got is there for whoever tries again.
+    under_a_fault = Hub(cassettes=tmp_path)
+    under_a_fault.use(server, cassette="stock.jsonl")
+    run(main_under_a_fault(under_a_fault))
+
 
 def test_what_is_not_redirected_is_refused_and_fails_the_test_that_goes_on() -> None:
     hub = Hub()

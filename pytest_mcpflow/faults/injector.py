@@ -27,6 +27,7 @@ from pytest_mcpflow.ways import Way
 __all__ = ["Injector", "Onlooker"]
 
 T = TypeVar("T")
+ABOVE_THE_WIRE = "take a fault that is made above the wire, such as lose_reply or disconnect"
 
 
 class Onlooker(Protocol):
@@ -77,7 +78,8 @@ class Injector:
 
     `kinds` are the kinds that a plan's text can name, `named` the plans that have a name; `fired` counts how often
     each fault happened; `onlooker` sees each call; `is_closed` is whether the hub has been left; `spoilt` are the
-    servers whose answers were spoilt on the wire, whose clients may end in an error of their own.
+    servers whose answers were spoilt on the wire, whose clients may end in an error of their own; `mistakes` are errors
+    of kinds, which no caller should get.
     """
 
     def __init__(self, clock: Clock, members: Members, way: Way) -> None:
@@ -89,6 +91,7 @@ class Injector:
         self.beginnings: dict[str, Fake] = {}
         self.earlier: dict[str, Fake] = {}
         self.spoilt: set[str] = set()
+        self.mistakes: list[tuple[FaultKind, Exception]] = []
         self.onlooker: Onlooker | None = None
         self._latest: dict[str, Fake] = {}
         self._members = members
@@ -150,7 +153,10 @@ class Injector:
 
     def reaches_wire(self, kind: FaultKind, member: Member) -> bool:
         """Whether a fault that is made on the wire can be made on that of a server."""
-        return (not kind.ways or self._way in kind.ways) and member.is_carried_here
+        return self._wire_of(member) in kind.ways
+
+    def _wire_of(self, member: Member) -> Way | None:
+        return self._way if member.fake is not None else member.wire
 
     @property
     def has_plans(self) -> bool:
@@ -169,10 +175,16 @@ class Injector:
         """Fail where a fault that had to happen did not.
 
         Raises:
-            FaultPlanError: It did not, or the plan was wrong and the workflow went on.
+            FaultPlanError: It did not, or the plan or one of its kinds was wrong and the workflow went on.
         """
         if not self._is_checked:
             self.check()
+        for kind, error in self.mistakes:
+            raise FaultPlanError(
+                f"the kind of fault {kind.name} has a mistake ({type(error).__name__}: {error}), which the workflow "
+                f"was given for an answer; correct `happen` of {type(kind).__module__}.{type(kind).__qualname__}: it "
+                "returns an answer, or raises what call.closed(), call.error() or call.timed_out() made"
+            ) from error
         missing = self.never_happened(demanded=True)
         if missing:
             calls = {f"{server}.{tool}": count for (server, tool), count in self._counts.items()}
@@ -287,25 +299,39 @@ class Injector:
             known = nearest_phrase(unknown, self.changes)
             return f"no change of the world is called {unknown!r}; {known}. Define it with hub.faults.define_change()"
         objections = list(self._objections_of_tools(fault))
-        if objections and None not in objections:
-            return objections[0]
-        ways = fault.kind.ways
-        if ways and self._way not in ways:
-            made = f"{fault.kind} is made on the wire of {' or '.join(ways)}"
-            return f"{made}, and this hub's way is {self._way}; use --mcp-transport {ways[0]}"
-        return None
+        return objections[0] if objections and None not in objections else None
 
     def _objections_of_tools(self, fault: Fault) -> Iterable[str | None]:
         """What speaks against the fault at each tool that it names; `None` where nothing does."""
         for member in self._members:
             if member.tools is None:
                 if matches(fault.site, f"{member.name}.*") or self._names_tool_of(member, fault.site):
-                    yield _objection_of_server(fault.kind, member)
+                    yield _objection_of_server(fault.kind, member) or self._objection_of_wire(
+                        fault.kind, member
+                    )
                 continue
             for tool, spec in member.tools.items():
                 if matches(fault.site, f"{member.name}.{tool}"):
                     objection = fault.kind.objection(spec)
-                    yield None if objection is None else f"{fault.kind} at {member.name}.{tool}: {objection}"
+                    yield (
+                        self._objection_of_wire(fault.kind, member)
+                        if objection is None
+                        else f"{fault.kind} at {member.name}.{tool}: {objection}"
+                    )
+
+    def _objection_of_wire(self, kind: FaultKind, member: Member) -> str | None:
+        """What speaks against a fault that is made on the wire at a server; `None` if nothing does."""
+        wire = self._wire_of(member) if kind.ways else None
+        if not kind.ways or wire in kind.ways:
+            return None
+        made = f"{kind} is made on the wire of {' or '.join(kind.ways)}"
+        if member.tape is not None:
+            return f"{made}, and at {member.name} a tape answers; {ABOVE_THE_WIRE}"
+        if wire is None:
+            return f"{made}, and {member.name} is reached by a transport of its own, or recorded; {ABOVE_THE_WIRE}"
+        if member.fake is not None or wire.is_in_process:
+            return f"{made}, and this hub's way is {wire}; use --mcp-transport {kind.ways[0]}"
+        return f"{made}, and {member.name} is reached over {wire}; {ABOVE_THE_WIRE}"
 
     @staticmethod
     def _names_tool_of(member: Member, site: str) -> bool:
@@ -317,10 +343,4 @@ def _objection_of_server(kind: FaultKind, member: Member) -> str | None:
     what = "a tape answers in its place" if member.tape is not None else "it is not a fake"
     if kind.needs_fake:
         return f"{kind} at {member.name}: {what}, and only a fake's state is at hand; serve a fake, or drop the fault"
-    if kind.ways and not member.is_carried_here:
-        why = what if member.tape is not None else "the server is reached over a transport of its own"
-        return (
-            f"{kind} at {member.name}: {why}, and bytes are spoilt only on their way to fakes and server objects; "
-            "serve one of those, or take a fault that is made above the wire, such as lose_reply or disconnect"
-        )
     return None

@@ -12,19 +12,16 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
-
-from mcp import StdioServerParameters
-from mcp.client import Transport
-from mcp.client.stdio import get_default_environment
+from typing import IO, Any
 
 from pytest_mcpflow.clock import transit
-from pytest_mcpflow.serve.lines import LINE_LIMIT, LineReader, LineWriter
+from pytest_mcpflow.serve.lines import LINE_LIMIT
 
-__all__ = ["Child", "child_process", "child_transport"]
+__all__ = ["Child", "child_process"]
 
-EXIT_LIMIT = 5.0
-"""Real seconds that a child may take to leave after its standard input was closed; then it is killed."""
+EXIT_LIMIT, LAST_MOMENT = 5.0, 2.0
+"""Real seconds that a child may take to leave after its standard input was closed, and after it was told to by
+SIGTERM; then it is killed."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,15 @@ class Child:
 
     def kill(self) -> None:
         """End it and all it has started, at once; its streams end soon after."""
+        self._signal(signal.SIGKILL)
+
+    def terminate(self) -> None:
+        """Tell it and all it has started to end."""
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended already
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self._process.pid, number)
 
 
 @asynccontextmanager
@@ -79,34 +83,20 @@ async def child_process(
         await _stop(child, process, name)
 
 
-def child_transport(parameters: StdioServerParameters, name: str, errors: IO[Any]) -> Transport:
-    """A client transport to a server that is started as a child, also in virtual time.
-
-    The SDK's own one waits for the end of its child by the clock of the event loop, which stands still meanwhile.
-    """
-    return cast("Transport", _connected(parameters, name, errors))
-
-
-@asynccontextmanager
-async def _connected(
-    parameters: StdioServerParameters, name: str, errors: IO[Any]
-) -> AsyncGenerator[tuple[LineReader, LineWriter]]:
-    env = {**get_default_environment(), **(parameters.env or {})}
-    command = [parameters.command, *parameters.args]
-    async with child_process(command, name=name, errors=errors, env=env, cwd=parameters.cwd) as child:
-        # How many lines come for one is not ours to know.
-        yield LineReader(child.output, None), LineWriter(child.input, None)
-
-
 async def _stop(child: Child, process: Process, name: str) -> None:
     child.input.close()
-    # A thread's timer, since neither the virtual clock nor a cancelled task may keep the child alive.
-    guard = threading.Timer(EXIT_LIMIT, child.kill)
-    guard.daemon = True
-    guard.start()
+    # Threads' timers, since neither the virtual clock nor a cancelled task may keep the child alive.
+    guards = (
+        threading.Timer(EXIT_LIMIT, child.terminate),
+        threading.Timer(EXIT_LIMIT + LAST_MOMENT, child.kill),
+    )
+    for guard in guards:
+        guard.daemon = True
+        guard.start()
     try:
         with transit().hold(f"stopping {name}"):
             await process.wait()
     finally:
-        guard.cancel()
+        for guard in guards:
+            guard.cancel()
         child.kill()

@@ -11,15 +11,9 @@ from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
 from pytest_mcpflow.clock import Flow, transit
 from pytest_mcpflow.serve.lines import LineReader, LineWriter
-from pytest_mcpflow.serve.tamper import TAMPER_KEY, order_of
+from pytest_mcpflow.serve.tamper import KILL_AFTER, KILL_BEFORE, order_of, without_order
 
-__all__ = ["KILL_AFTER", "KILL_BEFORE", "killing_lines"]
-
-KILL_BEFORE = "kill before"
-"""The order to kill the process in place of sending it the request."""
-
-KILL_AFTER = "kill after"
-"""The order to kill it when it has answered; the answer is lost."""
+__all__ = ["killing_lines"]
 
 
 def killing_lines(
@@ -70,9 +64,7 @@ class _Writer(LineWriter):
             return
         if isinstance(message, JSONRPCRequest) and order == KILL_AFTER:
             self._death.after.add(message.id)
-            params = dict(message.params or {})
-            params["_meta"] = {key: value for key, value in params["_meta"].items() if key != TAMPER_KEY}
-            item = SessionMessage(message.model_copy(update={"params": params}))
+            item = SessionMessage(message.model_copy(update={"params": without_order(message.params or {})}))
         await super().send(item)
 
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pytest_mcpflow.clock import Flow
 from pytest_mcpflow.serve.closing import Closing
 
-__all__ = ["LINE_LIMIT", "LineReader", "LineWriter", "line_of"]
+__all__ = ["LINE_LIMIT", "LineReader", "LineWriter", "line_of", "message_in"]
 
 LINE_LIMIT = 64 * 1024 * 1024
 """The longest message, in bytes."""
@@ -28,6 +28,14 @@ def line_of(message: JSONRPCMessage) -> bytes:
     return message.model_dump_json(by_alias=True, exclude_unset=True).encode()
 
 
+def message_in(line: bytes) -> SessionMessage | Exception:
+    """The message of a line; the exception that it causes where it is none."""
+    try:
+        return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
+    except ValidationError as error:
+        return error
+
+
 class LineReader(Closing):
     """Reads messages; a line that is none is handed on as the exception it caused."""
 
@@ -35,6 +43,14 @@ class LineReader(Closing):
         self._stream, self._flow = stream, flow
 
     async def receive(self) -> SessionMessage | Exception:
+        return message_in(await self.line())
+
+    async def line(self) -> bytes:
+        """The next line.
+
+        Raises:
+            EndOfStream: There is none.
+        """
         try:
             line = await self._stream.readline()
         except (ConnectionError, ValueError) as error:
@@ -44,10 +60,7 @@ class LineReader(Closing):
             raise anyio.EndOfStream
         if self._flow is not None:
             self._flow.received()
-        try:
-            return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
-        except ValidationError as error:
-            return error
+        return line
 
     def __aiter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Answers that are spoilt on the wire: the request itself says how, and the other end, which is ours too, obeys.
+"""Answers that are spoilt on the wire: the request itself says how, and the other end, where it is ours, obeys.
 
 An order is a word and what belongs to it: `bad_json`, `status 401`, `status 503 30` with the seconds to wait,
 `drip 20.0` with the seconds that the answer takes.
@@ -19,13 +19,34 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pytest_mcpflow.clock import Flow, foreground
 from pytest_mcpflow.serve.lines import LineReader, LineWriter, line_of
 
-__all__ = ["TAMPER_KEY", "SpoiltApp", "order_of", "spoilt_lines"]
+__all__ = [
+    "GARBAGE",
+    "KILL_AFTER",
+    "KILL_BEFORE",
+    "PAGE",
+    "TAMPER_KEY",
+    "SpoiltApp",
+    "order_of",
+    "pieces_of",
+    "spoilt",
+    "spoilt_lines",
+    "without_order",
+]
 
 TAMPER_KEY = "pytest-mcpflow/tamper"
 """Under this `_meta` key a request says how its answer is to be spoilt."""
 
 GARBAGE = (b"DEBUG starting worker 3\n", b"\x1b[31mWarning:\x1b[0m cache is cold\n", b"\n", b"{}\n")
 """What servers print that take their standard output for a log."""
+
+PAGE = b"<h1>not now</h1>"
+"""What a proxy says with a status."""
+
+KILL_BEFORE = "kill before"
+"""The order to kill the process in place of sending it the request."""
+
+KILL_AFTER = "kill after"
+"""The order to kill it when it has answered; the answer is lost."""
 
 PIECES = 5
 """In how many an answer drips."""
@@ -61,6 +82,18 @@ def order_of(params: Mapping[str, Any] | None) -> str | None:
     meta: Mapping[str, Any] = (params or {}).get("_meta") or {}
     found = meta.get(TAMPER_KEY)
     return found if isinstance(found, str) else None
+
+
+def without_order(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The same params without what they say of their answer, which is nobody else's business."""
+    meta = {key: value for key, value in params["_meta"].items() if key != TAMPER_KEY}
+    return {**params, "_meta": meta}
+
+
+def pieces_of(answer: bytes) -> list[bytes]:
+    """An answer as it drips."""
+    size = max(1, len(answer) // PIECES)
+    return [answer[n * size : (n + 1) * size] for n in range(PIECES - 1)] + [answer[(PIECES - 1) * size :]]
 
 
 def spoilt_lines(
@@ -130,7 +163,7 @@ class SpoiltApp:
                 *((b"retry-after", each.encode()) for each in seconds),
             ]
             await send({"type": "http.response.start", "status": int(code), "headers": headers})
-            await send({"type": "http.response.body", "body": b"<h1>not now</h1>"})
+            await send({"type": "http.response.body", "body": PAGE})
         else:
             await self._app(scope, _first(received, receive), _Spoiling(send, order))
 
@@ -175,13 +208,12 @@ class _Spoiling:
 
     async def _drip(self, message: Message, body: bytes, seconds: float) -> Message:
         """Send all of it but the last piece, which is returned."""
-        size = max(1, len(body) // PIECES)
-        for piece in range(PIECES - 1):
-            part = body[piece * size : (piece + 1) * size]
-            await self._send({**message, "body": part, "more_body": True})
+        *pieces, last = pieces_of(body)
+        for piece in pieces:
+            await self._send({**message, "body": piece, "more_body": True})
             with foreground():  # the caller waits for this
-                await asyncio.sleep(seconds / (PIECES - 1))
-        return {**message, "body": body[(PIECES - 1) * size :]}
+                await asyncio.sleep(seconds / len(pieces))
+        return {**message, "body": last}
 
     def _headers(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         if self._order == "content_type":

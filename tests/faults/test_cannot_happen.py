@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from checkout import ROOT
 from mcp import StdioServerParameters
+from mcp.client.sse import sse_client
 from mcp.server import MCPServer
 from stall import Shop
 
@@ -25,6 +26,12 @@ def with_command(way: Way) -> Hub:
 def with_url(way: Way) -> Hub:
     hub = Hub(way=way, virtual_time=False)
     hub.use("http://127.0.0.1:9/mcp", name="away")
+    return hub
+
+
+def with_transport(way: Way) -> Hub:
+    hub = Hub(way=way, virtual_time=False)
+    hub.use(sse_client("http://127.0.0.1:9/sse"), name="away")
     return hub
 
 
@@ -50,11 +57,30 @@ def objection(hub: Hub, plan: str) -> str:
 @pytest.mark.parametrize(
     ("way", "kind"), [*((Way.STDIO, kind) for kind in ON_STDIO), *((Way.HTTP, kind) for kind in ON_HTTP)]
 )
-def test_the_wire_of_a_server_that_others_carry_cannot_be_spoilt(way: Way, kind: str) -> None:
-    own = "the server is reached over a transport of its own, and bytes are spoilt only on their way to fakes"
-    assert f"at away: {own}" in objection(with_command(way), f"away.do#1={kind}")
-    assert f"at away: {own}" in objection(with_url(way), f"away.*={kind}")
-    assert "at away: a tape answers in its place, and bytes are" in objection(with_tape(way), f"*={kind}")
+def test_only_the_wire_that_there_is_can_be_spoilt(way: Way, kind: str) -> None:
+    there = with_command if way is Way.STDIO else with_url
+    hub = there(Way.MEMORY)  # which holds for what this process serves
+    hub.fail(f"away.do#1={kind}")
+
+    hub.faults.check()
+    assert "and at away a tape answers; take a fault that is made above" in objection(
+        with_tape(way), f"*={kind}"
+    )
+    assert "by a transport of its own, or recorded" in objection(with_transport(way), f"away.do={kind}")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ON_STDIO if kind != "bad_json"])
+def test_there_are_no_pipes_to_a_server_behind_a_url(kind: str) -> None:
+    said = (
+        f"{kind} is made on the wire of stdio, and away is reached over http; take a fault that is made above"
+    )
+    assert said in objection(with_url(Way.STDIO), f"away.*={kind}")
+
+
+@pytest.mark.parametrize("kind", ON_HTTP)
+def test_there_is_no_connection_to_a_server_behind_pipes(kind: str) -> None:
+    said = "is made on the wire of http, and away is reached over stdio; take a fault that is made above"
+    assert said in objection(with_command(Way.HTTP), f"away.*={kind}")
 
 
 @pytest.mark.parametrize("kind", OF_FAKES)
@@ -63,6 +89,12 @@ def test_only_a_fake_has_a_state_that_can_be_old_or_lost(kind: str) -> None:
     assert objection(with_command(Way.STDIO), f"away.do={kind}").startswith(said)
     assert objection(with_server(Way.MEMORY), f"away.do={kind}").startswith(said)
     assert "a tape answers in its place" in objection(with_tape(Way.MEMORY), f"away.do={kind}")
+
+
+@pytest.mark.parametrize(("kind", "way"), [("kill", Way.STDIO), ("status", Way.HTTP)])
+def test_for_a_server_object_in_memory_the_transport_to_take_is_named(kind: str, way: Way) -> None:
+    told = f"and this hub's way is memory; use --mcp-transport {way}"
+    assert told in objection(with_server(Way.MEMORY), f"away.do={kind}")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,219 @@
+"""The wires to servers that others made. Their end obeys nobody, so that answers are spoilt at this end.
+
+Either wire takes the order out of the request, see `pytest_mcpflow.serve.tamper`: nobody else has to know of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import IO, Any, TextIO, cast
+
+import anyio
+import httpx2
+from mcp import StdioServerParameters
+from mcp.client import Transport
+from mcp.client.stdio import get_default_environment, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.message import SessionMessage
+from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
+
+from pytest_mcpflow.serve.child import Child, child_process
+from pytest_mcpflow.serve.lines import LineReader, LineWriter, line_of, message_in
+from pytest_mcpflow.serve.tamper import (
+    GARBAGE,
+    KILL_AFTER,
+    KILL_BEFORE,
+    PAGE,
+    TAMPER_KEY,
+    order_of,
+    pieces_of,
+    spoilt,
+    without_order,
+)
+
+__all__ = ["SpoilingClient", "carries_lines", "wire_to_command", "wire_to_url"]
+
+TIMEOUT = httpx2.Timeout(30.0, read=300.0)
+"""Seconds; the SDK's own."""
+EVENT_ENDS = (b"\r\n\r\n", b"\n\n")
+
+
+def carries_lines(parameters: StdioServerParameters) -> bool:
+    """Whether the pipes of such a server are ours: the SDK knows Windows, and other encodings, better."""
+    return sys.platform != "win32" and parameters.encoding.lower().replace("-", "") == "utf8"
+
+
+def wire_to_command(parameters: StdioServerParameters, name: str, errors: TextIO) -> Transport:
+    """A transport to a server that is started as a child, also in virtual time.
+
+    The SDK's own one waits for the end of its child by the clock of the event loop, which may stand still meanwhile.
+
+    Args:
+        parameters: The command.
+        name: What it is, for messages.
+        errors: The file that gets its standard error.
+    """
+    if not carries_lines(parameters):
+        return cast("Transport", stdio_client(parameters, errlog=errors))
+    return cast("Transport", _piped(parameters, name, errors))
+
+
+def wire_to_url(url: str) -> Transport:
+    """A transport to a server that is reached over streamable HTTP."""
+    return cast("Transport", _connected(url))
+
+
+@asynccontextmanager
+async def _piped(
+    parameters: StdioServerParameters, name: str, errors: IO[Any]
+) -> AsyncGenerator[tuple[LineReader, LineWriter]]:
+    env = {**get_default_environment(), **(parameters.env or {})}
+    command = [parameters.command, *parameters.args]
+    async with child_process(command, name=name, errors=errors, env=env, cwd=parameters.cwd) as child:
+        orders: dict[object, str] = {}
+        yield _Reader(child, orders), _Writer(child, orders)
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncGenerator[Any]:
+    async with (
+        SpoilingClient(timeout=TIMEOUT) as client,
+        streamable_http_client(url, http_client=client) as streams,
+    ):
+        yield streams
+
+
+class _Writer(LineWriter):
+    def __init__(self, child: Child, orders: dict[object, str]) -> None:
+        super().__init__(child.input, None)  # how many lines come for one is not ours to know
+        self._kill, self._orders = child.kill, orders
+
+    async def send(self, item: SessionMessage, /) -> None:
+        message = item.message
+        order = order_of(message.params) if isinstance(message, JSONRPCRequest) else None
+        if order == KILL_BEFORE:
+            self._kill()
+            return
+        if isinstance(message, JSONRPCRequest) and order is not None:
+            self._orders[message.id] = order
+            item = SessionMessage(message.model_copy(update={"params": without_order(message.params or {})}))
+        await super().send(item)
+
+
+class _Reader(LineReader):
+    def __init__(self, child: Child, orders: dict[object, str]) -> None:
+        super().__init__(child.output, None)
+        self._kill, self._orders = child.kill, orders
+        self._arrived = deque[SessionMessage | Exception]()
+        self._has_hung_up = False
+
+    async def receive(self) -> SessionMessage | Exception:
+        while not self._arrived:
+            if self._has_hung_up:
+                raise anyio.EndOfStream
+            item = message_in(await self.line())
+            order = None
+            if isinstance(item, SessionMessage) and isinstance(item.message, JSONRPCResponse | JSONRPCError):
+                order = self._orders.pop(item.message.id, None)
+            self._arrived.extend([item] if order is None else self._spoilt(item, order))
+        return self._arrived.popleft()
+
+    def _spoilt(self, item: Any, order: str) -> list[SessionMessage | Exception]:
+        match order:
+            case "garbage":
+                return [*map(message_in, GARBAGE), item]
+            case "hang_up":
+                self._has_hung_up = True
+                return []
+            case _ if order == KILL_AFTER:
+                self._kill()
+                return []
+            case _:
+                return [message_in(spoilt(line_of(item.message), order))]
+
+
+class SpoilingClient(httpx2.AsyncClient):
+    """Spoils the answers that are to be spoilt."""
+
+    async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
+        message = _asking(request)
+        if message is None:
+            return await super().send(request, **how)
+        order = str(order_of(message["params"]))
+        if order.startswith("status "):
+            return _status(request, *order.split()[1:])
+        headers = {**request.headers, "accept-encoding": "identity"}
+        del headers["content-length"]
+        message["params"] = without_order(message["params"])
+        sent = self.build_request(request.method, request.url, headers=headers, json=message)
+        response = await super().send(sent, **how)
+        if order == "content_type":
+            response.headers["content-type"] = "text/html"
+        else:
+            assert isinstance(response.stream, httpx2.AsyncByteStream)
+            response.stream = _SpoiltBody(response, response.stream, order)
+        return response
+
+
+def _asking(request: httpx2.Request) -> dict[str, Any] | None:
+    """The message of a request that says how its answer is to be spoilt."""
+    if request.method != "POST" or TAMPER_KEY.encode() not in request.content:
+        return None
+    message: dict[str, Any] = json.loads(request.content)
+    return message if order_of(message.get("params")) is not None else None
+
+
+def _status(request: httpx2.Request, code: str, *seconds: str) -> httpx2.Response:
+    headers = [("content-type", "text/html"), *(("retry-after", each) for each in seconds)]
+    return httpx2.Response(int(code), headers=headers, content=PAGE, request=request)
+
+
+class _SpoiltBody(httpx2.AsyncByteStream):
+    """The body of a response, in parts that are whole: it alone, or the events of a stream."""
+
+    def __init__(self, response: httpx2.Response, body: httpx2.AsyncByteStream, order: str) -> None:
+        self._body, self._order = body, order
+        self._is_stream = "event-stream" in response.headers.get("content-type", "")
+        response.headers.pop("content-length", None)  # it is no longer true
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        rest = b""
+        async for chunk in self._body:
+            rest += chunk
+            while end := self._end_of_first(rest):
+                async for part in self._spoilt(rest[:end]):
+                    yield part
+                rest = rest[end:]
+        async for part in self._spoilt(rest):
+            yield part
+
+    async def aclose(self) -> None:
+        await self._body.aclose()
+
+    def _end_of_first(self, data: bytes) -> int:
+        """Where the first event ends; 0 if it is not whole."""
+        found = [data.find(end) + len(end) for end in EVENT_ENDS if self._is_stream and end in data]
+        return min(found, default=0)
+
+    async def _spoilt(self, part: bytes) -> AsyncIterator[bytes]:
+        if b'"result"' not in part:
+            yield part
+        elif self._order == "cut":
+            yield part[: len(part) // 2]
+            raise httpx2.RemoteProtocolError(
+                "peer closed connection without sending complete message body (incomplete chunked read)"
+            )
+        elif self._order.startswith("drip "):
+            *pieces, last = pieces_of(part)
+            for piece in pieces:
+                yield piece
+                await asyncio.sleep(float(self._order.split()[1]) / len(pieces))
+            yield last
+        else:
+            kept = part.rstrip()
+            yield spoilt(kept, self._order) + part[len(kept) :]
