@@ -63,6 +63,7 @@ class FaultedCall:
         self._injector, self._member, self._seed = injector, member, seed
         self._send: Send | None = None
         self._given_up: list[Callable[[], None]] = []
+        self._heard: list[Exception] = []
         self._rounds = self._applied = 0
         self._late = False
 
@@ -117,7 +118,11 @@ class FaultedCall:
             on_progress: In place of the caller's.
         """
         assert self._send is not None
-        result = await self._send(arguments, on_progress or self.on_progress)
+        try:
+            result = await self._send(arguments, on_progress or self.on_progress)
+        except Exception as error:
+            self._heard.append(error)
+            raise
         if result.get("resultType") == "input_required":
             raise NextRound(result)
         return result
@@ -271,9 +276,7 @@ class FaultedCall:
             if self.fake is not None and self.entry.effect is None:
                 self.entry.effect = False
         try:
-            if self.answering is not None:
-                return self.answering(self)
-            return await self.fault.kind.happen(self)
+            return await self._happen()
         except NextRound as asked:
             return asked.result
         except asyncio.CancelledError:
@@ -282,6 +285,23 @@ class FaultedCall:
             for act in actions:
                 act()
             raise
+
+    async def _happen(self) -> RawResult:
+        try:
+            if self.answering is not None:
+                result = self.answering(self)
+            else:
+                result = await self.fault.kind.happen(self)
+            _hold_to_be_answer(result)
+        except Exception as error:
+            if not self._is_meant(error):
+                self._injector.mistakes.append((self.fault.kind, error))
+            raise
+        return result
+
+    def _is_meant(self, error: Exception) -> bool:
+        """Whether an error is one that a caller can get, and no mistake of the kind."""
+        return hasattr(error, "code") or isinstance(error, TimeoutError) or error in self._heard
 
     def check(self, result: Mapping[str, Any], /) -> None:
         """Hold an answer against the tool's output schema, as the SDK's client does, and in the same words everywhere.
@@ -334,6 +354,11 @@ class FaultedCall:
         if effect is Effect.PARTIAL:
             return "effect applied in part"
         return "effect applied" if self._applied == 1 else "effect applied twice"
+
+
+def _hold_to_be_answer(result: object) -> None:
+    if not isinstance(result, dict):
+        raise TypeError(f"it returned {result!r}, which is no answer of a tool")
 
 
 _DELIVERED = {

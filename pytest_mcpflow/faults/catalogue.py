@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from inspect import isabstract
 from types import MappingProxyType
 
 from pytest_mcpflow.errors import FaultPlanError
@@ -59,10 +60,11 @@ def kinds_with(more: Iterable[type[FaultKind]]) -> Mapping[str, type[FaultKind]]
     """The kinds that ship and these.
 
     Raises:
-        FaultPlanError: Two have one name, or a plan's text could not give a kind its arguments.
+        FaultPlanError: One is no kind, two have one name, or a plan's text could not give a kind its arguments.
     """
     kinds = dict(KINDS)
     for kind in more:
+        _refuse_what_is_none(kind)
         if kind.name in kinds and kinds[kind.name] is not kind:
             raise FaultPlanError(
                 f"two kinds of fault are named {kind.name!r}: {kinds[kind.name].__module__} has one, "
@@ -74,3 +76,16 @@ def kinds_with(more: Iterable[type[FaultKind]]) -> Mapping[str, type[FaultKind]]
             raise FaultPlanError(str(error)) from error
         kinds[kind.name] = kind
     return MappingProxyType(kinds)
+
+
+def _refuse_what_is_none(kind: object) -> None:
+    if not (isinstance(kind, type) and issubclass(kind, FaultKind)):
+        name = kind.__name__ if isinstance(kind, type) else type(kind).__name__
+        is_instance = isinstance(kind, FaultKind)
+        cure = f"return the class: [{name}]" if is_instance else "a kind is a subclass of FaultKind"
+        raise FaultPlanError(f"{kind!s} is no class of faults; {cure}")
+    if isabstract(kind):
+        raise FaultPlanError(
+            f"{kind.__module__}.{kind.__qualname__} does not say what happens; "
+            "give it `async def happen(self, call)`"
+        )

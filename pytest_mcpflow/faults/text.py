@@ -26,11 +26,13 @@ __all__ = ["parse_faults", "pointing_at", "text_of"]
 
 SITE = re.compile(rf"{NAME_IN_SITE}+")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-COUNT = re.compile(r"\d{1,9}")
+COUNT = re.compile(r"\d+")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 TEXT = re.compile(r'"(?:[^"\\]|\\.)*"')
 SPACE = re.compile(r"\s*")
 SHOWN = 76
+DIGITS = 9
+"""As many as the number of a call may have: nobody makes more calls, and Python reads no number of any length."""
 
 
 def parse_faults(text: str, kinds: Mapping[str, type[FaultKind]]) -> tuple[Fault, ...]:
@@ -133,12 +135,19 @@ class _Parser:
             return 1, None
         if self._takes("*"):
             return 1, None
-        first = int(self._match(COUNT, "the number of a call, or * for all"))
+        first = self._count("the number of a call, or * for all")
         if self._takes("+"):
             return first, None
         if self._takes("-"):
-            return first, int(self._match(COUNT, "the number of the last call"))
+            return first, self._count("the number of the last call")
         return first, first
+
+    def _count(self, what: str) -> int:
+        start = self._at
+        digits = self._match(COUNT, what)
+        if len(digits) > DIGITS:
+            self._fail(f"the number of a call has {DIGITS} digits at most, got {len(digits)}", start)
+        return int(digits)
 
     def _kind(self) -> FaultKind:
         start = self._at

@@ -323,6 +323,21 @@ def pytest_mcpflow_faults():
 '''
 
 
+@pytest.mark.parametrize(
+    ("mistake", "told"),
+    [("return None", "TypeError: it returned None*"), ("raise KeyError('bank')", "KeyError: 'bank'*")],
+)
+def test_a_mistake_in_a_kind_of_ones_own_is_never_taken_for_an_answer(
+    restock: pytest.Pytester, mistake: str, told: str
+) -> None:
+    restock.makeconftest(MOOD.replace("return call.refusal(self.words)", mistake))
+
+    result = scenario(restock, "--mcp-plan", "shop.order#1=bad_mood")
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*the kind of fault bad_mood has a mistake ({told}*"])
+
+
 def test_a_kind_of_ones_own_is_used_like_any_other(restock: pytest.Pytester) -> None:
     restock.makeconftest(MOOD)
     restock.makepyfile(
@@ -345,13 +360,28 @@ async def test_given(mcpflow, shop):
     scenario(restock, "--mcp-plan", "shop.order#1=bad_mood").assert_outcomes(passed=1)
 
 
-def test_a_kind_that_takes_the_name_of_another_is_refused(restock: pytest.Pytester) -> None:
-    restock.makeconftest(MOOD.replace("class BadMood", "class Refuse").replace("[BadMood]", "[Refuse]"))
+@pytest.mark.parametrize(
+    ("hook", "says"),
+    [
+        (MOOD.replace("BadMood", "Refuse"), "two kinds of fault are named 'refuse'*"),
+        (
+            MOOD.replace("[BadMood]", "[BadMood()]"),
+            "bad_mood is no class of faults; return the class: *BadMood*",
+        ),
+        (MOOD.replace("[BadMood]", "BadMood"), "it returns a list of classes, got *; write *BadMood*"),
+        (
+            MOOD.replace("async def happen", "async def hapen"),
+            "*BadMood does not say what happens; give it *",
+        ),
+    ],
+)
+def test_what_is_no_kind_of_fault_is_refused(restock: pytest.Pytester, hook: str, says: str) -> None:
+    restock.makeconftest(hook)
 
     result = scenario(restock, "--mcp-plan", "shop.order#1=refuse")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*pytest_mcpflow_faults: two kinds of fault are named 'refuse'*"])
+    result.stderr.fnmatch_lines([f"*pytest_mcpflow_faults: {says}"])
 
 
 # Bad input
@@ -371,6 +401,7 @@ def test_a_kind_that_takes_the_name_of_another_is_refused(restock: pytest.Pytest
             "shop.order=stale",
             "*--mcp-plan and the scenario restock: stale at shop.order: it changes the world*",
         ),
+        ("", "*--mcp-plan: the plan is empty, so that nothing would go wrong; *"),
     ],
 )
 def test_a_wrong_plan_is_an_error_before_the_run(restock: pytest.Pytester, plan: str, says: str) -> None:
@@ -398,11 +429,19 @@ def test_a_plan_does_not_hide_what_failed_before_any_server_was_there(restock: p
     result.stdout.no_fnmatch_line("*no server of this hub*")
 
 
-def test_a_wrong_marker_is_an_error_before_the_run(restock: pytest.Pytester) -> None:
+@pytest.mark.parametrize(
+    ("plan", "says"),
+    [
+        ("shop.order#1=refus", "unknown kind 'refus'; nearest: refuse*"),
+        (["shop.order#1=refuse"], "a plan is a text, got *"),
+        (" ", "the plan is empty, so that nothing would go wrong; *"),
+    ],
+)
+def test_a_wrong_marker_is_an_error_before_the_run(restock: pytest.Pytester, plan: object, says: str) -> None:
     restock.makepyfile(
         TESTS
-        + """
-@pytest.mark.mcpflow(faults="shop.order#1=refus")
+        + f"""
+@pytest.mark.mcpflow(faults={plan!r})
 async def test_it(mcpflow, shop):
     pass
 """
@@ -411,15 +450,25 @@ async def test_it(mcpflow, shop):
     result = run(restock)
 
     assert result.ret == pytest.ExitCode.INTERRUPTED  # pytest says so of anything wrong while it collects
-    result.stdout.fnmatch_lines(
-        ["*test_it: @pytest.mark.mcpflow(faults=...): unknown kind 'refus'; nearest: refuse*"]
-    )
+    result.stdout.fnmatch_lines([f"*test_it: @pytest.mark.mcpflow(faults=...): {says}"])
 
 
-def test_a_line_of_the_ini_file_that_is_no_plan_is_an_error(restock: pytest.Pytester) -> None:
-    restock.makeini("[pytest]\npythonpath = .\nmcp_scenarios = restock.py\nmcp_plans =\n  busy\n")
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("busy", "'busy' is not of the form NAME = PLAN"),
+        (
+            "busy = shop.order=refuse\n  busy = shop.order=hang",
+            "two plans are named 'busy': shop.order=refuse and *",
+        ),
+    ],
+)
+def test_a_line_of_the_ini_file_that_is_no_plan_is_an_error(
+    restock: pytest.Pytester, lines: str, says: str
+) -> None:
+    restock.makeini(f"[pytest]\npythonpath = .\nmcp_scenarios = restock.py\nmcp_plans =\n  {lines}\n")
 
     result = scenario(restock, "--mcp-plan", "busy")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*mcp_plans: 'busy' is not of the form NAME = PLAN"])
+    result.stderr.fnmatch_lines([f"*mcp_plans: {says}"])
