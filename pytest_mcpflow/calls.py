@@ -51,8 +51,6 @@ class Calls:
         member, tool = self.members.resolve(name)
         self.start_clock()
         entry = self._open(member, tool, arguments, context_id)
-        if timeout is not None:
-            entry.limit = timeout
         if member.tools is not None and tool not in member.tools:
             error = UnknownNameError("tool", name, (f"{member.name}.{known}" for known in member.tools))
             self.journal.fail(entry, error)

@@ -42,7 +42,6 @@ class Entry:
     question of the server got no answer. Either reaches the caller as itself. `fault` says what goes wrong with
     it, and `answerer` answers questions in place of the test. A call is `abandoned` when its caller has given up,
     and `is_sent` when the request is on its way. The service `says_no` though the protocol says success.
-    `limit` is the caller's own, in seconds.
 
     It has no slots: what most calls never set costs nothing as a default of the class.
     """
@@ -66,7 +65,6 @@ class Entry:
     abandoned: bool = field(default=False, init=False)
     is_sent: bool = field(default=False, init=False)
     says_no: bool = field(default=False, init=False)
-    limit: float | None = field(default=None, init=False)
 
     @property
     def is_settled(self) -> bool:

@@ -20,21 +20,25 @@ class Partition:
     Args:
         stands_for: Each kind with those it stands for, itself first.
         harmless: Those after which all went as without a fault; one at most.
+        learned: Those that are tried only because of what came of others.
     """
 
     stands_for: Mapping[FaultKind, tuple[FaultKind, ...]]
     harmless: frozenset[FaultKind]
+    learned: tuple[FaultKind, ...] = ()
 
-    def size(self, kind: FaultKind) -> int:
-        """How many kinds this one stands for; none, where another one stands for it."""
-        return len(self.stands_for.get(kind, ()))
+    def of(self, kind: FaultKind) -> tuple[FaultKind, ...]:
+        """The class of a kind, the one that stands for all others first; empty where nothing is known of it."""
+        return next((alike for alike in self.stands_for.values() if kind in alike), ())
 
     def is_harmless(self, kind: FaultKind) -> bool:
+        """Whether nothing came of the kind that stands for others."""
         return kind in self.harmless
 
     def covers(self, kinds: Iterable[FaultKind]) -> bool:
-        """Whether it says something of exactly these kinds."""
-        return {*kinds} == {kind for alike in self.stands_for.values() for kind in alike}
+        """Whether it says something of exactly these kinds, and what was learned of them."""
+        known = {kind for alike in self.stands_for.values() for kind in alike}
+        return {*kinds} == known.difference(self.learned)
 
 
 class Classes:
@@ -53,7 +57,14 @@ class Classes:
         return found if found is not None and found.covers(kinds) else None
 
     def learn(
-        self, site: str, number: int, call: Seen | None, ends: Mapping[FaultKind, bytes], *, usual: bytes
+        self,
+        site: str,
+        number: int,
+        call: Seen | None,
+        ends: Mapping[FaultKind, bytes],
+        *,
+        usual: bytes,
+        learned: Sequence[FaultKind] = (),
     ) -> None:
         """Put kinds with the same end into one class; `usual` is how it ends without a fault."""
         alike: dict[bytes, list[FaultKind]] = {}
@@ -62,10 +73,12 @@ class Classes:
         partition = Partition(
             {kinds[0]: tuple(kinds) for kinds in alike.values()},
             frozenset(alike[usual][:1]) if usual in alike else frozenset(),
+            tuple(learned),
         )
         self._learned[site, *_context(call)] = partition
         self._places.setdefault((site, *_context(call)), f"{site}#{number if call is not None else '*'}")
-        self._latest[site, call is None] = self._latest_anywhere[frozenset(ends)] = partition
+        self._latest[site, call is None] = partition
+        self._latest_anywhere[frozenset(ends).difference(learned)] = partition
 
     def know(self, site: str, *, lasting: bool) -> bool:
         """Whether anything was learned at this tool, so that a guess need not come from others."""
@@ -81,7 +94,7 @@ class Classes:
             return frozenset(kinds)
         order = {kind: index for index, kind in enumerate(kinds)}
         return frozenset(
-            min(alike, key=order.__getitem__)
+            min((each for each in alike if each in order), key=order.__getitem__, default=kind)
             for kind, alike in found.stands_for.items()
             if not found.is_harmless(kind)
         )

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from pytest_mcpflow.explore.counting import Counting
-from pytest_mcpflow.explore.kinds import delays_at, instead, lasting, likely, tried
+from pytest_mcpflow.explore.kinds import (
+    delays_at,
+    instead,
+    is_overtaken,
+    lasting,
+    likely,
+    shorter,
+    tried,
+)
 from pytest_mcpflow.explore.observe import Observation, Seen
 from pytest_mcpflow.explore.part import Part
 from pytest_mcpflow.explore.step import Faults, Group, Node, Specs, Step
@@ -172,6 +180,31 @@ class Continuations:
             place = (RECOVERY + _mixture(faults) if is_recovery else len(faults)) + UNLIKELY
             count = self._counting.under(group.parent.count)
             yield place, Step(faults, group.parent, count, after=node.turn)
+
+    def shorter(self, group: Group, node: Node) -> Iterator[Step]:
+        """A call's delays within which others overtake it, if its caller gave up before the one of a run was over."""
+        kind, call = node.faults[-1].kind, group.call
+        if call is None or not isinstance(kind, Delay) or kind in group.learned:
+            return
+        if node.last < len(node.seen.calls) and node.seen.calls[node.last].given_up:
+            tried = (*group.kinds, *group.learned)
+            found = shorter(node.seen.calls, node.last, kind, takes=call.takes, tried=tried)
+            yield from self._learned(group, found, after=node.turn)
+
+    def known(self, group: Group, kinds: Iterable[FaultKind]) -> Iterator[Step]:
+        """Those that were learned at a call like it, where others overtake it here, too."""
+        calls = group.parent.seen.calls
+        found = (kind for kind in kinds if isinstance(kind, Delay) and is_overtaken(calls, group.index, kind))
+        yield from self._learned(group, found)
+
+    def _learned(self, group: Group, kinds: Iterable[FaultKind], *, after: float = 0.0) -> Iterator[Step]:
+        """Plans with more kinds at a call than those that are tried there in any case."""
+        node, last = group.parent, None if group.call is None else group.call.number
+        for kind in kinds:
+            group.learned.append(kind)
+            group.pending += 1
+            faults = (*node.faults, Fault(group.site, kind, group.first, last))
+            yield Step(faults, node, self._counting.under(node.count), group, after=after)
 
     def can_last(self, group: Group, node: Node, kind: FaultKind) -> bool:
         """Whether there is a plan with this kind at the call of a run and all later ones of its tool."""

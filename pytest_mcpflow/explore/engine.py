@@ -100,6 +100,7 @@ def explore_subject(
     budget can be divided.
     """
     _refuse_running_loop()
+    _refuse_executor(executor)
     _refuse_numbers(depth=depth, runs=runs, findings=findings, permute=permute, seconds=seconds)
     if kinds is not None:
         _refuse_kinds(kinds)
@@ -140,6 +141,19 @@ def _refuse_fake(world: object) -> None:
         raise ExplorationError(
             "a world is a function that makes a fresh one for each run, or the class of a scenario, got "
             f"{world!r}; pass a function that returns it"
+        )
+
+
+def _refuse_executor(executor: object) -> None:
+    """Say what an executor is, of a class of them, or of what cannot be asked to run anything."""
+    if isinstance(executor, type):
+        raise ExplorationError(
+            f"an executor is an object, and {executor.__name__} is a class; pass {executor.__name__}(...)"
+        )
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise ExplorationError(
+            "an executor has a method submit(), as concurrent.futures.ProcessPoolExecutor(2) and a cluster's client "
+            f"have, got {executor!r}"
         )
 
 

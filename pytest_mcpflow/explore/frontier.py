@@ -25,6 +25,8 @@ __all__ = ["Frontier"]
 LATE, UNPROMISING, UNTRIED = 0.02, 1.5, 0.3
 """What is added where the kind is a bad guess: for plans of one fault, for others, and for others at a tool of which
 nothing is known yet."""
+SOON = 0.001
+"""How much earlier than what else has its turn."""
 
 
 class Frontier:
@@ -66,7 +68,7 @@ class Frontier:
         """The next plan to run; `None` if all that were left need not be run."""
         while self._heap:
             place, _, step = heapq.heappop(self._heap)
-            if not self._is_needed(step):
+            if not self._is_needed(step, place):
                 continue
             later = self._later(step)
             if not later:
@@ -75,26 +77,34 @@ class Frontier:
             heapq.heappush(self._heap, (place + later, next(self._order), replace(step, is_late=True)))
         return None
 
-    def _is_needed(self, step: Step) -> bool:
+    def _is_needed(self, step: Step, place: float) -> bool:
         """Whether no other kind stands for this one, as far as is known by now."""
         group = step.group
         if group is None or not self._tactics.classes or not group.parent.faults:
             return True
         if group.partition is None and not group.ends:
             group.partition = self.classes.known(group.site, group.call, group.kinds)
-        if group.partition is None:
-            return True
+            if group.partition is not None:
+                self._next(self._continuations.known(group, group.partition.learned), place)
         kind = step.faults[-1].kind
-        step.count.itself = step.count.alike = size = group.partition.size(kind)
-        if size and group.partition.is_harmless(kind):
-            self._collapse(group.parent.count, group, kind, size)
+        known = () if group.partition is None else group.partition.of(kind)
+        if group.partition is None or not known:
+            return True
+        alike = [each for each in known if each in group.kinds or each in group.learned]
+        if kind != alike[0]:
             return False
-        return size > 0
+        step.count.itself = step.count.alike = len(alike)
+        if group.partition.is_harmless(known[0]):
+            self._collapse(group.parent.count, group, kind, len(alike))
+            return False
+        return True
 
     def _later(self, step: Step) -> float:
         """What is to be added to the place of a plan whose kind has made no difference at such calls."""
         group = step.group
         if group is None or step.is_late or group.partition is not None:
+            return 0.0
+        if step.faults[-1].kind in group.learned:
             return 0.0
         promising = self.classes.promising(group.site, group.kinds, lasting=group.outages is not None)
         if step.faults[-1].kind in promising:
@@ -128,16 +138,19 @@ class Frontier:
         kind = node.faults[-1].kind
         group.ends[kind] = node.end
         group.pending -= 1
+        self._next(self._continuations.shorter(group, node), self.order[2], is_deferred=step.is_deferred)
         if self._is_first_of_its_class(group, node):
             for place, lasting in self._continuations.lasting(group, node):
                 group.lasting[node.end] = lasting.count
                 self._push([(place, lasting)])
             self._continue(node)
-            for other in group.partition.stands_for[kind][1:] if group.partition is not None else ():
+            for other in group.partition.stands_for.get(kind, ())[1:] if group.partition is not None else ():
                 self._stands_for_lasting(group, node, other)
         if group.pending == 0 and group.partition is None and self._tactics.classes:
             usual = group.parent.seen.suffixes[group.index + 1]
-            self.classes.learn(group.site, group.first, group.call, group.ends, usual=usual)
+            self.classes.learn(
+                group.site, group.first, group.call, group.ends, usual=usual, learned=group.learned
+            )
 
     def _accounts_for(self, plan: Step | Node) -> bool:
         """Whether the plan is counted here, and in no other part."""
@@ -166,9 +179,9 @@ class Frontier:
 
     def _is_first_of_its_class(self, group: Group, node: Node) -> bool:
         """Whether nothing like it came of another kind at the same call, nor without any fault."""
-        if not self._tactics.classes or group.partition is not None:
-            return True
         kind = node.faults[-1].kind
+        if not self._tactics.classes or (group.partition is not None and group.partition.of(kind)):
+            return True
         if node.end == group.parent.seen.suffixes[group.index + 1]:
             # Its children would be those of its parent.
             if self._accounts_for(node):
@@ -204,6 +217,10 @@ class Frontier:
 
     def _continue(self, node: Node) -> None:
         self._push(self._continuations.of(node))
+
+    def _next(self, steps: Iterable[Step], place: float, *, is_deferred: bool = False) -> None:
+        """What was just learned to be worth it is run before all else that has its turn now."""
+        self._push((place - SOON, replace(step, is_deferred=is_deferred)) for step in steps)
 
     def _push(self, placed: Iterable[tuple[float, Step]]) -> None:
         for place, step in placed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 
@@ -13,7 +13,18 @@ from pytest_mcpflow.faults.lost import Delay, Hang, Jitter, Late, LoseReply, Los
 from pytest_mcpflow.faults.refused import Refuse
 from pytest_mcpflow.schema import ToolSpec
 
-__all__ = ["DEFAULT_KINDS", "applicable", "delays_at", "instead", "lasting", "likely", "rounded_up", "tried"]
+__all__ = [
+    "DEFAULT_KINDS",
+    "applicable",
+    "delays_at",
+    "instead",
+    "is_overtaken",
+    "lasting",
+    "likely",
+    "rounded_up",
+    "shorter",
+    "tried",
+]
 
 DEFAULT_KINDS: tuple[FaultKind, ...] = (
     Refuse(),
@@ -34,6 +45,12 @@ twice), what a server may promise never to do (stale reads, partial batches), an
 
 ROUND = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 43_200, 86_400)
 """Seconds that people use."""
+
+FRACTIONS = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
+"""The same of less than a second."""
+
+INSTANT = 1e-6
+"""Seconds that make no difference: sums of times are that inexact."""
 
 LONGEST = 20.0
 """Seconds. Most clients wait for 30 s; what comes after they have given up is what `late` is for."""
@@ -99,8 +116,7 @@ def lasting(kinds: Sequence[FaultKind], spec: ToolSpec | None) -> list[FaultKind
 def delays_at(calls: Sequence[Seen], index: int, declared: Delay) -> Iterator[Delay]:
     """Delays of one call's request, or reply, that make calls of other tasks overtake it.
 
-    Where no other task calls anything soon, nothing can overtake it, and the delay is tried as it was declared. Where
-    its caller gives up within the declared time, a shorter one, within which others overtake it, is tried, too.
+    Where no other task calls anything soon, nothing can overtake it, and the delay is tried as it was declared.
     """
     call = calls[index]
     later = [each.at - call.at for each in calls[index + 1 :] if each.task != call.task]
@@ -110,10 +126,50 @@ def delays_at(calls: Sequence[Seen], index: int, declared: Delay) -> Iterator[De
         return
     for seconds in sorted({min(lengths), max(lengths)}):
         yield replace(declared, seconds=seconds)
-    if call.limit is not None and call.limit <= declared.seconds:
-        shorter = [rounded_up(gap) for gap in later if rounded_up(gap) < call.limit]
-        if shorter:
-            yield replace(declared, seconds=max(shorter))
+
+
+def shorter(
+    calls: Sequence[Seen], index: int, given_up: Delay, *, takes: float, tried: Iterable[FaultKind]
+) -> Iterator[Delay]:
+    """Delays of a call which its caller still waits for, and within which calls of others overtake it.
+
+    Args:
+        calls: Of a run in which the call was delayed, for longer than its caller waited.
+        index: The call's.
+        given_up: How it was delayed.
+        takes: How long it takes without a delay, in seconds.
+        tried: What is tried at that call anyway; where one of these does the same, nothing more is.
+    """
+    call = calls[index]
+    if call.until is None:
+        return
+    limit = call.until - call.at - takes
+    gaps = [gap for gap in _gaps(calls, index, given_up, takes) if gap < limit - INSTANT]
+    known = [each.seconds for each in tried if isinstance(each, Delay) and each.of == given_up.of]
+    for gap in sorted({min(gaps), max(gaps)} if gaps else ()):
+        if not any(gap < seconds < limit for seconds in known):
+            known.append(between(gap, limit))
+            yield replace(given_up, seconds=known[-1])
+
+
+def is_overtaken(calls: Sequence[Seen], index: int, delay: Delay) -> bool:
+    """Whether calls of other tasks come within a delay of this one."""
+    call = calls[index]
+    others = [each for each in calls[index + 1 :] if each.task != call.task]
+    return any(gap < delay.seconds for gap in _gaps([call, *others], 0, delay, call.takes))
+
+
+def _gaps(calls: Sequence[Seen], index: int, delay: Delay, takes: float) -> Iterator[float]:
+    """When later calls come, in seconds from the one at which a delay of a call begins."""
+    begins = calls[index].at + (takes if delay.of == "reply" else 0.0)
+    return (max(each.at - begins, 0.0) for each in calls[index + 1 :] if each.at > begins - INSTANT)
+
+
+def between(shortest: float, longest: float) -> float:
+    """A duration longer than one and shorter than another one: one that people would write, if there is any."""
+    middle = (shortest + longest) / 2
+    durations = (rounded_up(shortest), *FRACTIONS, float(f"{middle:.3g}"))
+    return next((each for each in durations if shortest + INSTANT < each < longest - INSTANT), middle)
 
 
 def rounded_up(seconds: float) -> float:

@@ -50,7 +50,7 @@ class Seen:
         context: A digest of its arguments and the world before it, whatever the time was.
         asked: Its arguments as JSON, whatever the time was.
         exact: The same as they are.
-        limit: How long its caller waits, in seconds, where it says so with the call.
+        given_up: Whether its caller stopped waiting; known of calls that were made to go wrong.
     """
 
     site: str
@@ -64,7 +64,12 @@ class Seen:
     context: bytes
     asked: bytes
     exact: bytes
-    limit: float | None = None
+    given_up: bool = False
+
+    @property
+    def takes(self) -> float:
+        """Seconds until its outcome was there; none where it never came."""
+        return 0.0 if self.until is None else self.until - self.at
 
 
 @dataclass(frozen=True)
@@ -208,7 +213,7 @@ class Watch:
             digest(asked, world),
             asked,
             entry.arguments,
-            entry.limit,
+            entry.abandoned,
         )
 
     def _look_for_trespass(self, when: str) -> None:
@@ -257,7 +262,7 @@ def _compared(fake: Fake, text: bytes) -> dict[str, Any]:
 
 
 class Callers:
-    """Sees of each call of a run which task made it and how long that waits, and lets none go wrong."""
+    """Sees of each call of a run which task made it and whether that gave up, and lets none go wrong."""
 
     remembers = False
     chosen: Sequence[Fault] = ()
@@ -271,10 +276,10 @@ class Callers:
     def changed(self, entry: Entry) -> None:
         pass
 
-    def of(self, site: str, number: int) -> tuple[int, float | None]:
-        """The task, by its rank, and the limit."""
+    def of(self, site: str, number: int) -> tuple[int, bool]:
+        """The task, by its rank, and whether it gave up."""
         task, entry = self._calls.get((site, number), (0, None))
-        return task, None if entry is None else entry.limit
+        return task, entry is not None and entry.abandoned
 
 
 def observation_of(judgement: Judgement, callers: Callers | None = None) -> Observation:
@@ -290,7 +295,7 @@ def observation_of(judgement: Judgement, callers: Callers | None = None) -> Obse
         context, exact = digest(arguments, world), arguments
         faulted, attempt = call.fault is not None, (call.site, arguments)
         attempts[attempt] += 1
-        task, limit = callers.of(call.site, seen[call.site])
+        task, given_up = callers.of(call.site, seen[call.site])
         calls.append(
             Seen(
                 call.site,
@@ -304,7 +309,7 @@ def observation_of(judgement: Judgement, callers: Callers | None = None) -> Obse
                 context,
                 exact,
                 exact,
-                limit,
+                given_up,
             )
         )
         if call.effect is not False:

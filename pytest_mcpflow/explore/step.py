@@ -52,8 +52,9 @@ class Node:
 class Group:
     """The kinds that are tried at one call of one run, or for one tool that never works, and what came of each.
 
-    `index` is the call's, or -1 before all calls; `site` and `first` say what goes wrong. `lasting` are the plans with
-    one kind of a class at this call and all later ones.
+    `index` is the call's, or -1 before all calls; `site` and `first` say what goes wrong. `learned` are kinds that are
+    tried there, too, because of what came of one of `kinds`. `lasting` are the plans with one kind of a class at this
+    call and all later ones.
     """
 
     parent: Node
@@ -65,6 +66,7 @@ class Group:
     kinds: tuple[FaultKind, ...]
     pending: int = 0
     outages: int | None = None
+    learned: list[FaultKind] = field(default_factory=list["FaultKind"])
     ends: dict[FaultKind, bytes] = field(default_factory=dict["FaultKind", bytes])
     classes: dict[bytes, Count] = field(default_factory=dict[bytes, Count])
     lasting: dict[bytes, Count] = field(default_factory=dict[bytes, Count])

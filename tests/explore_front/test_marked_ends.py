@@ -80,6 +80,20 @@ async def test_race(mcpflow):
     booked = []
     await asyncio.gather(book("Ada", 0), book("Bob", 7))
     assert booked == ["Ada", "Bob"]
+
+@pytest.mark.mcp_chaos(kinds=["delay"])
+async def test_hurry(mcpflow):
+    hotel = mcpflow.serve(Hotel())
+
+    async def book(guest, after):
+        await asyncio.sleep(after)
+        async with asyncio.timeout(3):
+            await mcpflow.call_tool("hotel.book", {"guest": guest})
+        booked.append(guest)
+
+    booked = []
+    await asyncio.gather(book("Ada", 0), book("Bob", 0.5))
+    assert booked == ["Ada", "Bob"]
 """
 
 
@@ -89,6 +103,9 @@ def test_calls_of_a_marked_test_are_delayed_by_as_much_as_lets_its_other_tasks_o
     project = example_in(pytester)
     project.makepyfile(test_it=RACE)
 
-    block = block_of(ran(project, "test_it.py"), "test_race")
+    result = ran(project, "test_it.py")
+    hurry = block_of(result, "test_hurry")
 
-    assert block[0] == "test_race failed silently under  hotel.book#1=delay(10)"
+    assert block_of(result, "test_race")[0] == "test_race failed silently under  hotel.book#1=delay(10)"
+    assert hurry[0] == "test_hurry failed silently under  hotel.book#1=delay(1)"
+    reproduced(project, hurry).assert_outcomes(failed=1)

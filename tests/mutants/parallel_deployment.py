@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
 from tampering import Send, Tamper, answer, tampered
@@ -14,7 +16,7 @@ from pytest_mcpflow.scenarios.parallel_deployment import ParallelDeployment
 __all__ = ["MUTANTS"]
 
 PRODUCTION = {"manifest_path": "k8s/", "namespace": "production"}
-_building: list[asyncio.Future[CallResult]] = []
+_building: list[asyncio.Task[None]] = []
 """Keeps what runs in the background from being collected."""
 
 
@@ -28,12 +30,15 @@ async def take_missing_for_clean(name: str, arguments: dict[str, Any], send: Sen
 async def not_wait_for_the_image(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
     """Goes on as soon as the image is asked for, and builds it in the background."""
     if name.endswith("docker_build"):
-        building = asyncio.ensure_future(send(name, arguments))
-        building.add_done_callback(lambda done: done.cancelled() or done.exception())
-        _building.append(building)
+        _building.append(asyncio.create_task(_unheeded(send(name, arguments))))
         await asyncio.sleep(1)
         return answer({"success": True})
     return await send(name, arguments)
+
+
+async def _unheeded(call: Awaitable[CallResult]) -> None:
+    with suppress(Exception):
+        await call
 
 
 async def apply_twice(name: str, arguments: dict[str, Any], send: Send) -> CallResult:
