@@ -36,8 +36,10 @@ def worlds(fake: type[F] | F, *, vary: Sequence[str] | None = None) -> st.Search
 
     Raises:
         UnknownNameError: `vary` names no field.
-        FakeDefinitionError: A field's type has no JSON form.
+        FakeDefinitionError: It is no fake, or a field's type has no JSON form.
     """
+    if not issubclass(fake if isinstance(fake, type) else type(fake), Fake):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+        raise FakeDefinitionError(f"worlds are drawn of a fake: pass its class, or one of it, got {fake!r}")
     base = fake() if isinstance(fake, type) else fake
     fake_type = type(base)
     states = [each.name for each in fields(base) if each.init and each.compare]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import strategies as st
 
@@ -48,7 +48,8 @@ def plans(
         changes: The names of changes that `hub.faults.define_change` knows, for the kind `change`.
 
     Raises:
-        FaultPlanError: Nothing of this can go wrong: there are no tools, or none of the kinds can happen to them.
+        FaultPlanError: Nothing of this can go wrong: there are no tools, or none of the kinds can happen to them; or
+            the world is of something else than fakes.
     """
     possible = [
         (site, kind, specs)
@@ -101,14 +102,34 @@ def _sites(world: Mapping[str, Fake]) -> Iterator[tuple[str, Sequence[ToolSpec]]
 
 def _by_name(world: Fake | Mapping[str, Fake] | Sequence[Fake]) -> Mapping[str, Fake]:
     if isinstance(world, Mapping):
-        return world
-    fakes = [world] if isinstance(world, Fake) else [*world]
+        return {name: _checked(fake) for name, fake in world.items()}
+    fakes = [_checked(fake) for fake in _listed(world)]
     named = {fake.service: fake for fake in fakes}
     if len(named) < len(fakes):
         names = [fake.service for fake in fakes]
         twice = next(name for name in names if names.count(name) > 1)
         raise UnknownNameError("single server", twice, names, advice="Give the fakes in a dict, by name")
     return named
+
+
+def _listed(world: object) -> list[object]:
+    is_one = isinstance(world, str) or not isinstance(world, Iterable)
+    return [world] if is_one else [*cast("Iterable[object]", world)]
+
+
+def _checked(value: object) -> Fake:
+    """A fake that was given.
+
+    Raises:
+        FaultPlanError: It is none.
+    """
+    if isinstance(value, type) and issubclass(value, Fake):
+        raise FaultPlanError(
+            f"plans are drawn for fakes, and {value.__name__} is a class; pass {value.__name__}()"
+        )
+    if not isinstance(value, Fake):
+        raise FaultPlanError(f"plans are drawn for a fake, or for several in a list or a dict, got {value!r}")
+    return value
 
 
 def _can_happen(kind: type[FaultKind], spec: ToolSpec, way: Way, changes: Sequence[str]) -> bool:

@@ -18,6 +18,7 @@ from jsonschema.protocols import Validator
 from jsonschema.validators import validator_for
 
 from pytest_mcpflow.errors import SchemaError
+from pytest_mcpflow.strategies.endless import REFERENCES, endless_reference
 
 __all__ = ["SAYS_NOTHING", "SAYS_TYPE", "Demands", "Document", "JSONObject", "Schema"]
 
@@ -25,7 +26,6 @@ JSONObject = dict[str, Any]
 Schema = JSONObject | bool
 Alternatives = list[list[Schema]]
 
-_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 _OF_TYPE = {
     "object": [
@@ -102,7 +102,8 @@ class Document:
     """One JSON Schema, and everything its references lead to.
 
     Raises:
-        SchemaError: It is no JSON Schema, has a pattern that Python cannot read, or refers to what is not in it.
+        SchemaError: It is no JSON Schema, has a pattern that Python cannot read, or refers to what is not in it, or
+            to itself without an end.
     """
 
     def __init__(self, root: Mapping[str, Any]) -> None:
@@ -120,12 +121,30 @@ class Document:
         self._own = {id(node) for node in self._whole}
         self._validators: dict[int, Validator] = {}
         for node in self._whole:
-            for keyword in _REFERENCES:
+            for keyword in REFERENCES:
                 if isinstance(node.get(keyword), str):
                     self.resolve(node[keyword])
+        if (reference := endless_reference(self._whole, self.resolve)) is not None:
+            raise SchemaError(
+                f"the schema refers to {reference!r}, which leads back to where it stands without an end; let it say "
+                "what a value is, or lead back for a property or an item only"
+            )
 
     def accepts(self, value: Any, schema: Schema | None = None) -> bool:
-        """Whether a value is what the whole schema, or one that is part of it, demands."""
+        """Whether a value is what the whole schema, or one that is part of it, demands.
+
+        Raises:
+            SchemaError: The schema refers to itself without an end for that value.
+        """
+        try:
+            return self._accepts(value, schema)
+        except RecursionError:
+            raise SchemaError(
+                f"the schema refers to itself without an end for this value, {value!r:.200}; let it lead back for a "
+                "property or an item only"
+            ) from None
+
+    def _accepts(self, value: Any, schema: Schema | None) -> bool:
         if schema is None:
             return self.validator.is_valid(value)
         if isinstance(schema, bool):
@@ -147,7 +166,7 @@ class Document:
             if schema is True or id(schema) in seen:
                 continue
             seen.add(id(schema))
-            for keyword in _REFERENCES:
+            for keyword in REFERENCES:
                 if keyword in schema:
                     todo.append(self.resolve(schema[keyword]))
             todo += schema.get("allOf", ())

@@ -47,7 +47,7 @@ def arguments(schema: Mapping[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
     Raises:
         SchemaError: It is no JSON Schema, or one of no object, has a pattern that Python cannot read, or refers to what
-            is not in it.
+            is not in it, or to itself without an end.
     """
     document = Document(schema)
     plain, _, possible = document.laid_out([document.root, {"type": "object"}])

@@ -215,11 +215,27 @@ def test_invalid_arguments_have_one_mistake() -> None:
         ({"properties": {"a": {"$ref": "#/$defs/a"}}}, "refers to '#/\\$defs/a', which is not in it"),
         ({"properties": {"a": {"$ref": "https://example.com/b"}}}, "refers to 'https://example.com/b'"),
         ({"properties": {"a": {"pattern": "\\p{L}"}}}, "a pattern that Python cannot read, '.*p{L}'"),
+        ({"$ref": "#"}, "refers to '#', which leads back"),
+        ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}, "which leads back"),
+        ({"$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}}, "refers to '#/\\$defs/a', which leads back"),
+        ({"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]}}}, "which leads back"),
+        ({"$defs": {"a": {"oneOf": [{"type": "null"}, {"$ref": "#/$defs/a"}]}}}, "which leads back"),
+        ({"$defs": {"a": {"not": {"$ref": "#/$defs/a"}}}}, "which leads back"),
+        ({"$defs": {"a": {"if": {"$ref": "#/$defs/a"}}}}, "which leads back"),
     ],
 )
 def test_a_schema_that_cannot_be_used_is_refused(schema: dict[str, Any], said: str) -> None:
     with pytest.raises(SchemaError, match=said):
         arguments({"type": "object", **schema})
+
+
+def test_a_schema_without_an_end_for_some_values_is_refused_when_it_meets_one() -> None:
+    name = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/name"}]}
+    schema = {"type": "object", "properties": {"a": {"$ref": "#/$defs/name"}}, "$defs": {"name": name}}
+
+    assert any(isinstance(value.get("a"), str) for value in drawn(arguments(schema), MORE))
+    with pytest.raises(SchemaError, match="refers to itself without an end for this value"):
+        drawn(invalid_arguments(schema), MORE)
 
 
 @pytest.mark.parametrize("schema", [{"type": "array"}, {"not": {}, "type": ["string", "null"]}])

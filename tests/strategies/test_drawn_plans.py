@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, find, given, settings
@@ -119,6 +121,21 @@ def test_a_change_is_drawn_where_one_is_named() -> None:
 def test_a_world_in_which_nothing_can_go_wrong_is_refused() -> None:
     with pytest.raises(FaultPlanError, match="no fault can be drawn"):
         plans(Till(), kinds=[Change])
+
+
+@pytest.mark.parametrize(
+    ("world", "said"),
+    [
+        (Till, "Till is a class; pass Till()"),
+        ({"till": Till}, "Till is a class; pass Till()"),
+        ("till", "got 'till'"),
+        ([Till(), None], "got None"),
+        (7, "got 7"),
+    ],
+)
+def test_what_is_no_fake_is_refused(world: Any, said: str) -> None:
+    with pytest.raises(FaultPlanError, match=re.escape(said)):
+        plans(world)
 
 
 def test_two_fakes_of_one_service_need_names() -> None:

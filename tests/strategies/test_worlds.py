@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import find, given, settings
@@ -91,6 +91,12 @@ def test_each_world_is_a_new_object() -> None:
 def test_a_field_that_the_fake_has_not_is_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match=r"field of Depot 'parcel'; .*parcels"):
         worlds(Depot, vary=["parcel"])
+
+
+@pytest.mark.parametrize("nothing", [None, "depot", int])
+def test_what_is_no_fake_is_refused(nothing: Any) -> None:
+    with pytest.raises(FakeDefinitionError, match=r"worlds are drawn of a fake: .*, got "):
+        worlds(nothing)
 
 
 def test_a_field_that_has_no_json_form_is_refused() -> None:
