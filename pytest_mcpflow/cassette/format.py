@@ -84,6 +84,11 @@ class Session:
     frames: list[Frame] = field(default_factory=list[Frame], repr=False)
 
     @property
+    def line(self) -> int:
+        """Where it begins in the cassette."""
+        return self.frames[0].line
+
+    @property
     def messages(self) -> list[Message]:
         return [frame.message for frame in self.frames if frame.kind == "message"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_mcpflow.cassette.format import Cassette, Frame
+from pytest_mcpflow.cassette.format import Cassette, Frame, Session
 from pytest_mcpflow.cassette.matching import CALL, request_key, significant
 from pytest_mcpflow.cassette.operations import Assembler, Failure, Operation, Result
 from pytest_mcpflow.cassette.playback import Playback, SameRequest
@@ -289,23 +289,25 @@ def _check_timed(cassette: Cassette, assemblers: Mapping[int, Assembler]) -> Non
         assembler = assemblers[session.number]
         if assembler.operations and not assembler.has_times:
             raise CassetteError(
-                f"{cassette.path} does not say when the messages of session {session.number} came, so that it cannot "
-                "take as long as it took; record it again with times (pytest --mcp-record=rewrite "
-                "--mcp-record-timing, or mcpflow record --timing), or replay it without timing"
+                f"{cassette.path}:{session.line} does not say when the messages of session "
+                f"{session.number} came, so that it cannot take as long as it took; record it again with times "
+                "(pytest --mcp-record=rewrite --mcp-record-timing, or mcpflow record --timing), or replay it "
+                "without timing"
             )
 
 
 def _check_one_server(cassette: Cassette) -> None:
     """A request does not say of which server it was asked, so that one would answer for another."""
-    numbers: dict[str, list[int]] = {}
+    servers: dict[str, list[Session]] = {}
     for session in cassette.sessions:
         if session.server_name:  # one that did not say its name may be any of them
-            numbers.setdefault(session.server_name, []).append(session.number)
-    if len(numbers) > 1:
-        path, (one, ones) = cassette.path.name, next(iter(numbers.items()))
-        options = " ".join(f"--session {number}" for number in ones)
+            servers.setdefault(session.server_name, []).append(session)
+    if len(servers) > 1:
+        path, ((one, ones), (_, others), *_) = cassette.path.name, servers.items()
+        options = " ".join(f"--session {session.number}" for session in ones)
         raise CassetteError(
-            f"{cassette.path} is a recording of {len(numbers)} servers, {', '.join(map(repr, numbers))}, each of which "
+            f"{cassette.path}:{others[0].line} begins another server's session, and the cassette is a recording of "
+            f"{len(servers)} servers, {', '.join(map(repr, servers))}, each of which "
             f"would answer for the others; replay a cassette of one: mcpflow trim {path} -o ONE.jsonl {options} "
             f"keeps {one!r}, and mcpflow show {path} has the numbers of the others' sessions"
         )

@@ -63,7 +63,7 @@ def test_times_that_nobody_recorded_are_not_replayed(
 ) -> None:
     seconds_of(Hub(virtual_time=False, record=RecordMode.ONCE, cassettes=tmp_path))
     tape = tmp_path / "slow.jsonl"
-    told = "slow.jsonl does not say when the messages of session 1 came.*--mcp-record=rewrite --mcp-record-timing"
+    told = "slow.jsonl:2 does not say when the messages of session 1 came.*--mcp-record=rewrite --mcp-record-timing"
 
     for replay in (
         lambda: Hub(playback=SLOWLY, cassettes=tmp_path).use(slow_server(), name="slow", cassette=tape),

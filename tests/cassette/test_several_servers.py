@@ -13,6 +13,7 @@ from tapes import Said, ask, called, say, write
 
 from pytest_mcpflow import CassetteError, Fake, Hub, ReplayTransport
 from pytest_mcpflow.cassette.merge import merged
+from pytest_mcpflow.cassette.reading import read_cassette
 from pytest_mcpflow.cli import main
 
 
@@ -44,7 +45,9 @@ def use(path: Path) -> None:
 
 @pytest.mark.parametrize("play", [replay, use, ReplayTransport.from_tape, Fake.from_tape])
 def test_a_tape_of_several_servers_is_not_played(both: Path, play: Callable[[Path], object]) -> None:
-    with pytest.raises(CassetteError, match="a recording of 2 servers, 'prod', 'staging', each of which"):
+    line = next(each.line for each in read_cassette(both).sessions if each.server_name == "staging")
+    told = rf"both.jsonl:{line} begins .* a recording of 2 servers, 'prod', 'staging', each of which"
+    with pytest.raises(CassetteError, match=told):
         play(both)
 
 
