@@ -20,7 +20,11 @@ from mcp import Client
 from pytest_mcpflow.cassette.reading import read_cassette
 
 PROGRAM = "import sys; from pytest_mcpflow.cli import main; sys.exit(main(sys.argv[1:]))"
-SMALL_FILES = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+SMALL_FILES = (
+    "import resource, sys; sys.dont_write_bytecode = True\n"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+)
+"""Bytecode would be cut off, too, and others would import that."""
 
 
 def command(tape: Path, url: str, port: int = 0, *, first: str = "") -> list[str]:

@@ -145,6 +145,10 @@ def test_nothing_is_handed_on_that_has_no_room_on_the_tape(tmp_path: Path) -> No
         input=b"".join(asked),
         capture_output=True,
         preexec_fn=small_files,
+        env={
+            **os.environ,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },  # it would be cut off, and others would import that
     )
 
     assert done.returncode == 2
