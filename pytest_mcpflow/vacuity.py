@@ -77,6 +77,8 @@ class Promises:
                 f"no server was called, though the test has {', '.join(servers)}; call the workflow, or say "
                 "that no call is expected: @pytest.mark.mcpflow(calls_expected=False)"
             )
+        if any(entry.fault is not None for entry in entries):
+            return  # what went wrong may have kept the workflow from making the others
         for replay, may_be_unused, cure in self._replays:
             unused = replay.unused()
             if unused and not may_be_unused:

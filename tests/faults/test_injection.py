@@ -19,8 +19,8 @@ from pytest_mcpflow import (
     FaultPlan,
     FaultPlanError,
     Hub,
-    Playback,
     ToolError,
+    UnusedRecordingError,
     Way,
     prompt,
     run,
@@ -347,7 +347,7 @@ def test_a_replayed_server_goes_wrong_too(tmp_path: Any) -> None:
     from checkout import ROOT
 
     hub = Hub(virtual_time=True)
-    hub.replay(ROOT / "examples" / "replay" / "tape.jsonl", name="tape", playback=Playback(allow_unused=True))
+    hub.replay(ROOT / "examples" / "replay" / "tape.jsonl", name="tape")
     hub.fail("tape.*=refuse")
 
     async def work() -> None:
@@ -355,7 +355,10 @@ def test_a_replayed_server_goes_wrong_too(tmp_path: Any) -> None:
         with pytest.raises(ToolError, match="503"):
             await hub.call_tool(tools[0].qualified_name, {})
 
+    with pytest.raises(UnusedRecordingError):  # nothing went wrong yet
+        hub.verify(calls_expected=False)
     hub.run(work())
+    hub.verify()  # and now what was recorded may be left: the fault kept it from being asked for
 
 
 def test_several_servers_can_be_out_of_reach_at_once() -> None:
