@@ -55,9 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=0, help="decides everything that is left to chance (default: 0)"
     )
     parser.add_argument("--workflow", metavar="MODULE:CALLABLE", help="in place of the scenario's own")
-    parser.add_argument("--transport", choices=[*Way], default=Way.DIRECT.value, help="default: direct")
     parser.add_argument(
-        "--protocol", choices=[*Era], default=Era.STATELESS.value, help=f"default: {Era.STATELESS}"
+        "--transport", choices=[way.value for way in Way], default=Way.DIRECT.value, help="default: direct"
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=[era.value for era in Era],
+        default=Era.STATELESS.value,
+        help=f"default: {Era.STATELESS}",
     )
     parser.add_argument("--baseline", type=Path, metavar="FILE", help="known findings, which fail nothing")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")

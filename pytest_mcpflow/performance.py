@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pytest_mcpflow.clock import VirtualTimeLoop, background
 from pytest_mcpflow.errors import DeadlockError, FaultPlanError, LeakedError, VacuousTestError
@@ -31,6 +31,7 @@ __all__ = [
     "Verdict",
     "described",
     "hub_of",
+    "leaves_of",
     "perform",
     "seeded_world",
     "verdict_of",
@@ -343,6 +344,14 @@ def described(error: BaseException) -> str:
         if isinstance(error, AssertionError) and text
         else f"{type(error).__name__}: {text or '(no message)'}"
     )
+
+
+def leaves_of(error: BaseException) -> list[BaseException]:
+    """The errors in groups in groups; an error that is none by itself."""
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    group = cast("BaseExceptionGroup[BaseException]", error)
+    return [leaf for each in group.exceptions for leaf in leaves_of(each)]
 
 
 def seeded_world(scenario: Scenario) -> dict[str, Fake]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 import pytest
@@ -24,9 +24,16 @@ def fault_kinds(config: pytest.Config) -> Mapping[str, type[FaultKind]]:
     Raises:
         pytest.UsageError: A plugin's kind cannot be used.
     """
-    more = [kind for kinds in config.hook.pytest_mcpflow_faults() for kind in kinds]
+    returned: list[object] = config.hook.pytest_mcpflow_faults()
     try:
-        return kinds_with(more)
+        for kinds in returned:
+            if not isinstance(kinds, Iterable) or isinstance(kinds, str):
+                raise FaultPlanError(
+                    f"it returns a list of classes, got {kinds!r}; write [{_name_of(kinds)}]"
+                )
+        return kinds_with(
+            kind for kinds in cast("list[Iterable[type[FaultKind]]]", returned) for kind in kinds
+        )
     except FaultPlanError as error:
         raise pytest.UsageError(f"pytest_mcpflow_faults: {error}") from None
 
@@ -35,9 +42,14 @@ def plan_named(config: pytest.Config, text: str) -> FaultPlan:
     """A plan from its text, or from its name in the ini file.
 
     Raises:
-        FaultPlanError: It is neither.
+        FaultPlanError: It is neither, or nothing at all.
         pytest.UsageError: The ini file has a line that is no profile.
     """
+    if not text.strip():
+        raise FaultPlanError(
+            "the plan is empty, so that nothing would go wrong; a plan reads `server.tool#1=kind`. Is the variable set "
+            "that it comes from? Leave it out where nothing is to go wrong"
+        )
     text = text_of(text, named_plans(config))
     return FaultPlan.parse(text, seed=seed_asked(config), kinds=fault_kinds(config))
 
@@ -61,9 +73,14 @@ def plan_of_test(test: pytest.Item) -> FaultPlan | None:
     Raises:
         pytest.UsageError: It is no plan.
     """
-    text = marker_options(test).faults
+    text = cast("object", marker_options(test).faults)
     if text is None:
         return None
+    if not isinstance(text, str):
+        raise pytest.UsageError(
+            f"{test.nodeid}: @pytest.mark.mcpflow(faults=...): a plan is a text, got {text!r}; several faults stand in "
+            'one, with commas between: "bank.pay#1=refuse, bank.pay#2=hang"'
+        )
     try:
         return plan_named(test.config, text)
     except FaultPlanError as error:
@@ -86,5 +103,13 @@ def named_plans(config: pytest.Config) -> dict[str, str]:
         name, equals, plan = line.partition("=")
         if not equals or not name.strip() or not plan.strip():
             raise pytest.UsageError(f"mcp_plans: {line!r} is not of the form NAME = PLAN")
-        profiles[name.strip()] = plan.strip()
+        known = profiles.setdefault(name.strip(), plan.strip())
+        if known != plan.strip():
+            raise pytest.UsageError(
+                f"mcp_plans: two plans are named {name.strip()!r}: {known} and {plan.strip()}; rename one"
+            )
     return profiles
+
+
+def _name_of(kind: object) -> str:
+    return kind.__name__ if isinstance(kind, type) else type(kind).__name__

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_mcpflow.catalogue import load_workflow
 from pytest_mcpflow.errors import FaultPlanError
+from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.options import search_path
 from pytest_mcpflow.plans import plan_named
 from pytest_mcpflow.report.failure import failure_block
@@ -50,7 +51,7 @@ def assert_survives(
     reference = workflow or workflows_asked(config, catalogue).get(found.name)
     world = found()
     world.seed = seed
-    faults = plan_named(config, plan)
+    faults = plan_named(config, plan) if plan.strip() else FaultPlan()
     judgement = judge(
         world,
         way=Way(transport),

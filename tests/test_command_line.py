@@ -33,6 +33,23 @@ def test_it_says_which_version_it_is(capsys: pytest.CaptureFixture[str]) -> None
     assert (ended.value.code, capsys.readouterr().out) == (0, f"pytest-mcpflow {version('pytest-mcpflow')}\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "choices"),
+    [
+        (["explore", "trip", "--protocol=1"], ["2026-07-28", "2025-11-25"]),
+        (["explore", "trip", "--transport=tcp"], ["direct", "memory", "stdio", "http"]),
+    ],
+)
+def test_a_value_that_an_option_does_not_take_is_refused_with_those_that_it_takes(
+    arguments: list[str], choices: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    says = capsys.readouterr().err.rpartition("choose from ")[2].strip().removesuffix(")")
+    assert (ended.value.code, says.replace("'", "").split(", ")) == (2, choices)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_says_what_it_does(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

@@ -60,7 +60,7 @@ class Baseline:
             ExplorationError: It is missing, or a line is none of it.
         """
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
         except FileNotFoundError:
             raise ExplorationError(
                 f"there is no baseline {path}; pytest writes it with --mcp-chaos-update"

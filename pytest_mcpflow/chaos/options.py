@@ -18,6 +18,7 @@ from pytest_mcpflow.options import schedule_asked
 from pytest_mcpflow.plans import fault_kinds, plan_named
 from pytest_mcpflow.report.explored import Search, kinds_named
 from pytest_mcpflow.report.pinned import check_writable
+from pytest_mcpflow.report.resilience import check_file
 
 __all__ = ["MARKER_NAME", "Chaos", "Marked", "chaos_asked", "marked_search"]
 
@@ -102,6 +103,8 @@ def chaos_asked(config: pytest.Config) -> Chaos:
     )
     try:
         chaos.known().check(fault_kinds(config))
+        if is_update and baseline is not None and not hasattr(config, "workerinput"):
+            check_file(baseline)
         if chaos.write_test is not None:
             check_writable(chaos.write_test)
     except ExplorationError as error:

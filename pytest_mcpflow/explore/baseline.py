@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore.observe import Observation, first_difference
 from pytest_mcpflow.explore.runner import Runner
 from pytest_mcpflow.explore.subject import Subject
 from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.performance import described, leaves_of
 from pytest_mcpflow.transcript import Transcript
+from pytest_mcpflow.verdict import Judgement
 
 __all__ = ["Baseline", "trespass_told"]
 
@@ -25,9 +29,9 @@ class Baseline:
         self.judgement = subject.judge(FaultPlan(seed=subject.seed))
         runner.runs += 1
         if self.judgement.broken:
-            told = "; ".join(f"{broken}: {broken.why}" for broken in self.judgement.broken)
             raise ExplorationError(
-                f"{subject.name} fails without any fault, so nothing could be said of it under faults: {told}"
+                f"{subject.name} fails without any fault, so nothing could be said of it under faults: "
+                f"{'; '.join(_failures(self.judgement))}"
             )
         self._subject, self._runner = subject, runner
         self.seen = runner.run((), thorough=True)
@@ -89,6 +93,14 @@ class Baseline:
         if not self.seen.trespass:
             return []
         return [trespass_told(subject.name, self.seen.trespass)]
+
+
+def _failures(judgement: Judgement) -> Iterator[str]:
+    """What does not hold, and what is in the group of errors, if the workflow raised one."""
+    yield from (f"{broken}: {broken.why}" for broken in judgement.broken)
+    inner = [] if judgement.cause is None else leaves_of(judgement.cause)
+    if inner != [judgement.cause]:
+        yield from map(described, inner)
 
 
 def trespass_told(name: str, where: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import cast
 
 from pytest_mcpflow.errors import DeadlockError
 from pytest_mcpflow.outcome import shortened
+from pytest_mcpflow.performance import leaves_of
 from pytest_mcpflow.running import where_raised
 from pytest_mcpflow.transcript import Interaction
 from pytest_mcpflow.verdict import Broken, Judgement
@@ -57,7 +57,7 @@ def _with_causes(judgement: Judgement) -> Sequence[Broken]:
     """What does not hold; of a workflow that raised also where, and what is inside of a group."""
     if judgement.cause is None or isinstance(judgement.cause, DeadlockError):  # which says itself where
         return judgement.broken
-    leaves = _leaves(judgement.cause)
+    leaves = leaves_of(judgement.cause)
     told = (
         [_told_of(each) for each in leaves] if leaves != [judgement.cause] else [_place_of(judgement.cause)]
     )
@@ -68,14 +68,6 @@ def _with_causes(judgement: Judgement) -> Sequence[Broken]:
 def _inserted(broken: Broken, lines: Sequence[str]) -> Broken:
     first, *rest = broken.why.splitlines()
     return replace(broken, why="\n".join([first, *lines, *rest]))
-
-
-def _leaves(error: BaseException) -> list[BaseException]:
-    """The errors in groups in groups; an error that is none by itself."""
-    if not isinstance(error, BaseExceptionGroup):
-        return [error]
-    group = cast("BaseExceptionGroup[BaseException]", error)
-    return [leaf for each in group.exceptions for leaf in _leaves(each)]
 
 
 def _told_of(error: BaseException) -> str:

@@ -35,6 +35,7 @@ MEANINGS = {"passed": "nothing to go wrong"}
 EXCUSED = {"S": "s", "H": "h", "K": "k", "F": "f"}
 NAMES_SHOWN = 18
 CLASSES_SHOWN = 5
+UNMET_SHOWN = 10
 NUMBERED = re.compile(r"(\d+)(\+?)")
 
 
@@ -191,8 +192,10 @@ def _excuses(explored: Resilience) -> Iterator[str]:
     for reason, plans in reasons.items():
         more = f" and {len(plans) - 1} more" if len(plans) > 1 else ""
         yield shortened(f"{plans[0]}{more}: {reason}", WIDTH)
-    for entry in explored.unmet:
+    for entry in explored.unmet[:UNMET_SHOWN]:
         yield shortened(f"does not occur any more: {entry}", WIDTH)
+    if len(explored.unmet) > UNMET_SHOWN:
+        yield f"and {len(explored.unmet) - UNMET_SHOWN} more that do not occur any more"
 
 
 def _wrapped(words: Iterable[str]) -> Iterator[str]:

@@ -101,6 +101,8 @@ def is_done(run: Run, _: Mapping[str, Fake]) -> None:
 
 
 def test_tasks_that_fail_in_the_background_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    gc.collect()
+    caplog.clear()  # what other tests have left
     exploration = explore(loses_its_worker, shop, expect=is_done)
     gc.collect()
 
@@ -155,3 +157,18 @@ def test_what_only_runs_with_faults_put_away_is_noticed(harms: bool) -> None:
 
     with pytest.raises(ExplorationError, match=r"without them as before(?s:.*)outlives a run"):
         explore(breaks_for_ever, shop)
+
+
+def test_it_is_noticed_where_nothing_is_found() -> None:
+    refused: list[Exception] = []
+
+    async def counts(hub: Hub) -> int:
+        try:
+            await order(hub)
+        except Exception as error:
+            refused.append(error)
+            raise
+        return len(refused)
+
+    with pytest.raises(ExplorationError, match=r"without them as before(?s:.*)another result"):
+        explore(counts, shop, kinds=[Refuse()])

@@ -77,6 +77,11 @@ async def fails(hub: Hub) -> None:
     await hub.call_tool("shop.cancel", {"item": "tea"})
 
 
+async def fails_in_a_group(hub: Hub) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(fails(hub))
+
+
 async def calls_nobody(hub: Hub) -> None:
     await asyncio.sleep(1)
 
@@ -98,6 +103,7 @@ async def opens_a_socket(hub: Hub) -> None:
     ("workflow", "told"),
     [
         (fails, "fails without any fault"),
+        (fails_in_a_group, "fails without any fault.*ExceptionGroup.*ToolError: shop.cancel"),
         (calls_nobody, "called none of its servers"),
         (by_chance(), "does not do the same twice"),
         (opens_a_socket, "asked to connect to 127.0.0.1:9 in virtual time"),

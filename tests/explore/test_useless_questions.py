@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import planted_bugs
@@ -26,6 +27,8 @@ from pytest_mcpflow.faults.plan import FaultPlan
         ({"depth": 2.5}, "depth is a whole number from 1 on, got 2.5"),
         ({"seconds": -1}, "seconds are the most real seconds to search for, above 0, got -1"),
         ({"seconds": float("nan")}, "above 0, got nan"),
+        ({"executor": 7}, "an executor has a method submit(), as concurrent.futures"),
+        ({"executor": ProcessPoolExecutor}, "is a class; pass ProcessPoolExecutor(...)"),
     ],
 )
 def test_what_was_given_is_said_and_what_to_give(arguments: dict[str, Any], told: str) -> None:

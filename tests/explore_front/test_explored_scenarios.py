@@ -189,6 +189,10 @@ def test_the_ini_file_can_say_all_that_lasts(project: pytest.Pytester) -> None:
         (["--mcp-chaos=1", "--mcp-chaos-kind=refuze"], "*--mcp-chaos-kind: *'refuze'*refuse*"),
         (["--mcp-chaos=1", "--mcp-chaos-update"], "*--mcp-chaos-update needs the file to write*"),
         (
+            ["--mcp-chaos=1", "--mcp-chaos-update", "--mcp-chaos-baseline=trip.py/known.txt"],
+            "*trip.py/known.txt cannot be written: *; name another file*",
+        ),
+        (
             ["--mcp-chaos=1", "--mcp-chaos-baseline=no.txt"],
             "*there is no baseline *no.txt; *--mcp-chaos-update*",
         ),

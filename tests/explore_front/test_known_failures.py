@@ -157,6 +157,12 @@ def test_a_missing_file_is_an_error_that_says_how_to_write_it(tmp_path: Path) ->
         Baseline.read(tmp_path / "known.txt")
 
 
+def test_a_file_may_begin_with_the_mark_that_some_editors_write(tmp_path: Path) -> None:
+    (tmp_path / "known.txt").write_text("[trip]\nhung under a.x#1=late\n", encoding="utf-8-sig")
+
+    assert Baseline.read(tmp_path / "known.txt").knows("trip", "a.x#1=late", "hung")
+
+
 def test_a_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "known.txt").write_bytes(b"\xff\xfe\x00")
 

@@ -126,6 +126,13 @@ def test_an_excuse_that_was_not_needed_is_named() -> None:
     assert lines == ["does not occur any more: hotel.book#1=refuse (accepted)"]
 
 
+def test_of_many_entries_that_do_not_occur_the_first_are_shown_and_the_rest_counted() -> None:
+    lines = matrix(replace(EXPLORED, unmet=tuple(f"a.x#{number}=late" for number in range(100_000))))
+
+    assert lines[0] == "does not occur any more: a.x#0=late"
+    assert lines[10:] == ["and 99990 more that do not occur any more"]
+
+
 @given(
     servers=st.lists(st.text("abcdefgh-", min_size=1, max_size=40), min_size=1, max_size=4, unique=True),
     kinds=st.lists(st.text("abcdefgh_()0", min_size=1, max_size=30), min_size=1, max_size=40, unique=True),

@@ -156,7 +156,8 @@ def test_elements_stand_between_commas_in_the_order_in_which_they_count() -> Non
             8,
             "status: retry_after is a whole number of seconds from 0 on, got 1.5",
         ),
-        (f"k.apply#{'9' * 12}=refuse", 17, "expected = before the kind of fault"),
+        (f"k.apply#{'9' * 12}=refuse", 8, "the number of a call has 9 digits at most, got 12"),
+        (f"k.apply#2-{'9' * 30}=refuse", 10, "the number of a call has 9 digits at most, got 30"),
     ],
 )
 def test_an_error_points_at_the_character_and_says_what_belongs_there(
