@@ -171,11 +171,10 @@ class Continuations:
             return 0.0
         return UNLIKELY / 3 if kind == group.kinds[0] else UNLIKELY
 
-    def lasting(self, group: Group, node: Node) -> Iterator[Placed]:
-        """The same fault at this call and all later ones of the tool, where there are later ones."""
-        added = node.faults[-1]
-        if self.can_last(group, node, added.kind):
-            faults = (*group.parent.faults, Fault(added.site, added.kind, added.first, None))
+    def lasting(self, group: Group, node: Node, kind: FaultKind) -> Iterator[Placed]:
+        """A kind at the call of a run and all later ones of its tool, where there are later ones."""
+        if self._can_go_on(group, node, kind):
+            faults = (*group.parent.faults, Fault(group.site, kind, group.first, None))
             is_recovery = len(faults) > 1 and self._tactics.recovery_first
             place = (RECOVERY + _mixture(faults) if is_recovery else len(faults)) + UNLIKELY
             count = self._counting.under(group.parent.count)
@@ -206,14 +205,12 @@ class Continuations:
             faults = (*node.faults, Fault(group.site, kind, group.first, last))
             yield Step(faults, node, self._counting.under(node.count), group, after=after)
 
-    def can_last(self, group: Group, node: Node, kind: FaultKind) -> bool:
-        """Whether there is a plan with this kind at the call of a run and all later ones of its tool."""
-        added = node.faults[-1]
-        if group.outages is not None or kind not in self._lasting(added.site):
+    def _can_go_on(self, group: Group, node: Node, kind: FaultKind) -> bool:
+        if group.outages is not None or kind not in self._lasting(group.site):
             return False
-        if not group.parent.faults and added.first == 1 and self._tactics.outages:
+        if not group.parent.faults and group.first == 1 and self._tactics.outages:
             return False  # the tool never works, which is tried as such
-        return any(call.site == added.site for call in node.seen.calls[node.last + 1 :])
+        return any(call.site == group.site for call in node.seen.calls[node.last + 1 :])
 
     def width(self, node: Node, index: int, more: int) -> int:
         """How many faults there are at calls from `index` on, unless a plan with so many more is too deep."""

@@ -140,12 +140,11 @@ class Frontier:
         group.pending -= 1
         self._next(self._continuations.shorter(group, node), self.order[2], is_deferred=step.is_deferred)
         if self._is_first_of_its_class(group, node):
-            for place, lasting in self._continuations.lasting(group, node):
-                group.lasting[node.end] = lasting.count
-                self._push([(place, lasting)])
+            self._last(group, node, kind)
             self._continue(node)
-            for other in group.partition.stands_for.get(kind, ())[1:] if group.partition is not None else ():
-                self._stands_for_lasting(group, node, other)
+            for other in group.partition.of(kind) if group.partition is not None else ():
+                if other != kind:
+                    self._last(group, node, other)
         if group.pending == 0 and group.partition is None and self._tactics.classes:
             usual = group.parent.seen.suffixes[group.index + 1]
             self.classes.learn(
@@ -191,12 +190,13 @@ class Frontier:
                     kind,
                     self._continuations.width(group.parent, group.index + 1, 2),
                 )
+            self._last(group, node, kind, is_harmless=True)
             return False
         known = group.classes.setdefault(node.end, node.count)
         if known is node.count:
             return True
         known.alike += 1
-        self._stands_for_lasting(group, node, kind)
+        self._last(group, node, kind)
         self.classes.note(group.site, group.call, kind, self._continuations.width(node, node.last + 1, 1))
         return False
 
@@ -205,15 +205,20 @@ class Frontier:
         self.counting.collapse(count, plans)
         self.classes.note(group.site, group.call, kind, plans)
 
-    def _stands_for_lasting(self, group: Group, node: Node, kind: FaultKind) -> None:
-        """Count the plan with a kind at this call and all later ones, which another one of its class is run for."""
-        if not self._continuations.can_last(group, node, kind):
-            return
-        lasting = group.lasting.get(node.end)
-        if lasting is not None:
-            lasting.itself, lasting.alike = lasting.itself + 1, lasting.alike + 1
-        elif group.parent.faults or self._part.is_first:
-            self.counting.collapse(group.parent.count, 1)
+    def _last(self, group: Group, node: Node, kind: FaultKind, *, is_harmless: bool = False) -> None:
+        """Plan a kind at this call and all later ones, or count that where another plan is run for it.
+
+        The first kind of a class may be one that cannot last, such as a delay.
+        """
+        lasting = group.lasting.get(node.end) if self._tactics.classes else None
+        for placed in self._continuations.lasting(group, node, kind):
+            if lasting is not None:
+                lasting.itself, lasting.alike = lasting.itself + 1, lasting.alike + 1
+            elif not is_harmless:
+                group.lasting[node.end] = placed[1].count
+                self._push([placed])
+            elif group.parent.faults or self._part.is_first:
+                self.counting.collapse(group.parent.count, 1)  # the same as from the next call on
 
     def _continue(self, node: Node) -> None:
         self._push(self._continuations.of(node))

@@ -134,8 +134,10 @@ class Shrinker:
 
     def _simpler(self, fault: Fault) -> Iterator[Fault]:
         kinds = [*applicable(self._kinds, self._specs(fault.site))]
-        simpler = kinds[: kinds.index(fault.kind)] if fault.kind in kinds else kinds
-        yield from (replace(fault, kind=kind) for kind in simpler if type(kind) is not type(fault.kind))
+        # One that is declared with other values counts as the first of its like, or shrinking went round for ever.
+        places = (index for index, kind in enumerate(kinds) if type(kind) is type(fault.kind))
+        place = kinds.index(fault.kind) if fault.kind in kinds else next(places, len(kinds))
+        yield from (replace(fault, kind=kind) for kind in kinds[:place] if type(kind) is not type(fault.kind))
 
     @staticmethod
     def _narrower(fault: Fault) -> Iterator[Fault]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import planted_bugs
 import pytest
@@ -11,7 +12,9 @@ import pytest
 from pytest_mcpflow import Fake, Hub, Run, Scenario, Way
 from pytest_mcpflow.explore import DEFAULT_KINDS, Exploration, Finding, Tactics, explore
 from pytest_mcpflow.explore.swarm import Swarm
-from pytest_mcpflow.faults.lost import Delay
+from pytest_mcpflow.faults.kind import FaultKind
+from pytest_mcpflow.faults.lost import Delay, LoseReply
+from pytest_mcpflow.faults.refused import Refuse
 from pytest_mcpflow.verdict import Verdict
 
 
@@ -188,14 +191,54 @@ def test_classes_are_counted_as_the_plans_they_stand_for() -> None:
     assert any(each.plans for each in quick.accounting.classes)
 
 
-@pytest.mark.parametrize("scenario", [planted_bugs.CarefulOrder, planted_bugs.HidesTwoFailures])
-def test_a_kind_at_a_call_and_all_later_ones_is_counted_where_another_kind_stands_for_it(
-    scenario: type[Scenario],
+@pytest.mark.parametrize(
+    ("scenario", "kinds"),
+    [
+        (planted_bugs.CarefulOrder, DEFAULT_KINDS),
+        (planted_bugs.HidesTwoFailures, DEFAULT_KINDS),
+        (planted_bugs.RemembersTheWrongThing, (Refuse(), LoseReply())),
+    ],
+)
+def test_a_kind_at_a_call_and_all_later_ones_is_counted_where_another_plan_stands_for_it(
+    scenario: type[Scenario], kinds: Sequence[FaultKind]
 ) -> None:
-    quick = explore(None, scenario, depth=2)
-    whole = explore(None, scenario, depth=2, tactics=Tactics(classes=False))
+    quick = explore(None, scenario, depth=2, kinds=kinds)
+    whole = explore(None, scenario, depth=2, kinds=kinds, tactics=Tactics(classes=False))
 
     assert quick.accounting.planned == whole.accounting.planned
+
+
+@pytest.mark.parametrize("classes", [True, False])
+@pytest.mark.parametrize(
+    ("kinds", "plan"),
+    [
+        ((Refuse(), Delay()), "shop.placed#1-2=refuse"),
+        ((Delay(), Refuse()), "shop.placed#1-2=delay(1)"),
+    ],
+)
+def test_no_order_of_kinds_hides_what_one_of_them_does_from_a_call_on(
+    kinds: Sequence[FaultKind], plan: str, classes: bool
+) -> None:
+    async def looks_thrice(hub: Hub) -> int:
+        seen = 0
+        for _ in range(3):
+            with suppress(Exception):  # refused, or given up
+                await hub.call_tool("shop.placed", timeout=1)
+                seen += 1
+        return seen
+
+    def missed_once(run: Run, _: Mapping[str, Fake]) -> None:
+        assert run.result != 1
+
+    exploration = explore(
+        looks_thrice,
+        lambda: {"shop": planted_bugs.Shop()},
+        expect=missed_once,
+        kinds=kinds,
+        tactics=Tactics(classes=classes),
+    )
+
+    assert [*found(exploration)] == [plan]
 
 
 def test_a_finding_says_the_command_that_repeats_it() -> None:
