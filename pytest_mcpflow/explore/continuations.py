@@ -173,7 +173,7 @@ class Continuations:
 
     def lasting(self, group: Group, node: Node, kind: FaultKind) -> Iterator[Placed]:
         """A kind at the call of a run and all later ones of its tool, where there are later ones."""
-        if self._can_go_on(group, node, kind):
+        if self._can_go_on(group, kind, node.seen.calls[node.last + 1 :]):
             faults = (*group.parent.faults, Fault(group.site, kind, group.first, None))
             is_recovery = len(faults) > 1 and self._tactics.recovery_first
             place = (RECOVERY + _mixture(faults) if is_recovery else len(faults)) + UNLIKELY
@@ -205,12 +205,18 @@ class Continuations:
             faults = (*node.faults, Fault(group.site, kind, group.first, last))
             yield Step(faults, node, self._counting.under(node.count), group, after=after)
 
-    def _can_go_on(self, group: Group, node: Node, kind: FaultKind) -> bool:
+    def harmless(self, group: Group, kinds: Sequence[FaultKind]) -> int:
+        """How many plans need not be run where kinds are known to make no difference at a call."""
+        later = group.parent.seen.calls[group.index + 1 :]
+        lasting = sum(self._can_go_on(group, kind, later) for kind in kinds)
+        return len(kinds) * (1 + self.width(group.parent, group.index + 1, 2)) + lasting
+
+    def _can_go_on(self, group: Group, kind: FaultKind, later: Sequence[Seen]) -> bool:
         if group.outages is not None or kind not in self._lasting(group.site):
             return False
         if not group.parent.faults and group.first == 1 and self._tactics.outages:
             return False  # the tool never works, which is tried as such
-        return any(call.site == group.site for call in node.seen.calls[node.last + 1 :])
+        return any(call.site == group.site for call in later)
 
     def width(self, node: Node, index: int, more: int) -> int:
         """How many faults there are at calls from `index` on, unless a plan with so many more is too deep."""

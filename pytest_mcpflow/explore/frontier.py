@@ -95,7 +95,7 @@ class Frontier:
             return False
         step.count.itself = step.count.alike = len(alike)
         if group.partition.is_harmless(known[0]):
-            self._collapse(group.parent.count, group, kind, len(alike))
+            self._collapse(group.parent.count, group, kind, self._continuations.harmless(group, alike))
             return False
         return True
 

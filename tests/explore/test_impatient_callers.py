@@ -213,6 +213,30 @@ def test_nothing_more_is_tried_where_nobody_else_calls_before_the_caller_gives_u
     assert {cell.kind for cell in exploration.cells} == {"delay", "delay(of=reply)"}
 
 
+@pytest.mark.parametrize(
+    ("others", "learned"),
+    [
+        ((0.25, 0.75), ["delay(0.5)", "delay(0.875)"]),  # overtaken by one of them, and by both
+        ((0.25, 0.3), ["delay(0.5)"]),
+        ((1.0,), []),  # at the very moment at which the caller gives up
+    ],
+)
+def test_a_delay_is_learned_for_the_first_and_the_last_that_overtake_a_call(
+    others: Sequence[float], learned: list[str]
+) -> None:
+    async def write_among_others(hub: Hub) -> None:
+        async def note(after: float) -> None:
+            await asyncio.sleep(after)
+            await hub.call_tool("ledger.note", {"entry": str(after)}, timeout=30)
+
+        await asyncio.gather(in_time(partial(write, hub, 1)), *map(note, others))
+
+    exploration = explored(write_among_others, kinds=[Delay()], holds=lambda *_: None)
+
+    kinds = [cell.kind for cell in exploration.cells if cell.site == "ledger.write#1"]
+    assert sorted(kinds) == ["delay", *learned]
+
+
 async def adds_more_carefully(hub: Hub) -> None:
     """Go on with two tasks at once where one note was not taken."""
     try:
@@ -251,7 +275,8 @@ def test_what_was_learned_at_a_call_is_tried_after_other_faults_where_kinds_stan
     exploration = explored(checks_unless_in_doubt, depth=2, kinds=kinds, holds=adds_up_if_noted)
 
     assert plans(exploration) == ["ledger.note#1=lose_reply, ledger.write#1=delay(0.5)"]
-    assert exploration.accounting.collapsed
+    assert exploration.accounting.run == 144
+    assert exploration.accounting.planned == 177
 
 
 async def write(hub: Hub, balance: int) -> None:
@@ -290,6 +315,36 @@ def test_delays_that_were_learned_are_counted_whether_or_not_classes_are(
     assert "delay(0.5)" in {cell.kind for cell in quick.cells}
     assert quick.accounting.planned == whole.accounting.planned == whole.accounting.run
     assert quick.accounting.collapsed
+
+
+async def hurries_if_refused(hub: Hub) -> None:
+    """Note two things at once where a first one was refused at once, and one after the other where it got lost."""
+
+    async def note(entry: str, after: float) -> None:
+        await asyncio.sleep(after)
+        with suppress(Exception):
+            await in_time(partial(hub.call_tool, "ledger.note", {"entry": entry}))
+
+    try:
+        await hub.call_tool("ledger.note", {"entry": "two"}, timeout=30)
+    except Exception:
+        pause = 2.0 if asyncio.get_running_loop().time() else 0.25
+        await asyncio.gather(note("three", 0.0), note("four", pause))
+
+
+def test_what_was_learned_stands_for_nothing_at_a_call_like_it_that_nobody_overtakes() -> None:
+    def is_quick(run: Run, _: Mapping[str, Fake]) -> None:
+        assert run.seconds < 30  # so that what begins with a lost request is tried last
+
+    kinds = [Refuse(), LoseRequest(), Delay()]
+    quick = explored(hurries_if_refused, SlowLedger, holds=is_quick, kinds=kinds, depth=2)
+    whole = explored(hurries_if_refused, SlowLedger, holds=is_quick, kinds=kinds, depth=2, classes=False)
+
+    assert quick.accounting.planned == whole.accounting.planned
+    assert quick.accounting.run == 12
+    assert ("ledger.note#2", "", ("lose_request", "refuse", "delay", "delay(0.5)")) in [
+        (each.site, each.kind, each.like) for each in quick.accounting.classes
+    ]
 
 
 @given(st.floats(0, 1e5), st.floats(1e-5, 1e5))
