@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
+import threading
+import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from mcp import MCPError, StdioServerParameters
 from mcp.server import MCPServer
 
 from pytest_mcpflow import Hub, ServerStartError
+from pytest_mcpflow.clock.proc import state_of
 from pytest_mcpflow.serve.http import listening
 
 PRELUDE = "import json, sys, time, os\n"
@@ -149,11 +153,43 @@ def test_a_server_that_stays_is_told_to_leave_before_it_is_killed(
             hub.use(command, name="far")
             await hub.call_tool("far.go")
 
-    before = children()
+    before, began = children(), time.monotonic()
     asyncio.run(call())
 
+    assert time.monotonic() - began < 30
+    assert not [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
     assert [each.name for each in tmp_path.iterdir()] == left
     assert children() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked up in /proc")
+@pytest.mark.parametrize("plan", ["", "far.go=kill"])
+def test_what_a_server_has_started_ends_with_it(plan: str, tmp_path: Path) -> None:
+    starts = (
+        "import subprocess; nothing = subprocess.DEVNULL; "
+        "child = subprocess.Popen(['sleep', '600'], stdin=nothing, stdout=nothing, stderr=nothing); "
+        "open(sys.argv[1], 'w').write(str(child.pid)); "
+        'say({"id": request["id"], "result": {"content": []}})'
+    )
+    source, told = SERVER.replace("ACTION", starts), tmp_path / "pid"
+    command = StdioServerParameters(command=sys.executable, args=["-c", source, str(told)])
+
+    async def call() -> None:
+        async with Hub(virtual_time=False) as hub:
+            hub.use(command, name="far")
+            hub.fail(plan)
+            with suppress(MCPError):
+                await hub.call_tool("far.go")
+
+    asyncio.run(call())
+
+    started = Path("/proc", told.read_text(encoding="ascii"))
+    for _ in range(100):
+        if state_of(started) in ("", "Z"):
+            return
+        time.sleep(0.1)
+    os.kill(int(started.name), signal.SIGKILL)
+    raise AssertionError("it still runs")
 
 
 def test_an_address_where_nobody_listens_is_named() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -44,6 +45,10 @@ FOREIGN: dict[str, Callable[[], Awaitable[object]]] = {
     "writing to": lambda: _loop().sock_sendto(SOCKET, b"", ("127.0.0.1", 9)),
     "writing a file": lambda: _loop().sock_sendfile(SOCKET, io.BytesIO()),
     "process pool": lambda: _loop().run_in_executor(POOL, print),
+    "unix server": lambda: asyncio.start_unix_server(lambda _, __: None, "/nowhere"),
+    "reading a pipe": lambda: _loop().connect_read_pipe(asyncio.Protocol, io.BytesIO()),
+    "writing a pipe": lambda: _loop().connect_write_pipe(asyncio.BaseProtocol, io.BytesIO()),
+    "connecting": lambda: _loop().sock_connect(SOCKET, ("127.0.0.1", 9)),
 }
 
 
@@ -53,6 +58,37 @@ def test_foreign_resources_are_refused_with_the_cure(kind: str) -> None:
         await FOREIGN[kind]()
 
     with pytest.raises(VirtualTimeError, match="virtual_time=False"):
+        run(open_it())
+
+
+class OwnPool(ProcessPoolExecutor):
+    """Of somebody's own."""
+
+
+OWN_POOL = OwnPool(1)
+
+
+@pytest.mark.parametrize(
+    ("opens", "what"),
+    [
+        (FOREIGN["connection"], "connect to 127.0.0.1:9"),
+        (lambda: _loop().create_connection(asyncio.Protocol, host="here", port=9), "connect to here:9"),
+        (FOREIGN["unix connection"], "connect to the socket /nowhere"),
+        (
+            lambda: _loop().create_unix_connection(asyncio.Protocol, path="/by/name"),
+            "connect to the socket /by/name",
+        ),
+        (FOREIGN["connecting"], r"connect a socket to \('127.0.0.1', 9\)"),
+        (FOREIGN["process"], f"start the process {re.escape(sys.executable)} -c "),
+        (FOREIGN["shell"], "start the process true"),
+        (lambda: _loop().run_in_executor(OWN_POOL, print), "call a function in a OwnPool"),
+    ],
+)
+def test_what_is_refused_is_named(opens: Callable[[], Awaitable[object]], what: str) -> None:
+    async def open_it() -> None:
+        await opens()
+
+    with pytest.raises(VirtualTimeError, match=f"asked to {what} in virtual time"):
         run(open_it())
 
 
@@ -190,11 +226,12 @@ def test_moved_seams_fail_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
         run(asyncio.sleep(1))
 
 
-def test_sockets_are_not_watched_behind_the_back_of_the_clock() -> None:
+@pytest.mark.parametrize("watches", ["add_reader", "add_writer"])
+def test_sockets_are_not_watched_behind_the_back_of_the_clock(watches: str) -> None:
     async def watch() -> None:
         ours_, theirs = socket.socketpair()
         with ours_, theirs:
-            _loop().add_reader(theirs, print)
+            getattr(_loop(), watches)(theirs, print)
 
     with pytest.raises(VirtualTimeError):
         run(watch())

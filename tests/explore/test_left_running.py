@@ -146,6 +146,20 @@ def test_what_a_leaked_process_started_is_ended_too() -> None:
 
 
 @on_linux
+def test_looking_again_and_again_opens_nothing_more() -> None:
+    remains = Remains()
+    remains.begin()
+    before = len([*Path("/proc/self/fd").iterdir()])
+
+    remains.end()
+    remains.begin()
+
+    assert len([*Path("/proc/self/fd").iterdir()]) == before
+    remains.close()
+    remains.close()  # which nobody has to remember
+
+
+@on_linux
 def test_a_process_that_was_there_before_is_nobodys_leak() -> None:
     with subprocess.Popen(SLEEPS) as before:
 

@@ -15,6 +15,7 @@ import pytest
 
 import pytest_mcpflow.explore
 from pytest_mcpflow import ExplorationError, Fake, Hub, LeakedError
+from pytest_mcpflow.errors import UnknownNameError
 from pytest_mcpflow.explore import (
     AtMostOneEffect,
     BoundedRetries,
@@ -76,6 +77,21 @@ def test_an_intent_is_carried_out_once() -> None:
 
 def test_an_intent_may_be_named_by_one_argument_and_a_request_that_came_twice_counts_twice() -> None:
     assert broken("shop.order#1=duplicate", AtMostOneEffect("shop.order", by="item")) != []
+
+
+def test_of_what_breaks_a_rule_three_are_told_and_the_rest_is_counted() -> None:
+    [told] = broken("shop.order#*=refuse", OnlyTools(("backup.*",)))
+    assert told.count("is not among backup.*") == 3
+    assert told.endswith(" and 1 more")
+
+
+def test_of_servers_that_are_no_fakes_nobody_knows_the_arguments() -> None:
+    judgement = Subject(world, order).judge(FaultPlan())
+    run = Run(None, None, judgement.transcript, 0.0)
+
+    AtMostOneEffect("shop.order", by="key")(run, {})
+    with pytest.raises(UnknownNameError, match=r"argument of shop\.order"):
+        AtMostOneEffect("shop.order", by="key")(run, {"shop": planted_bugs.Shop()})
 
 
 def test_retries_are_bounded() -> None:

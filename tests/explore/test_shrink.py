@@ -16,6 +16,7 @@ from pytest_mcpflow.explore.observe import Observation
 from pytest_mcpflow.explore.runner import Runner
 from pytest_mcpflow.explore.shrink import Failure, Shrinker
 from pytest_mcpflow.explore.subject import Subject
+from pytest_mcpflow.performance import Verdict
 from pytest_mcpflow.stage import Stage
 
 SITES: dict[type[planted_bugs.Planted], tuple[str, ...]] = {
@@ -113,6 +114,26 @@ def test_a_plan_becomes_simple_early_and_short(scenario: type[Scenario], text: s
     found = shrinker(scenario).smallest(faults, seen(scenario, faults))
 
     assert str(FaultPlan(found)) == smallest
+
+
+@pytest.mark.parametrize(
+    ("checks", "other", "is_same"),
+    [
+        (("expect", "at_most_once"), ("at_most_once",), True),
+        (("expect", "at_most_once"), ("expect",), False),
+        (("leaked", "expect"), ("expect",), True),
+        (("leaked", "expect"), ("leaked",), False),
+        (("workflow",), ("leaked",), True),
+    ],
+)
+def test_a_failure_is_the_same_where_its_rule_is_broken_and_without_one_where_its_expectation_is(
+    checks: tuple[str, ...], other: tuple[str, ...], is_same: bool
+) -> None:
+    run = seen(planted_bugs.OrderedTwice, FaultPlan.parse(planted_bugs.OrderedTwice.shows).faults)
+    failure = Failure(replace(run, checks=checks))
+
+    assert failure.is_same(run.verdict, other) is is_same
+    assert not failure.is_same(Verdict.LEAKED, other)
 
 
 def test_shrinking_takes_few_runs() -> None:

@@ -84,6 +84,16 @@ def test_a_comment_stays_with_its_failure_and_goes_with_it(tmp_path: Path) -> No
     assert "# never" not in text
 
 
+@pytest.mark.parametrize("between", ["\n", "[trip]\n", "leaked under a.x#1=late\n"])
+def test_a_comment_belongs_to_the_line_below_it_alone(tmp_path: Path, between: str) -> None:
+    file = tmp_path / "known.txt"
+    file.write_text(f"[trip]\n# of something else\n{between}hung under a.x#1=late\n", encoding="utf-8")
+
+    entries = {each.verdict: each.comments for each in Baseline.read(file).known["trip"]}
+
+    assert entries["hung"] == ()
+
+
 def test_workflows_that_were_not_explored_keep_their_failures() -> None:
     known = Baseline().updated(
         [explored(("a.x#1=late", "hung")), explored(("a.x#1=late", "hung"), name="other")]
@@ -140,6 +150,7 @@ def test_a_line_that_is_none_of_it_is_an_error_that_says_which(tmp_path: Path, l
         ("hang under a.x#1=late", "there is no verdict 'hang' that could be known; nearest: hung"),
         ("recovered under a.x#1=late", "there is no verdict 'recovered' that could be known"),
         ("hung under a.x#1=lat", "unknown kind 'lat'; nearest: late"),
+        ("hung under schedule 3b", "expected = before the kind of fault"),
     ],
 )
 def test_what_is_misspelt_is_an_error(tmp_path: Path, line: str, says: str) -> None:

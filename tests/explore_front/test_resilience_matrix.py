@@ -209,6 +209,10 @@ def test_a_reader_skips_what_a_later_version_adds() -> None:
     assert from_json(data) == EXPLORED
 
 
+def test_a_verdict_that_a_later_version_knows_is_a_question() -> None:
+    assert lines_of(cell("a.b#1", "late", "unheard of"))[1] == "a.b#1 ?"
+
+
 def test_one_workflow_on_two_transports_is_told_apart() -> None:
     lines = overview([EXPLORED, replace(EXPLORED, way="memory")])
 

@@ -134,6 +134,17 @@ def test_a_workflow_that_fails_by_itself_fails_whatever_was_planned() -> None:
     assert verdict(does_nothing, "oven.bake#1=refuse") is Verdict.FAILED
 
 
+def test_two_runs_that_change_the_same_have_equal_changes() -> None:
+    one, other = (judge(Breakfast(), way=Way.DIRECT, workflow=gives_up) for _ in range(2))
+
+    assert one.changes
+    assert one.changes == other.changes == tuple(other.changes)
+    assert (
+        one.changes
+        != judge(Breakfast(), way=Way.DIRECT, workflow=polls_for_ever, plan="oven.bake=refuse").changes
+    )
+
+
 def test_silent_failures_hangs_and_leaks_are_no_good() -> None:
     assert {each for each in Verdict if not each.is_good} == {
         Verdict.FAILED,

@@ -216,6 +216,13 @@ def test_invalid_arguments_have_one_mistake() -> None:
         ({"properties": {"a": {"$ref": "https://example.com/b"}}}, "refers to 'https://example.com/b'"),
         ({"properties": {"a": {"pattern": "\\p{L}"}}}, "a pattern that Python cannot read, '.*p{L}'"),
         ({"$ref": "#"}, "refers to '#', which leads back"),
+        (
+            {
+                "properties": {"x": {"$ref": "#/$defs/a"}},
+                "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}},
+            },
+            "which leads back",
+        ),
         ({"$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}, "which leads back"),
         ({"$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}}, "refers to '#/\\$defs/a', which leads back"),
         ({"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {"type": "null"}]}}}, "which leads back"),
