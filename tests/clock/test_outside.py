@@ -79,6 +79,7 @@ OWN_POOL = OwnPool(1)
             "connect to the socket /by/name",
         ),
         (FOREIGN["connecting"], r"connect a socket to \('127.0.0.1', 9\)"),
+        (lambda: _loop().sock_connect(SOCKET, address="there"), "connect a socket to there"),
         (FOREIGN["process"], f"start the process {re.escape(sys.executable)} -c "),
         (FOREIGN["shell"], "start the process true"),
         (lambda: _loop().run_in_executor(OWN_POOL, print), "call a function in a OwnPool"),

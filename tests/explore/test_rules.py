@@ -128,12 +128,16 @@ def test_what_a_recording_would_redact_is_a_secret() -> None:
 def test_of_a_failure_somebody_is_told_unless_nobody_could_be() -> None:
     assert broken("shop.order#*=refuse", FailuresAlerted("pager.page")) == []
     assert broken("shop.order#*=refuse", FailuresAlerted("backup.order")) != []
+    assert (
+        broken("shop.order#*=refuse", FailuresAlerted("shop.cancel")) != []
+    )  # which the shop refuses itself
     assert broken("shop.order#*=refuse, pager.page#*=refuse", FailuresAlerted("pager.page")) == []
 
 
 def test_what_was_done_is_undone_when_the_run_fails() -> None:
     rule = Compensated("shop.order", "shop.cancel", by="item")
 
+    assert broken("", rule) == []
     assert broken("shop.order#1=refuse, shop.order#2=lose_reply", rule) == []
     assert broken("shop.order#*=lose_reply", rule) != []
     assert broken("shop.order#*=lose_reply, shop.cancel#1=refuse", rule) == []

@@ -46,7 +46,7 @@ def explored(*bad: tuple[str, str], name: str = "trip") -> Resilience:
 
 @given(BASELINES)
 def test_what_is_written_reads_back(tmp_path_factory: pytest.TempPathFactory, baseline: Baseline) -> None:
-    file = tmp_path_factory.mktemp("baseline") / "known.txt"
+    file = tmp_path_factory.mktemp("baseline") / "of" / "ours" / "known.txt"
 
     baseline.write(file)
 

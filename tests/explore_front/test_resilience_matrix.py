@@ -209,6 +209,14 @@ def test_a_reader_skips_what_a_later_version_adds() -> None:
     assert from_json(data) == EXPLORED
 
 
+def test_where_all_is_shown_there_are_no_more() -> None:
+    classes = [Collapsed(site="a.b#1", kind="refuse", like=(f"kind{n}",), plans=1) for n in range(5)]
+    unmet = [f"hung under a.b#{number}=late" for number in range(10)]
+    explored = replace(EXPLORED, classes=tuple(classes), unmet=tuple(unmet))
+
+    assert not [line for line in (*collapsed(explored), *matrix(explored)) if "more" in line]
+
+
 def test_a_verdict_that_a_later_version_knows_is_a_question() -> None:
     assert lines_of(cell("a.b#1", "late", "unheard of"))[1] == "a.b#1 ?"
 
