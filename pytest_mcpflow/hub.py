@@ -236,7 +236,7 @@ class Hub:
             must_happen: Whether the test fails if one of its faults never happened.
 
         Raises:
-            FaultPlanError: The text is not a plan. Sites that do not exist are found at the first call.
+            FaultPlanError: The text is not a plan, or it is empty. Sites that do not exist are found at the first call.
         """
         if isinstance(plan, str):
             plan = self.faults.plan(plan, seed=self.seed)

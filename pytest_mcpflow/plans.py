@@ -45,11 +45,6 @@ def plan_named(config: pytest.Config, text: str) -> FaultPlan:
         FaultPlanError: It is neither, or nothing at all.
         pytest.UsageError: The ini file has a line that is no profile.
     """
-    if not text.strip():
-        raise FaultPlanError(
-            "the plan is empty, so that nothing would go wrong; a plan reads `server.tool#1=kind`. Is the variable set "
-            "that it comes from? Leave it out where nothing is to go wrong"
-        )
     text = text_of(text, named_plans(config))
     return FaultPlan.parse(text, seed=seed_asked(config), kinds=fault_kinds(config))
 

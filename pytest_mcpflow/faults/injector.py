@@ -107,7 +107,7 @@ class Injector:
         """A plan from its text, or from its name.
 
         Raises:
-            FaultPlanError: It is neither.
+            FaultPlanError: It is neither, or nothing at all.
         """
         return FaultPlan.parse(text_of(text, self.named), seed=seed, kinds=self.kinds)
 

@@ -48,10 +48,15 @@ def text_of(plan: str, named: Mapping[str, str]) -> str:
     """A plan's text, where it may be given by the name of one.
 
     Raises:
-        FaultPlanError: It is no text of a plan, and none of that name is known.
+        FaultPlanError: It is no text of a plan, and none of that name is known; or it is nothing at all.
     """
     name = plan.strip()
-    if "=" in name or not name:
+    if not name:
+        raise FaultPlanError(
+            "the plan is empty, so that nothing would go wrong; a plan reads `server.tool#1=kind`. Is the variable set "
+            "that it comes from? Leave it out where nothing is to go wrong"
+        )
+    if "=" in name:
         return plan
     if name not in named:
         raise FaultPlanError(

@@ -74,6 +74,15 @@ def test_a_plan_says_which_calls_go_wrong(plan: str, worked: str) -> None:
     assert hub.run(sell(hub, 5)) == [sign == "+" for sign in worked]
 
 
+@pytest.mark.parametrize("nothing", ["", "  "])
+def test_a_text_of_nothing_is_refused_and_a_plan_without_faults_is_none(nothing: str) -> None:
+    with pytest.raises(FaultPlanError, match=r"the plan is empty.*Leave it out where nothing is to go wrong"):
+        hub_with(nothing)
+
+    hub = hub_with(FaultPlan())
+    assert hub.run(sell(hub, 2)) == [True, True]
+
+
 def test_the_first_of_two_faults_that_concern_a_call_happens() -> None:
     ended = under("shop.sell#1=refuse, shop.sell#*=error")
 
