@@ -7,7 +7,7 @@ import pickle
 import platform
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from dataclasses import dataclass
 from itertools import islice
 from types import TracebackType
@@ -26,6 +26,9 @@ __all__ = ["Job", "Runner"]
 
 AHEAD, AT_ONCE = 64, 8
 """How many runs are asked of an executor ahead of time, and how many of them in one go."""
+
+LOOK, LOOKS = 0.5, 240
+"""How long, in real seconds, and how often runs are waited for that an executor does not give back."""
 
 Job = tuple[Fault, ...] | Drawing | int
 """What goes wrong in a run: these faults, or those that are drawn; or nothing, with another order of ready tasks."""
@@ -98,15 +101,33 @@ class Runner:
     def _run_ahead(self, executor: Executor, jobs: Sequence[Job]) -> None:
         self._stage.strike()  # an executor starts processes and waits for them in real time
         asked = [job for job in dict.fromkeys(jobs) if job not in self._ready]
-        for chunk, future in [*self._submitted(executor, asked)]:
+        submitted = [*self._submitted(executor, asked)]
+        try:
+            for chunk, future in submitted:
+                seen = self._result(future) if future is not None else None
+                if seen is None:  # the executor is gone; nothing is lost with it but time
+                    self._executor = None
+                    seen = [_run(self._subject, job, self.tools, self._stage) for job in chunk]
+                self._ready.update(zip(chunk, seen, strict=True))
+        finally:
+            for _, future in submitted:
+                if future is not None:
+                    future.cancel()
+
+    def _result(self, future: Future[list[Observation]]) -> list[Observation] | None:
+        """What an executor gives back; `None` if it is gone, or has stopped doing anything.
+
+        Raises:
+            KeyboardInterrupt: Somebody has asked to stop.
+        """
+        for _ in range(LOOKS if self._executor is not None else 1):
             try:
-                seen = future.result() if future is not None else None
-            except BrokenExecutor:
-                seen = None
-            if seen is None:  # the executor is gone; nothing is lost with it but time
-                self._executor = None
-                seen = [_run(self._subject, job, self.tools, self._stage) for job in chunk]
-            self._ready.update(zip(chunk, seen, strict=True))
+                return future.result(timeout=LOOK)
+            except (BrokenExecutor, CancelledError):
+                return None
+            except TimeoutError:
+                self._interrupts.heed()
+        return None
 
     def _submitted(
         self, executor: Executor, jobs: Sequence[Job]
