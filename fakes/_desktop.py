@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from pytest_mcpflow.fake import Fake, FakeError
 from pytest_mcpflow.fakes._repository import GitError, Repository
 from pytest_mcpflow.fakes._shell import CommandResult, Pipeline, Ran, Script, parse
+from pytest_mcpflow.fakes._workspace import lies_at, workspace_path
 
-__all__ = ["Desktop", "workspace_path"]
+__all__ = ["Desktop"]
 
 
 class Unmet(Exception):
@@ -151,11 +152,8 @@ class Desktop(Fake):
                 self.files = repository.checkout(branch, self.files)
                 return f"Switched to branch '{branch}'\n"
             case ["add", *paths]:
-                for path in paths:
-                    found = self.files_at("." if path == "-A" else path)
-                    if not found and path not in (".", "-A"):
-                        raise GitError(f"fatal: pathspec '{path}' did not match any files")
-                    repository.staged.update({name: self.files[name] for name in found})
+                named = [path for path in paths if path not in ("-A", "--all")]
+                repository.stage(named or ["."], self.files)
                 return ""
             case ["commit", "-m", message]:
                 made = repository.commit(self.new_hex(40, kind="commit"), message, at=self.clock.now())
@@ -171,10 +169,10 @@ class Desktop(Fake):
                     f"{'*' if name == repository.branch else ' '} {name}\n" for name in repository.branches
                 )
             case ["status", *_]:
-                changed = [path for path, text in self.files.items() if repository.tree().get(path) != text]
-                return f"On branch {repository.branch}\n" + "".join(
-                    f" M {path}\n" for path in sorted(changed)
-                )
+                tree = repository.tree()
+                changed = [f" M {path}\n" for path, text in self.files.items() if tree.get(path) != text]
+                gone = [f" D {path}\n" for path in tree if path not in self.files]
+                return f"On branch {repository.branch}\n{''.join(sorted(changed + gone, key=lambda line: line[3:]))}"
             case ["push", *rest]:
                 branch = next(
                     (word for word in reversed(rest) if word not in ("origin", "-u")), repository.branch
@@ -249,7 +247,7 @@ class Desktop(Fake):
     def files_at(self, path: str) -> list[str]:
         """The file of that path, or all files below it."""
         there = workspace_path(path)
-        return [name for name in self.files if there == "." or name == there or name.startswith(f"{there}/")]
+        return [name for name in self.files if lies_at(name, there)]
 
     def _remove(self, path: str, *, force: bool, folders: bool) -> None:
         there, gone = workspace_path(path), self.files_at(path)
@@ -270,8 +268,3 @@ def _is_whole(command: str, pattern: str) -> bool:
         operator in pattern for operator in "|&;>"
     )
     return not several and fnmatch.fnmatchcase(command, pattern)
-
-
-def workspace_path(path: str) -> str:
-    """A path below the folder in which the shell works."""
-    return posixpath.normpath("." if path == "/workspace" else path.removeprefix("/workspace/"))

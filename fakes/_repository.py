@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from pytest_mcpflow.fakes._workspace import lies_at, workspace_path
 
 __all__ = ["Commit", "GitError", "Repository"]
 
@@ -24,18 +27,40 @@ class Commit:
 
 @dataclass
 class Repository:
-    """Branches point at commits; `pushed` is what the remote has of each branch."""
+    """Branches point at commits; `pushed` is what the remote has of each branch.
+
+    `staged` has the files that the next commit changes: their new text, or `None` where it deletes them.
+    """
 
     branch: str = "main"
     commits: dict[str, Commit] = field(default_factory=dict[str, Commit])
     branches: dict[str, str | None] = field(default_factory=lambda: dict[str, str | None](main=None))
-    staged: dict[str, str] = field(default_factory=dict[str, str])
+    staged: dict[str, str | None] = field(default_factory=dict[str, str | None])
     pushed: dict[str, str] = field(default_factory=dict[str, str])
 
     def tree(self) -> dict[str, str]:
         """The files of the current branch's newest commit."""
         head = self.branches[self.branch]
         return {} if head is None else self.commits[head].files
+
+    def index(self) -> dict[str, str]:
+        """The files as the next commit will have them."""
+        return {path: text for path, text in {**self.tree(), **self.staged}.items() if text is not None}
+
+    def stage(self, paths: Iterable[str], files: Mapping[str, str]) -> None:
+        """Stage what is at some paths, or below them: as it is in `files`, or as deleted where it is not.
+
+        Raises:
+            GitError: Nothing is at one of them, nor was; then nothing is staged.
+        """
+        known = {**self.index(), **files}
+        found: list[str] = []
+        for path in paths:
+            there = [name for name in known if lies_at(name, workspace_path(path))]
+            if not there and workspace_path(path) != ".":
+                raise GitError(f"fatal: pathspec '{path}' did not match any files")
+            found += there
+        self.staged.update({name: files.get(name) for name in found})
 
     def log(self) -> list[Commit]:
         """The commits of the current branch, newest first."""
@@ -48,9 +73,9 @@ class Repository:
 
     def commit(self, commit_id: str, message: str, *, at: float = 0.0) -> Commit:
         """Commit what is staged, at an instant of the fake's clock (seconds)."""
-        if not {path: text for path, text in self.staged.items() if self.tree().get(path) != text}:
+        if self.index() == self.tree():
             raise GitError("nothing to commit, working tree clean")
-        made = Commit(commit_id, message, {**self.tree(), **self.staged}, self.branches[self.branch], at)
+        made = Commit(commit_id, message, self.index(), self.branches[self.branch], at)
         self.commits[commit_id] = made
         self.branches[self.branch] = commit_id
         self.staged.clear()

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_mcpflow.fake import FakeError, tool
-from pytest_mcpflow.fakes._desktop import Desktop, workspace_path
-from pytest_mcpflow.fakes._repository import Commit, Repository
+from pytest_mcpflow.fakes._desktop import Desktop
+from pytest_mcpflow.fakes._repository import Commit, GitError, Repository
 from pytest_mcpflow.fakes._shell import CommandResult, Ran, Script
+from pytest_mcpflow.fakes._workspace import workspace_path
 
 __all__ = [
     "CommandResult",
     "Commit",
     "DesktopCommander",
+    "GitError",
     "Ran",
     "Repository",
     "Script",

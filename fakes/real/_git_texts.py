@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pytest_mcpflow.fake import FakeError
 from pytest_mcpflow.fakes.desktop_commander import Repository
 
-__all__ = ["check_name", "difference", "history_of", "status_line"]
+__all__ = ["check_name", "difference", "history_of", "staged_line"]
 
 
-def status_line(path: str, is_known: bool) -> str:
+def staged_line(path: str, before: Mapping[str, str], after: Mapping[str, str]) -> str:
     """A staged file, as `git status` shows it."""
-    return f"\t{'modified:' if is_known else 'new file:'}   {path}"
+    what = "deleted: " if path not in after else "modified:" if path in before else "new file:"
+    return f"\t{what}   {path}"
 
 
 def check_name(name: str, what: str) -> None:

@@ -10,8 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pytest_mcpflow.fake import FakeError, tool
-from pytest_mcpflow.fakes.desktop_commander import Commit, DesktopCommander, Repository, workspace_path
-from pytest_mcpflow.fakes.real._git_texts import check_name, difference, history_of, status_line
+from pytest_mcpflow.fakes.desktop_commander import (
+    Commit,
+    DesktopCommander,
+    GitError,
+    Repository,
+    workspace_path,
+)
+from pytest_mcpflow.fakes.real._git_texts import check_name, difference, history_of, staged_line
 
 __all__ = ["MCPServerGit"]
 
@@ -31,10 +37,13 @@ class MCPServerGit(DesktopCommander, in_place_of=DesktopCommander):
     def git_status(self, repo_path: str) -> str:
         """Show what is staged, changed and untracked."""
         repository = self._at(repo_path)
-        tree, staged = repository.tree(), repository.staged
+        tree, index = repository.tree(), repository.index()
         parts = [f"On branch {repository.branch}"]
-        ready = [status_line(path, path in tree) for path in sorted(staged) if tree.get(path) != staged[path]]
-        index = {**tree, **staged}
+        ready = [
+            staged_line(path, tree, index)
+            for path in sorted({*tree, *index})
+            if tree.get(path) != index.get(path)
+        ]
         changed = [
             f"\t{'modified:' if path in self.files else 'deleted: '}   {path}"
             for path in sorted(index)
@@ -55,7 +64,7 @@ class MCPServerGit(DesktopCommander, in_place_of=DesktopCommander):
     def git_diff_unstaged(self, repo_path: str, context_lines: int = 3) -> str:
         """Show how tracked files differ from what is staged."""
         repository = self._at(repo_path)
-        index = {**repository.tree(), **repository.staged}
+        index = repository.index()
         now = {path: self.files[path] for path in index if path in self.files}
         return f"Unstaged changes:\n{difference(index, now, context_lines)}"
 
@@ -63,15 +72,14 @@ class MCPServerGit(DesktopCommander, in_place_of=DesktopCommander):
     def git_diff_staged(self, repo_path: str, context_lines: int = 3) -> str:
         """Show how what is staged differs from the newest commit."""
         repository = self._at(repo_path)
-        tree = repository.tree()
-        return f"Staged changes:\n{difference(tree, {**tree, **repository.staged}, context_lines)}"
+        return f"Staged changes:\n{difference(repository.tree(), repository.index(), context_lines)}"
 
     @tool(reads=True)
     def git_diff(self, repo_path: str, target: str, context_lines: int = 3) -> str:
         """Show how tracked files differ from a branch or a commit."""
         repository = self._at(repo_path)
         then = self._commit(repository, target, what="target").files
-        tracked = {*then, *repository.tree(), *repository.staged}
+        tracked = {*then, *repository.index()}
         now = {path: text for path, text in self.files.items() if path in tracked}
         return f"Diff with {target}:\n{difference(then, now, context_lines)}"
 
@@ -80,7 +88,7 @@ class MCPServerGit(DesktopCommander, in_place_of=DesktopCommander):
         """Commit what is staged; nothing staged makes an empty commit, as the server does."""
         repository = self._at(repo_path)
         made = Commit(
-            *(self.new_hex(40, kind="commit"), message, {**repository.tree(), **repository.staged}),
+            *(self.new_hex(40, kind="commit"), message, repository.index()),
             parent=repository.branches[repository.branch],
             at=self.clock.now(),
         )
@@ -93,23 +101,16 @@ class MCPServerGit(DesktopCommander, in_place_of=DesktopCommander):
     def git_add(self, repo_path: str, files: list[str]) -> str:
         """Stage files; `.` stages all."""
         repository = self._at(repo_path)
-        staged: dict[str, str] = {}
         for name in files:
-            path = workspace_path(name)
-            if path.startswith(("/", "../")):
+            if workspace_path(name).startswith(("/", "../")):
                 raise FakeError(f"Path '{name}' is outside the repository '/workspace'")
-            found = {
-                each: text
-                for each, text in self.files.items()
-                if path in (".", each) or each.startswith(f"{path}/")
-            }
-            if not found and path != ".":
-                raise FakeError(
-                    f"Cmd('git') failed due to: exit code(128)\n  cmdline: git add -- {' '.join(files)}\n"
-                    f"  stderr: 'fatal: pathspec '{name}' did not match any files'"
-                )
-            staged |= found
-        repository.staged |= staged
+        try:
+            repository.stage(files, self.files)
+        except GitError as error:
+            raise FakeError(
+                f"Cmd('git') failed due to: exit code(128)\n  cmdline: git add -- {' '.join(files)}\n"
+                f"  stderr: '{error}'"
+            ) from None
         return "Files staged successfully"
 
     @tool(destroys=True, idempotent=True)

@@ -109,6 +109,27 @@ def test_a_repository_keeps_branches_apart() -> None:
     assert " M a" in sh(fake, "git status")
 
 
+@pytest.mark.parametrize(
+    "add", ["git add -A", "git add --all", "git add .", "git add old", "git add a b old"]
+)
+def test_a_file_that_was_removed_is_committed_as_deleted(add: str) -> None:
+    fake = DesktopCommander(files={"a": "1", "b": "1", "old/c": "1"})
+    sh(fake, "git add . && git commit -m one")
+
+    assert sh(fake, "rm -r old && git status") == "On branch main\n D old/c\n"
+    sh(fake, f"{add} && git commit -m two")
+
+    assert fake.repository.tree() == {"a": "1", "b": "1"}
+    assert sh(fake, "git status") == "On branch main\n"
+
+
+def test_of_paths_of_which_one_is_wrong_nothing_is_staged() -> None:
+    fake = DesktopCommander(files={"a": "1"})
+
+    assert not fake.execute_command("git add a nope").success
+    assert fake.repository.staged == {}
+
+
 def test_files_are_refused_in_the_servers_words() -> None:
     fake = DesktopCommander(files={"a": "x x", "b": ""}, folders=["folder"])
     refused(fake, "ENOENT: no such file or directory, open 'c'", lambda: fake.read_file("c"))

@@ -47,6 +47,23 @@ def test_the_status_has_what_is_staged_changed_and_untracked() -> None:
     assert server.repository.staged == {}
 
 
+def test_a_file_that_is_no_more_is_staged_and_committed_as_deleted() -> None:
+    server = repository()
+    del server.files["app.py"], server.files["new.py"]
+    unstaged = ask(server, "git_status")
+    ask(server, "git_add", files=["app.py"])
+
+    assert unstaged.endswith("Changes not staged for commit:\n\tdeleted:    app.py\n")
+    assert ask(server, "git_status").endswith("Changes to be committed:\n\tdeleted:    app.py\n")
+    assert ask(server, "git_diff_staged").endswith(
+        "--- a/app.py\n+++ /dev/null\n@@ -1,2 +0,0 @@\n-one\n-two\n"
+    )
+    with pytest.raises(ToolError, match="pathspec 'app\\.py' did not match any files"):
+        ask(server, "git_add", files=["app.py"])
+    ask(server, "git_commit", message="Drop it")
+    assert server.repository.tree() == {}
+
+
 def test_differences_are_of_what_is_unstaged_staged_or_committed() -> None:
     server = repository()
     change = "--- a/app.py\n+++ b/app.py\n@@ -1,2 +1,2 @@\n one\n-two\n+TWO\n"
