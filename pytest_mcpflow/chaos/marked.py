@@ -27,6 +27,7 @@ from pytest_mcpflow.errors import (
     HubError,
     MCPFlowError,
     VacuousTestError,
+    VirtualTimeError,
 )
 from pytest_mcpflow.explore.observe import Callers, Observation, observation_of
 from pytest_mcpflow.explore.result import Interrupted
@@ -50,6 +51,11 @@ __all__ = ["explore_test"]
 FIXTURE = "mcpflow"
 ASSERTION = "assertion"
 WORKFLOW = "workflow"
+REAL = (
+    "what needs real time, such as a real server, cannot be explored, only run under plans that you name: "
+    "take mcp_chaos from the test, mark it @pytest.mark.mcpflow(virtual_time=False), and give a plan, by its "
+    'faults="..." or --mcp-plan'
+)
 SKIPPED = ": skipped because of a fault, so that nothing was checked; assert what holds then, or return"
 
 
@@ -72,6 +78,10 @@ def explore_test(item: pytest.Function, test: Callable[..., Any]) -> None:
         body.once(is_faulted=bool(asked))
     except (CassetteError, DeadlockError, FaultPlanError, HubError, VacuousTestError) as error:
         raise pytest.fail.Exception(f"{type(error).__name__}: {error}", pytrace=False) from None
+    except VirtualTimeError as error:
+        if "virtual_time=False" not in str(error):
+            raise
+        raise pytest.fail.Exception(f"VirtualTimeError: {error}. But {REAL}", pytrace=False) from None
     if asked or is_ordered:
         return
     body = replace(body, earlier=item.stash[HUB].transcript)
@@ -118,9 +128,7 @@ def _refuse(item: pytest.Function) -> None:
         )
     if hub.clock.virtual_time is False:
         raise pytest.fail.Exception(
-            "an exploration runs in virtual time, and this test asks for real time; "
-            "take virtual_time=False or mcp_chaos from it",
-            pytrace=False,
+            f"an exploration runs in virtual time, and this test asks for real time; {REAL}", pytrace=False
         )
 
 

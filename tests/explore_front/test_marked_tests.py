@@ -261,7 +261,29 @@ def test_real_time_is_refused(project: pytest.Pytester) -> None:
     result = marked(project, "\n@pytest.mark.mcpflow(virtual_time=False)" + HASTY)
 
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["an exploration runs in virtual time, *"])
+    result.stdout.fnmatch_lines(["an exploration runs in virtual time, *only run under plans*--mcp-plan"])
+    result.stdout.no_fnmatch_line("*take virtual_time=False*")
+
+
+def test_a_real_server_is_refused_with_all_that_is_to_be_done(project: pytest.Pytester) -> None:
+    test = """
+async def test_it(mcpflow):
+    mcpflow.use("http://127.0.0.1:9/mcp", name="hotel")
+    await mcpflow.call_tool("hotel.book", {"guest": "Ada"}, timeout=5)
+"""
+    result = marked(project, test)
+    heeded = test.lstrip().replace(
+        "async", '@pytest.mark.mcpflow(virtual_time=False, faults="*.*=refuse")\nasync'
+    )
+    project.makepyfile(test_it=HEAD + heeded)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "VirtualTimeError: *outside of this process*. But what needs real time*take mcp_chaos from the test*"
+        ]
+    )
+    ran(project, "test_it.py").stdout.no_fnmatch_line("*VirtualTimeError*")
 
 
 def test_known_failures_of_tests_are_known_by_their_node_ids(project: pytest.Pytester) -> None:
