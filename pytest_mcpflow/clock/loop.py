@@ -115,7 +115,8 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self._blamed: asyncio.Task[Any] | None = None
         self._deadlock: DeadlockError | None = None
         self.ranks = Ranks()
-        self._is_surrounded = self._has_executor = False
+        self._is_surrounded = False
+        self._executor: Any = None
         self.step_limit = STEP_LIMIT if step_limit is None else step_limit
         self.is_patient = False
         """Whether it waits for what has a limit of its own."""
@@ -189,8 +190,9 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         refuse_foreign_executor(executor)
-        turn = self.threads.ask(func)
-        if executor is None and not self._has_executor:
+        executor = self._executor if executor is None else executor
+        turn = self.threads.ask(func, executor)
+        if executor is None:
             future = asyncio.wrap_future(self.threads.by_ours(turn, func, *args), loop=self)
         else:
             future = super().run_in_executor(executor, self.threads.in_turn(turn, func), *args)
@@ -199,7 +201,7 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
 
     def set_default_executor(self, executor: Any) -> None:
         super().set_default_executor(executor)
-        self._has_executor = True
+        self._executor = executor
 
     async def shutdown_default_executor(self, *limit: Any) -> None:
         with self.transit.hold("the end of the worker threads"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Awaitable, Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from pytest_mcpflow.clock.watch import watched
 
 if TYPE_CHECKING:
     from pytest_mcpflow.clock.loop import VirtualTimeLoop
+    from pytest_mcpflow.clock.threads import Turn
 
 __all__ = ["virtual_surroundings"]
 
@@ -93,6 +94,20 @@ def _clocks(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[Non
         yield
 
 
+class _Queued:
+    """A limit of threads; who gets past it queues for its turn, since no thread is there for the others yet."""
+
+    def __init__(self, loop: VirtualTimeLoop, turn: Turn, limiter: AbstractAsyncContextManager[Any]) -> None:
+        self._loop, self._turn, self._limiter = loop, turn, limiter
+
+    async def __aenter__(self) -> None:
+        await self._limiter.__aenter__()
+        self._loop.threads.queue(self._turn)
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        return await self._limiter.__aexit__(*error)
+
+
 @contextmanager
 def _anyio_threads(loop: VirtualTimeLoop) -> Generator[None]:
     """anyio has worker threads of its own, of which no event loop knows."""
@@ -101,10 +116,13 @@ def _anyio_threads(loop: VirtualTimeLoop) -> Generator[None]:
     to_thread = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend.run_sync_in_worker_thread").__func__
     from_thread = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend.run_async_from_thread").__func__
 
-    async def run_sync(cls: Any, func: Callable[..., Any], *rest: Any, **options: Any) -> Any:
-        turn = loop.threads.ask(func)
+    async def run_sync(
+        cls: Any, func: Callable[..., Any], args: Any, abandon_on_cancel: bool = False, limiter: Any = None
+    ) -> Any:
+        turn = loop.threads.turn(func)
+        limited = _Queued(loop, turn, limiter or cls.current_default_thread_limiter())
         try:
-            return await to_thread(cls, loop.threads.in_turn(turn, func), *rest, **options)
+            return await to_thread(cls, loop.threads.in_turn(turn, func), args, abandon_on_cancel, limited)
         finally:
             loop.threads.returned(turn)
 

@@ -18,6 +18,8 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from weakref import WeakSet
 
+from pytest_mcpflow.clock.places import Places
+
 if TYPE_CHECKING:
     from pytest_mcpflow.clock.loop import VirtualTimeLoop
 
@@ -31,13 +33,13 @@ LAST_MOMENT = 1.0
 class Turn:
     """One call that was asked of a worker thread."""
 
-    def __init__(self, label: str) -> None:
-        self.label = label
+    def __init__(self, label: str, executor: object = None) -> None:
+        self.label, self.executor = label, executor
         self.begin: Callable[[], None] | None = None
         """Gives it to a thread of the house, once."""
         self.is_ours = False
-        self.go = threading.Event()
-        self.abandoned = False
+        self.come, self.go = threading.Event(), threading.Event()
+        self.has_begun = self.abandoned = False
         self.thread_done = self.caller_done = False
 
 
@@ -48,6 +50,7 @@ class Threads:
         self._loop = loop
         self._waiting: deque[Turn] = deque()
         self._running: dict[Turn, None] = {}
+        self._places = Places()
         self._turns: dict[int, Turn] = {}
         self._workers = _Workers()
         self._known = WeakSet(threading.enumerate())
@@ -57,17 +60,26 @@ class Threads:
     def __str__(self) -> str:
         return ", ".join(f"the thread of {turn.label}" for turn in self._running)
 
-    def ask(self, func: Callable[..., Any]) -> Turn:
-        """Queue a call."""
-        turn = Turn(_named(func))
-        self._waiting.append(turn)
+    def ask(self, func: Callable[..., Any], executor: object = None) -> Turn:
+        """Queue a call; with an executor, one that its workers run."""
+        turn = self.turn(func, executor)
+        self.queue(turn)
         return turn
+
+    def turn(self, func: Callable[..., Any], executor: object = None) -> Turn:
+        """A call that is to be queued later."""
+        return Turn(_named(func), executor)
+
+    def queue(self, turn: Turn) -> None:
+        """Let it run after those that are queued."""
+        self._waiting.append(turn)
 
     def in_turn(self, turn: Turn, func: Callable[..., T]) -> Callable[..., T | None]:
         """`func` for the worker thread: it waits for its turn."""
 
         def run(*args: Any) -> T | None:
             self._known.add(threading.current_thread())
+            turn.come.set()
             turn.go.wait()
             if turn.abandoned:
                 return None
@@ -90,7 +102,7 @@ class Threads:
 
     def returned(self, turn: Turn) -> None:
         """The caller has the result, or has given up."""
-        if turn in self._waiting:
+        if not turn.has_begun and turn in self._waiting:
             self._waiting.remove(turn)
             turn.abandoned = turn.thread_done = True
             turn.go.set()
@@ -99,13 +111,25 @@ class Threads:
     def busy(self) -> bool:
         """Whether a thread runs; lets the next one run if none does. Called when the loop is idle."""
         if not self._running and self._waiting:
-            turn = self._waiting.popleft()
-            self._running[turn] = None
+            turn = next(filter(self._can_run, self._waiting), None)
+            if turn is not None:
+                self._waiting.remove(turn)
+                self._run(turn)
+        return bool(self._running)
+
+    def _can_run(self, turn: Turn) -> bool:
+        """Whether a thread has it, or will; all of an executor's may be asleep."""
+        return turn.has_begun or turn.executor is None or self._places.is_one_free(turn.executor, turn.come)
+
+    def _run(self, turn: Turn) -> None:
+        self._running[turn] = None
+        if not turn.has_begun:
+            turn.has_begun = True
+            self._places.take(turn.executor)
             if turn.begin is not None:
                 turn.begin()
                 turn.begin = None
-            turn.go.set()
-        return bool(self._running)
+        turn.go.set()
 
     def give_up(self) -> str:
         """Wait no longer for the threads that run; says which they are."""
@@ -160,6 +184,8 @@ class Threads:
         return run
 
     def _end(self, turn: Turn, half: str) -> None:
+        if half == "thread_done" and turn.has_begun:
+            self._places.give_back(turn.executor)
         setattr(turn, half, True)
         if turn.thread_done and turn.caller_done:
             self._running.pop(turn, None)
