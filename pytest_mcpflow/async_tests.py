@@ -12,6 +12,7 @@ import pytest
 
 from pytest_mcpflow.clock import EPOCH, VirtualTimeLoop
 from pytest_mcpflow.errors import HubError
+from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.hub import Hub
 from pytest_mcpflow.marker import marker_options
 from pytest_mcpflow.options import (
@@ -58,7 +59,7 @@ def hub_for(request: pytest.FixtureRequest) -> Hub:
         playback=options.playback,
         cassettes=request.path.parent,
         redaction=redaction_asked(request.config),
-        seed=seed_asked(request.config),
+        seed=seed_asked(request.config) if options.seed is None else options.seed,
         schedule=options.schedule if options.schedule is not None else schedule_asked(request.config),
     )
     if hub.record.takes_turns:
@@ -84,7 +85,7 @@ def _let_fail(hub: Hub, test: pytest.Item) -> None:
     if marked is not None:
         hub.fail(marked, must_happen=marker_options(test).faults_must_happen)
     if asked:
-        hub.fail(asked, must_happen=must_happen_asked(config))
+        hub.fail(FaultPlan(asked.faults, hub.seed), must_happen=must_happen_asked(config))
     if config.hook.pytest_mcpflow_faults.get_hookimpls():
         hub.faults.kinds = fault_kinds(config)
     if named := named_plans(config):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -11,9 +12,10 @@ import pytest
 
 from pytest_mcpflow.cassette.modes import RecordMode
 from pytest_mcpflow.cassette.playback import Playback
+from pytest_mcpflow.own_marks import own_marks
 from pytest_mcpflow.ways import Era, Way
 
-__all__ = ["MarkerOptions", "marker_options"]
+__all__ = ["MarkerOptions", "marker_options", "options_of"]
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -34,6 +36,8 @@ class MarkerOptions:
         faults: What goes wrong in this test, besides `--mcp-plan`: a plan, or the name of one in the ini file.
         faults_must_happen: Whether the test fails if one of these faults concerned no call.
         schedule: Draws the order in which ready tasks take their turns, in place of their own and of `--mcp-schedule`.
+        seed: Decides what is left to chance, in place of `--mcp-seed`.
+        like: Another test, whose own markers hold here, too, where this marker says nothing else.
     """
 
     transport: str | None = None
@@ -47,6 +51,8 @@ class MarkerOptions:
     faults: str | None = None
     faults_must_happen: bool = False
     schedule: int | None = None
+    seed: int | None = None
+    like: Callable[..., Any] | None = None
 
     @property
     def way(self) -> Way | None:
@@ -93,24 +99,52 @@ def marker_options(node: pytest.Item) -> MarkerOptions:
     markers = [*node.iter_markers("mcpflow")]
     if not markers:
         return MarkerOptions()
-    names = [each.name for each in fields(MarkerOptions)]
-    known = ", ".join(names)
     try:
-        keywords: dict[str, Any] = {}
-        for marker in reversed(markers):  # the nearest comes last
-            if marker.args:
-                raise TypeError("it takes keywords only")
-            for name in marker.kwargs.keys() - names:
-                raise TypeError(f"there is no keyword {name!r}")
-            keywords |= marker.kwargs
-        options = MarkerOptions(**keywords)
+        options = MarkerOptions(**_keywords(markers))
         _ = options.way, options.era, options.start, options.record_mode
         if options.schedule is not None and not (
             isinstance(options.schedule, int) and options.schedule >= 0  # pyright: ignore[reportUnnecessaryIsInstance]  # users
         ):
             raise ValueError(f"schedule is a number from 0 on, got {options.schedule!r}")
+        if not isinstance(options.seed, int | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+            raise ValueError(f"seed is a whole number, got {options.seed!r}")
         if not isinstance(options.playback, Playback | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
             raise ValueError(f"playback is a Playback(...), got {options.playback!r}")
     except (TypeError, ValueError) as error:
-        raise pytest.UsageError(f"{node.nodeid}: @pytest.mark.mcpflow: {error} (keywords: {known})") from None
+        raise pytest.UsageError(
+            f"{node.nodeid}: @pytest.mark.mcpflow: {error} (keywords: {', '.join(KNOWN)})"
+        ) from None
     return options
+
+
+KNOWN = tuple(each.name for each in fields(MarkerOptions))
+
+
+def options_of(test: Callable[..., Any]) -> MarkerOptions:
+    """What the markers say that stand at a test function in its source.
+
+    Raises:
+        TypeError: One of them says what no marker can.
+    """
+    return MarkerOptions(**_keywords(own_marks(test, "mcpflow")))
+
+
+def _keywords(markers: Iterable[pytest.Mark]) -> dict[str, Any]:
+    """What markers say, the nearest of which comes first.
+
+    Raises:
+        TypeError: One of them says what no marker can.
+    """
+    keywords: dict[str, Any] = {}
+    for marker in reversed([*markers]):
+        if marker.args:
+            raise TypeError("it takes keywords only")
+        for name in marker.kwargs.keys() - KNOWN:
+            raise TypeError(f"there is no keyword {name!r}")
+        like: Any = marker.kwargs.get("like")
+        if like is not None:
+            if not (callable(like) and hasattr(like, "__qualname__")):
+                raise TypeError(f"like is a test function, such as test_shop.test_order, got {like!r}")
+            keywords |= _keywords(own_marks(like, "mcpflow"))
+        keywords |= marker.kwargs
+    return keywords

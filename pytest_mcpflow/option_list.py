@@ -25,7 +25,8 @@ __all__ = [
 
 MARKER = (
     "mcpflow(transport=None, protocol=None, virtual_time=True, starts_at=None, calls_expected=True, "
-    "record=None, record_timing=None, faults=None, faults_must_happen=False, schedule=None): "
+    "record=None, record_timing=None, faults=None, faults_must_happen=False, schedule=None, seed=None, "
+    "like=None): "
     "how the mcpflow fixture of a test runs; see the reference, 'marker'"
 )
 

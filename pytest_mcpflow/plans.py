@@ -38,15 +38,15 @@ def fault_kinds(config: pytest.Config) -> Mapping[str, type[FaultKind]]:
         raise pytest.UsageError(f"pytest_mcpflow_faults: {error}") from None
 
 
-def plan_named(config: pytest.Config, text: str) -> FaultPlan:
-    """A plan from its text, or from its name in the ini file.
+def plan_named(config: pytest.Config, text: str, *, seed: int | None = None) -> FaultPlan:
+    """A plan from its text, or from its name in the ini file; its seed is the run's unless one is given.
 
     Raises:
         FaultPlanError: It is neither, or nothing at all.
         pytest.UsageError: The ini file has a line that is no profile.
     """
     text = text_of(text, named_plans(config))
-    return FaultPlan.parse(text, seed=seed_asked(config), kinds=fault_kinds(config))
+    return FaultPlan.parse(text, seed=seed_asked(config) if seed is None else seed, kinds=fault_kinds(config))
 
 
 def plan_asked(config: pytest.Config) -> FaultPlan:
@@ -77,7 +77,7 @@ def plan_of_test(test: pytest.Item) -> FaultPlan | None:
             'one, with commas between: "bank.pay#1=refuse, bank.pay#2=hang"'
         )
     try:
-        return plan_named(test.config, text)
+        return plan_named(test.config, text, seed=marker_options(test).seed)
     except FaultPlanError as error:
         raise pytest.UsageError(f"{test.nodeid}: @pytest.mark.mcpflow(faults=...): {error}") from None
 

@@ -7,7 +7,7 @@ import inspect
 import shlex
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, cast
 
 import pytest
@@ -34,7 +34,7 @@ from pytest_mcpflow.explore.result import Interrupted
 from pytest_mcpflow.explore.subject import Choose, Subject
 from pytest_mcpflow.faults.plan import FaultPlan
 from pytest_mcpflow.hub import Hub
-from pytest_mcpflow.marker import marker_options
+from pytest_mcpflow.marker import MarkerOptions, marker_options, options_of
 from pytest_mcpflow.performance import DeadlinePassedError, described, within
 from pytest_mcpflow.plans import plan_asked
 from pytest_mcpflow.report.explored import explore_with, explored, judged
@@ -56,6 +56,8 @@ REAL = (
     "take mcp_chaos from the test, mark it @pytest.mark.mcpflow(virtual_time=False), and give a plan, by its "
     'faults="..." or --mcp-plan'
 )
+PINNED = ("transport", "protocol", "seed", "schedule", "like")
+"""What a pinned test says itself."""
 SKIPPED = ": skipped because of a fault, so that nothing was checked; assert what holds then, or return"
 
 
@@ -247,8 +249,8 @@ class _Body(Subject):
         values = self._parameters()
         names = [name for name in arguments if name not in values]
         owner = self.item.cls
+        name = self.item.originalname
         module = str(vars(self.item.module)["__name__"])
-        target = f"{module}.{owner.__qualname__}()" if owner is not None else module
         passed = ", ".join(f"{name}={values.get(name, name)}" for name in arguments)
         is_async = inspect.iscoroutinefunction(self.test)
         hints = [f"{name}: Hub" if name == FIXTURE else name for name in names]
@@ -257,11 +259,24 @@ class _Body(Subject):
             str(judgement.plan),
             why,
             head=f"{'async ' if is_async else ''}({', '.join(hints)}) -> None",
-            call=f"{target}.{self.test.__name__}({passed})",
+            test=name if owner is None else f"{owner.__qualname__}.{name}",
+            arguments=passed,
             module=module,
             way=judgement.way.value,
+            era=judgement.era.value,
+            seed=judgement.seed,
+            options=self._options(),
             schedule=judgement.schedule,
         )
+
+    def _options(self) -> Mapping[str, str]:
+        """What the marker says of this test that does not stand at it in its source, but at a set of parameters."""
+        names = [each.name for each in fields(MarkerOptions) if each.name not in PINNED]
+        here = marker_options(self.item)
+        source = options_of(getattr(self.item.cls or self.item.module, self.item.originalname))
+        return {
+            name: repr(getattr(here, name)) for name in names if getattr(here, name) != getattr(source, name)
+        }
 
     def _arguments(self) -> list[str]:
         return list(inspect.signature(self.test).parameters)

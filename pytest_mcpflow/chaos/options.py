@@ -14,6 +14,7 @@ import pytest
 from pytest_mcpflow.chaos.baseline import Baseline
 from pytest_mcpflow.errors import ExplorationError, FaultPlanError, nearest_phrase
 from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.marker import marker_options
 from pytest_mcpflow.options import schedule_asked
 from pytest_mcpflow.plans import fault_kinds, plan_named
 from pytest_mcpflow.report.explored import Search, kinds_named
@@ -165,8 +166,9 @@ def marked_search(test: pytest.Item) -> Marked:
     kinds = asked.search.kinds
     if kinds is None and options.kinds is not None:
         kinds = _kinds(test.config, options.kinds, where)
+    seed = marker_options(test).seed
     try:
-        plans = tuple(plan_named(test.config, text) for text in options.plans)
+        plans = tuple(plan_named(test.config, text, seed=seed) for text in options.plans)
     except FaultPlanError as error:
         raise pytest.UsageError(f"{where}: {error}") from None
     return Marked(

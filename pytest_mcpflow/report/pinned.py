@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_mcpflow.errors import ExplorationError
@@ -16,6 +16,7 @@ __all__ = ["check_writable", "pin_call", "pin_scenario", "pinned_file", "quoted"
 HEAD = '"""Plans under which workflows did not end well, by pytest-mcpflow. Each is yours to keep and change."""\n'
 INDENT = " " * 4
 NAME = 90
+WIDTH = 88
 
 
 def pin_scenario(
@@ -54,36 +55,43 @@ def pin_call(
     why: Sequence[str],
     *,
     head: str,
-    call: str,
+    test: str,
+    arguments: str,
     module: str,
     way: str,
+    era: str,
+    seed: int,
+    options: Mapping[str, str],
     schedule: int | None = None,
 ) -> Pinned:
-    """A test that calls another test under a plan.
+    """A test that calls another test under a plan, and has its options from it.
 
     Args:
         name: The other test's.
         plan: What goes wrong.
         why: Names what does not hold.
         head: Of the function after its name: `(mcpflow)`, `async` before it if it is to be awaited.
-        call: The call of the other test, by the name `module` and an attribute.
+        test: The other test, by the name `module` and what it is called there, `test_it` or `TestIt.test_it`.
+        arguments: What it is called with.
         module: Where the other test is imported from.
-        way: How its calls went.
+        way, era, seed: How its calls went.
+        options: Keywords of the marker `mcpflow` that it does not have from its own source, and their values there.
         schedule: The order of tasks that makes it fail, in place of a plan.
     """
     is_async = head.startswith("async ")
     parameters = head.removeprefix("async ")
-    marker = (
-        f"mcp_chaos(plans=[{quoted(plan)}])"
-        if schedule is None
-        else f"mcpflow(schedule={schedule}, transport={quoted(way)})"
-    )
-    test = _test_name(name.removeprefix("test_"), circumstances(plan, schedule))
+    owner, _, function = f"{module}.{test}".rpartition(".")
+    target = f"{owner}().{function}" if owner != module else f"{owner}.{function}"
+    keywords = [f"like={module}.{test}", *(f"{key}={value}" for key, value in options.items())]
+    keywords += [f"transport={quoted(way)}", f"protocol={quoted(era)}", f"seed={seed}"]
+    keywords += [] if schedule is None else [f"schedule={schedule}"]
+    pinned = _test_name(name.removeprefix("test_"), circumstances(plan, schedule))
     lines = [
-        f"@pytest.mark.{marker}",
-        f"{'async ' if is_async else ''}def {test}{parameters}:",
+        *_decorator("mcpflow", keywords),
+        *([] if schedule is not None else [f"@pytest.mark.mcp_chaos(plans=[{quoted(plan)}])"]),
+        f"{'async ' if is_async else ''}def {pinned}{parameters}:",
         f"{INDENT}{_docstring(why)}",
-        f"{INDENT}{'await ' if is_async else ''}{call}",
+        f"{INDENT}{'await ' if is_async else ''}{target}({arguments})",
     ]
     imports = ("import pytest", f"import {module}", "from pytest_mcpflow import Hub")
     return Pinned(imports=imports, source=_joined(lines))
@@ -136,6 +144,14 @@ def write_pinned(path: Path, explored: Iterable[Resilience]) -> None:
 def quoted(text: str) -> str:
     """A text as Python has it, in double quotes."""
     return json.dumps(text, ensure_ascii=False)
+
+
+def _decorator(mark: str, arguments: Sequence[str]) -> list[str]:
+    """On one line, or where that gets long on one for each argument."""
+    line = f"@pytest.mark.{mark}({', '.join(arguments)})"
+    if len(line) <= WIDTH:
+        return [line]
+    return [f"@pytest.mark.{mark}(", *(f"{INDENT}{each}," for each in arguments), ")"]
 
 
 def _joined(lines: Sequence[str]) -> str:

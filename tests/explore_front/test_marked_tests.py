@@ -331,6 +331,75 @@ def test_a_pinned_test_fails_for_the_same_reason_and_passes_when_that_is_gone(
     corrected.assert_outcomes(passed=1)
 
 
+LATE_IN_THE_YEAR = """
+from datetime import UTC, datetime
+
+pytestmark = pytest.mark.mcpflow(protocol="2025-11-25")
+
+@pytest.mark.mcpflow(starts_at="2026-12-24T23:59:50Z")
+@pytest.mark.mcp_chaos
+async def test_it(mcpflow):
+    assert mcpflow.era == "2025-11-25"
+    assert (mcpflow.way, mcpflow.seed) == ("memory", 7)
+    hotel = mcpflow.serve(Hotel())
+    month = datetime.now(UTC).month
+    await book_hastily(mcpflow)
+    if month == 12:
+        assert len(hotel.booked) <= 1
+"""
+
+TWO_TRIES = """
+@pytest.mark.mcpflow(faults="hotel.book#1=refuse")
+class TestBooking:
+    @pytest.mark.mcp_chaos(kinds=["lose_reply"])
+    async def test_it(self, mcpflow):
+        hotel = mcpflow.serve(Hotel())
+        await book_hastily(mcpflow)
+        if "overloaded" in str(mcpflow.transcript):
+            assert len(hotel.booked) <= 1
+"""
+
+OF_A_CASE = """
+@pytest.mark.mcp_chaos
+@pytest.mark.parametrize(
+    "month", [pytest.param(12, marks=pytest.mark.mcpflow(starts_at="2026-12-24T23:59:50Z"))]
+)
+async def test_it(mcpflow, month):
+    from datetime import UTC, datetime
+    hotel = mcpflow.serve(Hotel())
+    is_late = datetime.now(UTC).month == month
+    await book_hastily(mcpflow)
+    if is_late:
+        assert len(hotel.booked) <= 1
+"""
+
+
+@pytest.mark.parametrize("test", [LATE_IN_THE_YEAR, TWO_TRIES, OF_A_CASE], ids=["file", "class", "case"])
+def test_a_pinned_test_keeps_what_the_other_marker_says_of_the_explored_one(
+    project: pytest.Pytester, test: str
+) -> None:
+    project.makepyfile(test_it=HEAD + test)
+    options = ("--mcp-transport=memory", "--mcp-seed=7")
+    found = ran(project, "test_it.py", "--mcp-write-test=test_pinned.py", *options)
+    pinned = ran(project, "test_pinned.py")
+    project.makepyfile(test_it=(HEAD + test).replace("hastily", "carefully"))
+    corrected = ran(project, "test_pinned.py")
+
+    found.assert_outcomes(failed=1)
+    pinned.assert_outcomes(failed=1)
+    pinned.stdout.fnmatch_lines(["test_it*_survives_* failed silently under*", "*assert 2 <= 1"])
+    corrected.assert_outcomes(passed=1)
+
+
+def test_a_pinned_test_draws_as_the_exploration_did(project: pytest.Pytester) -> None:
+    marker = 'plans=["hotel.book#1=late~0.5"]'  # which happens with the seed 1, and not with 0
+    marked(project, HASTY, marker=marker).assert_outcomes(passed=1)
+
+    marked(project, HASTY, "--mcp-write-test=test_pinned.py", "--mcp-seed=1", marker=marker)
+
+    ran(project, "test_pinned.py").assert_outcomes(failed=1)
+
+
 def test_faults_of_the_other_marker_happen_in_each_run(project: pytest.Pytester) -> None:
     test = """
 @pytest.mark.mcpflow(faults="hotel.book#1=refuse")
