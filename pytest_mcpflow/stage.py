@@ -127,7 +127,7 @@ class Stage:
         else:
             self.strike()
             return
-        if loop.threads.has_given_up:  # one may yet come back to its loop, and not to that of another run
+        if loop.threads.are_left():  # one may yet come back to its loop, and not to that of another run
             self.strike()
             return
         loop.begin_again()

@@ -7,7 +7,7 @@ import math
 import selectors
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from contextvars import Context
+from contextvars import Context, copy_context
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Self, TypeVar, TypeVarTuple, cast
@@ -35,6 +35,8 @@ ROUNDS = 100_000
 """How often a loop may go round at one instant; a run of a thousand calls over a protocol takes some ten thousand."""
 STEP_LIMIT = 30.0
 """Real seconds for one step, where nobody says otherwise."""
+LOOK = 0.1
+"""Real seconds in which a thread that has asked something of the loop usually waits for the answer."""
 LAST_WAITS = 100
 """How often what was broken off may wait before it is left where it is."""
 ASKED = 1_000_000
@@ -186,6 +188,14 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self._timers.add(handle, awaited=not in_background())
         return handle
 
+    def call_soon_threadsafe(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
+        context = context or copy_context()
+        if self.threads.keeps(partial(self.call_soon, callback, *args, context=context)):
+            return asyncio.Handle(callback, args, self, context)
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
     def run_in_executor(  # type: ignore[override]  # typeshed has an overload for Python 3.12 only
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
@@ -243,10 +253,10 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         if self.threads.busy() or self.transit:
             self.is_patient = True
             try:
-                ready = real.select(self._stall_limit)
+                ready, is_over = self._wait_for_others(real)
             finally:
                 self.is_patient = False
-            if not ready:
+            if is_over:
                 in_vain = self.threads.give_up()
                 if not in_vain:
                     raise VirtualTimeError(
@@ -264,6 +274,16 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
             # asyncio fires what is due within its resolution, which far ahead is finer than a float can tell.
             self._clock_resolution = max(1e-9, math.ulp(deadline))
         return []
+
+    def _wait_for_others(self, real: selectors.BaseSelector) -> tuple[Ready, bool]:
+        """Wait for a thread or what is in transit; whether nothing came of it."""
+        left = self._stall_limit
+        while left > 0:
+            ready = real.select(min(left, LOOK))
+            if ready or self.threads.hear():
+                return ready, False
+            left -= LOOK
+        return [], True
 
     def busy(self) -> None:
         """Something is ready; if that is so for ever, no time passes, and no deadline either."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from pytest_mcpflow.clock.from_threads import coroutines_of_threads
 from pytest_mcpflow.clock.named import in_place_of
 from pytest_mcpflow.clock.order import ranked_scopes
 from pytest_mcpflow.clock.seams import seam
@@ -32,6 +33,7 @@ def virtual_surroundings(loop: VirtualTimeLoop) -> Generator[None]:
     with ExitStack() as stack:
         stack.enter_context(ranked_scopes(loop.ranks))
         stack.enter_context(_anyio_threads(loop))
+        stack.enter_context(coroutines_of_threads(loop))
         stack.enter_context(_calendar(loop, follows))
         stack.enter_context(_clocks(loop, follows))
         stack.enter_context(watched(loop))
@@ -114,7 +116,6 @@ def _anyio_threads(loop: VirtualTimeLoop) -> Generator[None]:
     backend = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend")
     worker = seam("anyio", "anyio._backends._asyncio", "WorkerThread")
     to_thread = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend.run_sync_in_worker_thread").__func__
-    from_thread = seam("anyio", "anyio._backends._asyncio", "AsyncIOBackend.run_async_from_thread").__func__
 
     async def run_sync(
         cls: Any, func: Callable[..., Any], args: Any, abandon_on_cancel: bool = False, limiter: Any = None
@@ -126,10 +127,6 @@ def _anyio_threads(loop: VirtualTimeLoop) -> Generator[None]:
         finally:
             loop.threads.returned(turn)
 
-    def run_async(cls: Any, func: Callable[..., Awaitable[Any]], *rest: Any, **options: Any) -> Any:
-        lent = loop.threads.lent(func) if loop.threads.is_ours() else func
-        return from_thread(cls, lent, *rest, **options)
-
     def start(thread: threading.Thread) -> None:
         thread.daemon = True  # one that never returns must not keep the process
         threading.Thread.start(thread)
@@ -137,10 +134,8 @@ def _anyio_threads(loop: VirtualTimeLoop) -> Generator[None]:
     started_before = worker.start
     worker.start = start
     backend.run_sync_in_worker_thread = classmethod(run_sync)
-    backend.run_async_from_thread = classmethod(run_async)
     try:
         yield
     finally:
         worker.start = started_before
         backend.run_sync_in_worker_thread = classmethod(to_thread)
-        backend.run_async_from_thread = classmethod(from_thread)

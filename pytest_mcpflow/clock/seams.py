@@ -37,6 +37,5 @@ def check_seams() -> None:
         "CancelScope.__init__",
         "WorkerThread.start",
         "AsyncIOBackend.run_sync_in_worker_thread",
-        "AsyncIOBackend.run_async_from_thread",
     ):
         seam("anyio", "anyio._backends._asyncio", path)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Callable, Container, Generator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -41,6 +41,9 @@ class Turn:
         self.come, self.go = threading.Event(), threading.Event()
         self.has_begun = self.abandoned = False
         self.thread_done = self.caller_done = False
+        self.kept: list[Callable[[], object]] = []
+        """What it asked of the loop since it rested."""
+        self.is_asking = self.is_overdue = False
 
 
 class Threads:
@@ -50,12 +53,12 @@ class Threads:
         self._loop = loop
         self._waiting: deque[Turn] = deque()
         self._running: dict[Turn, None] = {}
+        self._begun: dict[Turn, None] = {}
         self._places = Places()
         self._turns: dict[int, Turn] = {}
         self._workers = _Workers()
         self._known = WeakSet(threading.enumerate())
         self._is_at_rest: asyncio.Future[None] | None = None
-        self.has_given_up = False
 
     def __str__(self) -> str:
         return ", ".join(f"the thread of {turn.label}" for turn in self._running)
@@ -125,6 +128,7 @@ class Threads:
         self._running[turn] = None
         if not turn.has_begun:
             turn.has_begun = True
+            self._begun[turn] = None
             self._places.take(turn.executor)
             if turn.begin is not None:
                 turn.begin()
@@ -136,9 +140,12 @@ class Threads:
         which = str(self)
         if which:
             self._running.clear()
-            self.has_given_up = True
             self._rest()
         return which
+
+    def are_left(self) -> bool:
+        """Whether any thread has begun with a call and not ended, also one that was given up."""
+        return bool(self._begun)
 
     def others(self) -> list[str]:
         """The names of threads that somebody started meanwhile, and that nothing waits for."""
@@ -146,7 +153,7 @@ class Threads:
 
     async def at_rest(self) -> None:
         """Wait for threads of the house whose callers have given up."""
-        while any(turn.is_ours for turn in self._running):
+        while any(turn.is_ours and turn.has_begun for turn in (*self._running, *self._waiting)):
             self._is_at_rest = self._loop.create_future()
             await self._is_at_rest
 
@@ -160,35 +167,85 @@ class Threads:
 
     def sleep(self, seconds: float) -> None:
         """Let the virtual clock run for a while; for the current worker thread."""
+        self._rest_until(partial(self._loop.call_later, seconds))
+
+    def wait(self, future: Future[Any], seconds: float | None) -> None:
+        """Let the loop run until it has brought about a result, or for a while; for the current worker thread."""
+
+        def arm(wake: Callable[[], None]) -> None:
+            woken = [False]
+
+            def end() -> None:
+                if timer is not None:
+                    timer.cancel()
+                if not woken[0]:
+                    woken[0] = True
+                    wake()
+
+            def done(_: object) -> None:
+                with suppress(RuntimeError):  # the loop is closed
+                    self._loop.call_soon_threadsafe(end)
+
+            timer = None if seconds is None else self._loop.call_later(seconds, end)
+            future.add_done_callback(done)
+
+        self._rest_until(arm)
+
+    @contextmanager
+    def asking(self) -> Generator[None]:
+        """Keep what the current worker thread asks of the loop in here until the thread rests.
+
+        Otherwise the loop would begin with it while the thread goes on, and which one is first would be chance.
+        """
+        turn = self._turns[threading.get_ident()]
+        turn.is_asking = turn in self._running
+        try:
+            yield
+        finally:
+            turn.is_asking = False
+
+    def keeps(self, asked: Callable[[], object]) -> bool:
+        """Whether what the current thread asks is kept for now."""
+        turn = self._turns.get(threading.get_ident())
+        if turn is None or not turn.is_asking:
+            return False
+        turn.kept.append(asked)
+        return True
+
+    def hear(self) -> bool:
+        """Let the loop do what was kept at the last look, too, since its thread may wait in a way that nobody sees."""
+        overdue = [turn for turn in self._running if turn.kept and turn.is_overdue]
+        for turn in self._running:
+            turn.is_overdue = bool(turn.kept)
+        for turn in overdue:
+            self._hear(turn)
+        return bool(overdue)
+
+    def _hear(self, turn: Turn) -> None:
+        kept, turn.kept, turn.is_overdue = turn.kept, [], False
+        for asked in kept:
+            asked()
+
+    def _rest_until(self, arm: Callable[[Callable[[], None]], object]) -> None:
         turn = self._turns[threading.get_ident()]
         turn.go.clear()
 
-        def pause() -> None:
+        def rest() -> None:
             self._running.pop(turn, None)
-            self._loop.call_later(seconds, self._waiting.append, turn)
+            arm(partial(self._waiting.append, turn))
+            self._hear(turn)
 
-        self._loop.call_soon_threadsafe(pause)
+        self._loop.call_soon_threadsafe(rest)
         turn.go.wait()
 
-    def lent(self, func: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
-        """`func`, run on the loop for the current worker thread, which waits for it meanwhile."""
-        turn = self._turns[threading.get_ident()]
-
-        async def run(*args: Any) -> T:
-            self._running.pop(turn, None)
-            try:
-                return await func(*args)
-            finally:
-                self._running[turn] = None
-
-        return run
-
     def _end(self, turn: Turn, half: str) -> None:
-        if half == "thread_done" and turn.has_begun:
+        if half == "thread_done" and turn in self._begun:
+            del self._begun[turn]
             self._places.give_back(turn.executor)
         setattr(turn, half, True)
         if turn.thread_done and turn.caller_done:
             self._running.pop(turn, None)
+            self._hear(turn)
             self._rest()
 
     def _rest(self) -> None:
