@@ -95,10 +95,11 @@ class Entry:
 class GoingWrong(Protocol):
     """A call that goes wrong, for those who carry it.
 
-    `spoils` says how the answer is to be spoilt on the wire, see `serve.tamper`.
+    `spoils` is the key of the order how the answer is to be spoilt on the wire, see `orders`.
     """
 
-    spoils: str | None
+    @property
+    def spoils(self) -> str | None: ...
 
     async def go_wrong(
         self, send: Send, /, *, timeout: float | None, on_progress: Progress | None

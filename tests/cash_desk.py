@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def till(sold: Path) -> MCPServer:
         with sold.open("a", encoding="utf-8") as file:
             file.write(f"{item}\n")
         return len(sold.read_text(encoding="utf-8").splitlines())
+
+    @server.tool()
+    async def brew(seconds: float) -> str:
+        """Take some seconds."""
+        await asyncio.sleep(seconds)
+        return "hot"
 
     return server
 

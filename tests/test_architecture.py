@@ -22,7 +22,7 @@ import pytest_mcpflow
 HOUSE = "pytest_mcpflow"
 
 LAYERS = (
-    ("admission", "errors", "notices", "outcome", "plain_yaml", "question", "uri", "ways"),
+    ("admission", "errors", "notices", "orders", "outcome", "plain_yaml", "question", "uri", "ways"),
     ("clock",),
     ("fake", "transcript"),
     ("fakes", "parameters", "refusal"),

@@ -15,6 +15,7 @@ from pytest_mcpflow.faults.kind import Effect
 from pytest_mcpflow.faults.plan import Fault, chance
 from pytest_mcpflow.journal import Entry, Progress, Send
 from pytest_mcpflow.notices import Reordering, reorderings
+from pytest_mcpflow.orders import Order
 from pytest_mcpflow.outcome import Injected
 from pytest_mcpflow.refusal import allows_refusal, as_said, output_schema, refusal
 from pytest_mcpflow.schema import RawResult, ToolSpec
@@ -59,7 +60,7 @@ class FaultedCall:
         self.timeout: float | None = None
         self.on_progress: Progress | None = None
         self.answering: Answering | None = None
-        self.spoils: str | None = None
+        self._order: Order | None = None
         self._injector, self._member, self._seed = injector, member, seed
         self._send: Send | None = None
         self._given_up: list[Callable[[], None]] = []
@@ -97,6 +98,10 @@ class FaultedCall:
     def now(self) -> float:
         """Seconds since the run began."""
         return self._injector.clock.now()
+
+    @property
+    def spoils(self) -> str | None:
+        return None if self._order is None else self._order.key
 
     @property
     def is_first_round(self) -> bool:
@@ -182,12 +187,14 @@ class FaultedCall:
     def spoil(self, order: str) -> None:
         """Have the answer to what is delivered next spoilt on the wire, see `pytest_mcpflow.serve.tamper`.
 
-        Nothing goes wrong where nobody of ours is at the other end, or where there is no wire of that kind.
+        Nothing goes wrong where there is no wire of that kind, nor before whoever sees the bytes has obeyed.
         """
-        if not self._injector.reaches_wire(self.fault.kind, self._member):
+        if self.is_first_round:
             self.does_not_apply()
+        if not self._injector.reaches_wire(self.fault.kind, self._member):
             return
-        self.spoils = order
+        self._order = Order(order, self.does_apply)
+        self.when_given_up(self._order.give_up)
         self._injector.spoilt.add(self.server)
 
     # What the caller gets

@@ -66,7 +66,7 @@ class HangUp(FaultKind, effect=Effect.APPLIED, sees="pipe closed", level=Level.W
     """The server closes its output in place of the answer, and is gone for the rest of the run. Level: wire, stdio.
 
     Seen with servers that fail while they write, and stay as a process. The caller sees at once that the connection is
-    closed.
+    closed. If it gives up first, it closes then.
     """
 
     async def happen(self, call: FaultedCall) -> RawResult:
@@ -81,7 +81,8 @@ class Kill(FaultKind, sees="process killed", level=Level.WIRE, ways=(Way.STDIO,)
     is closed, as do all others that wait for an answer of this server.
 
     Args:
-        when: `before` the request is written, so that it has no effect, or `after` the server has answered it.
+        when: `before` the request is written, so that it has no effect, or `after` the server has answered it; then
+            also if the caller gives up before it has.
     """
 
     when: Literal["before", "after"] = "after"

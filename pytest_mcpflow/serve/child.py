@@ -36,6 +36,15 @@ class Child:
         """End it and all it has started, at once; its streams end soon after."""
         self._signal(signal.SIGKILL)
 
+    def stop_listening(self) -> None:
+        """Take its output for ended, though it lives; what it says from here on, nobody hears."""
+
+        def nobody_hears(data: object) -> None:
+            pass
+
+        self.output.feed_data = nobody_hears  # type: ignore[method-assign]  # it admits no data behind an end
+        self.output.feed_eof()
+
     def terminate(self) -> None:
         """Tell it and all it has started to end."""
         self._signal(signal.SIGTERM)

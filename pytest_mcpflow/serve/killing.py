@@ -10,6 +10,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
 from pytest_mcpflow.clock import Flow, transit
+from pytest_mcpflow.orders import Order
 from pytest_mcpflow.serve.lines import LineReader, LineWriter
 from pytest_mcpflow.serve.tamper import KILL_AFTER, KILL_BEFORE, order_of, without_order
 
@@ -41,7 +42,7 @@ class _Death:
     """What a child may die of; virtual time stands still from then on until its output has ended."""
 
     def __init__(self, kill: Callable[[], None]) -> None:
-        self.after: set[Any] = set()
+        self.after: dict[Any, Order] = {}
         """The requests whose answers are the last thing it does."""
         self.flow = transit().flow("the end of a killed process")
         self._kill = kill
@@ -59,11 +60,13 @@ class _Writer(LineWriter):
     async def send(self, item: SessionMessage, /) -> None:
         message = item.message
         order = order_of(message.params) if isinstance(message, JSONRPCRequest) else None
-        if order == KILL_BEFORE:
+        if order is not None and order == KILL_BEFORE:
+            order.obey()
             self._death.happen()
             return
-        if isinstance(message, JSONRPCRequest) and order == KILL_AFTER:
-            self._death.after.add(message.id)
+        if isinstance(message, JSONRPCRequest) and order is not None and order == KILL_AFTER:
+            self._death.after[message.id] = order
+            order.when_given_up(self._death.happen)
             item = SessionMessage(message.model_copy(update={"params": without_order(message.params or {})}))
         await super().send(item)
 
@@ -81,9 +84,10 @@ class _Reader(LineReader):
         return item
 
     def _is_last(self, item: SessionMessage) -> bool:
-        return (
-            isinstance(item.message, JSONRPCResponse | JSONRPCError) and item.message.id in self._death.after
-        )
+        if not isinstance(item.message, JSONRPCResponse | JSONRPCError):
+            return False
+        order = self._death.after.pop(item.message.id, None)
+        return order is not None and order.obey()
 
     async def aclose(self) -> None:
         self._death.flow.close()

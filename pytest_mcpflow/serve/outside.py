@@ -22,6 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
+from pytest_mcpflow.orders import Order
 from pytest_mcpflow.serve.child import Child, child_process
 from pytest_mcpflow.serve.lines import LineReader, LineWriter, line_of, message_in
 from pytest_mcpflow.serve.tamper import (
@@ -75,8 +76,8 @@ async def _piped(
     env = {**get_default_environment(), **(parameters.env or {})}
     command = [parameters.command, *parameters.args]
     async with child_process(command, name=name, errors=errors, env=env, cwd=parameters.cwd) as child:
-        orders: dict[object, str] = {}
-        yield _Reader(child, orders), _Writer(child, orders)
+        answers = _Reader(child)
+        yield answers, _Writer(child, answers)
 
 
 @asynccontextmanager
@@ -89,38 +90,55 @@ async def _connected(url: str) -> AsyncGenerator[Any]:
 
 
 class _Writer(LineWriter):
-    def __init__(self, child: Child, orders: dict[object, str]) -> None:
+    def __init__(self, child: Child, answers: _Reader) -> None:
         super().__init__(child.input, None)  # how many lines come for one is not ours to know
-        self._kill, self._orders = child.kill, orders
+        self._kill, self._answers = child.kill, answers
 
     async def send(self, item: SessionMessage, /) -> None:
         message = item.message
         order = order_of(message.params) if isinstance(message, JSONRPCRequest) else None
-        if order == KILL_BEFORE:
+        if order is not None and order == KILL_BEFORE:
+            order.obey()
             self._kill()
             return
         if isinstance(message, JSONRPCRequest) and order is not None:
-            self._orders[message.id] = order
+            self._answers.await_spoilt(message.id, order)
             item = SessionMessage(message.model_copy(update={"params": without_order(message.params or {})}))
         await super().send(item)
 
 
 class _Reader(LineReader):
-    def __init__(self, child: Child, orders: dict[object, str]) -> None:
+    def __init__(self, child: Child) -> None:
         super().__init__(child.output, None)
-        self._kill, self._orders = child.kill, orders
+        self._child = child
+        self._orders: dict[object, Order] = {}
         self._arrived = deque[SessionMessage | Exception]()
         self._has_hung_up = False
+
+    def await_spoilt(self, request_id: object, order: Order) -> None:
+        """Obey an order when the answer to a request is there, or when its caller waits no longer."""
+        self._orders[request_id] = order
+        if order == KILL_AFTER:
+            order.when_given_up(self._child.kill)
+        elif order == "hang_up":
+            order.when_given_up(self._hang_up)
+
+    def _hang_up(self) -> None:
+        self._has_hung_up = True
+        self._child.stop_listening()
 
     async def receive(self) -> SessionMessage | Exception:
         while not self._arrived:
             if self._has_hung_up:
                 raise anyio.EndOfStream
             item = message_in(await self.line())
+            if self._has_hung_up:
+                raise anyio.EndOfStream
             order = None
             if isinstance(item, SessionMessage) and isinstance(item.message, JSONRPCResponse | JSONRPCError):
                 order = self._orders.pop(item.message.id, None)
-            self._arrived.extend([item] if order is None else self._spoilt(item, order))
+            spoils = order is not None and order.obey()
+            self._arrived.extend(self._spoilt(item, order) if order is not None and spoils else [item])
         return self._arrived.popleft()
 
     def _spoilt(self, item: Any, order: str) -> list[SessionMessage | Exception]:
@@ -131,7 +149,7 @@ class _Reader(LineReader):
                 self._has_hung_up = True
                 return []
             case _ if order == KILL_AFTER:
-                self._kill()
+                self._child.kill()
                 return []
             case _:
                 return [message_in(spoilt(line_of(item.message), order))]
@@ -144,8 +162,10 @@ class SpoilingClient(httpx2.AsyncClient):
         message = _asking(request)
         if message is None:
             return await super().send(request, **how)
-        order = str(order_of(message["params"]))
+        order = order_of(message["params"])
+        assert order is not None
         if order.startswith("status "):
+            order.obey()
             return _status(request, *order.split()[1:])
         headers = {**request.headers, "accept-encoding": "identity"}
         del headers["content-length"]
@@ -153,6 +173,7 @@ class SpoilingClient(httpx2.AsyncClient):
         sent = self.build_request(request.method, request.url, headers=headers, json=message)
         response = await super().send(sent, **how)
         if order == "content_type":
+            order.obey()
             response.headers["content-type"] = "text/html"
         else:
             assert isinstance(response.stream, httpx2.AsyncByteStream)
@@ -176,7 +197,7 @@ def _status(request: httpx2.Request, code: str, *seconds: str) -> httpx2.Respons
 class _SpoiltBody(httpx2.AsyncByteStream):
     """The body of a response, in parts that are whole: it alone, or the events of a stream."""
 
-    def __init__(self, response: httpx2.Response, body: httpx2.AsyncByteStream, order: str) -> None:
+    def __init__(self, response: httpx2.Response, body: httpx2.AsyncByteStream, order: Order) -> None:
         self._body, self._order = body, order
         self._is_stream = "event-stream" in response.headers.get("content-type", "")
         response.headers.pop("content-length", None)  # it is no longer true
@@ -201,7 +222,7 @@ class _SpoiltBody(httpx2.AsyncByteStream):
         return min(found, default=0)
 
     async def _spoilt(self, part: bytes) -> AsyncIterator[bytes]:
-        if b'"result"' not in part:
+        if b'"result"' not in part or not self._order.obey():
             yield part
         elif self._order == "cut":
             yield part[: len(part) // 2]

@@ -1,7 +1,7 @@
 """Answers that are spoilt on the wire: the request itself says how, and the other end, where it is ours, obeys.
 
 An order is a word and what belongs to it: `bad_json`, `status 401`, `status 503 30` with the seconds to wait,
-`drip 20.0` with the seconds that the answer takes.
+`drip 20.0` with the seconds that the answer takes. Whoever obeys one says so, see `pytest_mcpflow.orders`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pytest_mcpflow.clock import Flow, foreground
+from pytest_mcpflow.orders import Order
 from pytest_mcpflow.serve.lines import LineReader, LineWriter, line_of
 
 __all__ = [
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 TAMPER_KEY = "pytest-mcpflow/tamper"
-"""Under this `_meta` key a request says how its answer is to be spoilt."""
+"""Under this `_meta` key a request has the key of the order how its answer is to be spoilt."""
 
 GARBAGE = (b"DEBUG starting worker 3\n", b"\x1b[31mWarning:\x1b[0m cache is cold\n", b"\n", b"{}\n")
 """What servers print that take their standard output for a log."""
@@ -46,7 +47,7 @@ KILL_BEFORE = "kill before"
 """The order to kill the process in place of sending it the request."""
 
 KILL_AFTER = "kill after"
-"""The order to kill it when it has answered; the answer is lost."""
+"""The order to kill it when it has answered, or when nobody waits for that any more; the answer is lost."""
 
 PIECES = 5
 """In how many an answer drips."""
@@ -69,7 +70,7 @@ def spoilt(line: bytes, order: str) -> bytes:
             raise ValueError(f"an answer cannot be spoilt by {order!r}")
 
 
-def order_in_body(body: bytes) -> str | None:
+def order_in_body(body: bytes) -> Order | None:
     """What a request, as JSON, says of its answer."""
     if TAMPER_KEY.encode() not in body:
         return None
@@ -77,11 +78,10 @@ def order_in_body(body: bytes) -> str | None:
     return order_of(message.get("params"))
 
 
-def order_of(params: Mapping[str, Any] | None) -> str | None:
+def order_of(params: Mapping[str, Any] | None) -> Order | None:
     """What a request's params say of its answer."""
     meta: Mapping[str, Any] = (params or {}).get("_meta") or {}
-    found = meta.get(TAMPER_KEY)
-    return found if isinstance(found, str) else None
+    return Order.of_key(meta.get(TAMPER_KEY))
 
 
 def without_order(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,34 +100,36 @@ def spoilt_lines(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, there: Flow, back: Flow
 ) -> tuple[LineReader, LineWriter]:
     """The server's ends of two streams of lines: they spoil the answers that are to be spoilt."""
-    orders: dict[Any, str] = {}
-    return _WatchedReader(reader, there, orders), _SpoiltWriter(writer, back, orders)
+    answers = _SpoiltWriter(writer, back)
+    return _WatchedReader(reader, there, answers), answers
 
 
 class _WatchedReader(LineReader):
-    def __init__(self, stream: asyncio.StreamReader, flow: Flow, orders: dict[Any, str]) -> None:
+    def __init__(self, stream: asyncio.StreamReader, flow: Flow, answers: _SpoiltWriter) -> None:
         super().__init__(stream, flow)
-        self._orders = orders
+        self._answers = answers
 
     async def receive(self) -> SessionMessage | Exception:
         item = await super().receive()
         if not isinstance(item, Exception) and isinstance(item.message, JSONRPCRequest):
             order = order_of(item.message.params)
             if order is not None:
-                self._orders[item.message.id] = order
+                self._answers.orders[item.message.id] = order
+                if order == "hang_up":
+                    order.when_given_up(self._answers.hang_up)
         return item
 
 
 class _SpoiltWriter(LineWriter):
-    def __init__(self, stream: asyncio.StreamWriter, flow: Flow, orders: dict[Any, str]) -> None:
+    def __init__(self, stream: asyncio.StreamWriter, flow: Flow) -> None:
         super().__init__(stream, flow)
-        self._orders = orders
+        self.orders: dict[Any, Order] = {}
 
     async def send(self, item: SessionMessage, /) -> None:
         order = None
         if isinstance(item.message, JSONRPCResponse | JSONRPCError):
-            order = self._orders.pop(item.message.id, None)
-        if order is None:
+            order = self.orders.pop(item.message.id, None)
+        if order is None or not order.obey():
             await super().send(item)
         elif order == "garbage":
             for line in GARBAGE:
@@ -157,6 +159,7 @@ class SpoiltApp:
         if order is None:
             await self._app(scope, _first(received, receive), send)
         elif order.startswith("status "):
+            order.obey()
             code, *seconds = order.split()[1:]
             headers = [
                 (b"content-type", b"text/html"),
@@ -181,7 +184,7 @@ def _first(received: list[Message], receive: Receive) -> Receive:
 class _Spoiling:
     """Spoils a response that is being sent; `cut` ends it in its middle, `drip` sends it in pieces."""
 
-    def __init__(self, send: Send, order: str) -> None:
+    def __init__(self, send: Send, order: Order) -> None:
         self._send, self._order, self._is_cut = send, order, False
         # A stream's pings come from another task, and must not stand in the middle of an answer.
         self._turn = asyncio.Lock()
@@ -196,13 +199,15 @@ class _Spoiling:
         body = message.get("body", b"")
         if message["type"] == "http.response.start":
             message = {**message, "headers": self._headers(message["headers"])}
-        elif b'"result"' in body and self._order == "cut":
+        elif b'"result"' not in body or self._order == "content_type" or not self._order.obey():
+            pass
+        elif self._order == "cut":
             self._is_cut = True
             message = {**message, "body": body[: len(body) // 2], "more_body": True, "cut": True}
-        elif b'"result"' in body and self._order in ("bad_json", "wrong_id"):
+        elif self._order in ("bad_json", "wrong_id"):
             kept = body.rstrip()
             message = {**message, "body": spoilt(kept, self._order) + body[len(kept) :]}
-        elif b'"result"' in body and self._order.startswith("drip "):
+        elif self._order.startswith("drip "):
             message = await self._drip(message, body, float(self._order.split()[1]))
         await self._send(message)
 
@@ -216,7 +221,7 @@ class _Spoiling:
         return {**message, "body": last}
 
     def _headers(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        if self._order == "content_type":
+        if self._order == "content_type" and self._order.obey():
             others = [pair for pair in headers if pair[0].lower() != b"content-type"]
             return [*others, (b"content-type", b"text/html")]
         return [pair for pair in headers if pair[0].lower() != b"content-length"]  # it is no longer true
