@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -41,7 +42,7 @@ __all__ = ["SpoilingClient", "carries_lines", "wire_to_command", "wire_to_url"]
 
 TIMEOUT = httpx2.Timeout(30.0, read=300.0)
 """Seconds; the SDK's own."""
-EVENT_ENDS = (b"\r\n\r\n", b"\n\n")
+EVENT_END, LONGEST_END = re.compile(rb"\r\n\r\n|\n\n"), 4
 
 
 def carries_lines(parameters: StdioServerParameters) -> bool:
@@ -203,23 +204,22 @@ class _SpoiltBody(httpx2.AsyncByteStream):
         response.headers.pop("content-length", None)  # it is no longer true
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        rest = b""
+        rest = bytearray()
+        searched = 0
         async for chunk in self._body:
             rest += chunk
-            while end := self._end_of_first(rest):
-                async for part in self._spoilt(rest[:end]):
+            while self._is_stream and (found := EVENT_END.search(rest, searched)):
+                event = bytes(rest[: found.end()])
+                del rest[: found.end()]
+                searched = 0
+                async for part in self._spoilt(event):
                     yield part
-                rest = rest[end:]
-        async for part in self._spoilt(rest):
+            searched = max(0, len(rest) - LONGEST_END + 1)  # an end may have begun already
+        async for part in self._spoilt(bytes(rest)):
             yield part
 
     async def aclose(self) -> None:
         await self._body.aclose()
-
-    def _end_of_first(self, data: bytes) -> int:
-        """Where the first event ends; 0 if it is not whole."""
-        found = [data.find(end) + len(end) for end in EVENT_ENDS if self._is_stream and end in data]
-        return min(found, default=0)
 
     async def _spoilt(self, part: bytes) -> AsyncIterator[bytes]:
         if b'"result"' not in part or not self._order.obey():
