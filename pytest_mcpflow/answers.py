@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -13,13 +14,15 @@ from pytest_mcpflow.question import Answer, Answerer, Elicitation, Question, Sam
 
 if TYPE_CHECKING:
     from mcp.client.context import ClientRequestContext
-    from mcp.client.session import ElicitationFnT, SamplingFnT
+    from mcp.client.session import ClientSession, ElicitationFnT, SamplingFnT
     from mcp.types import (
         CreateMessageRequestParams,
         CreateMessageResult,
         ElicitRequestParams,
         ElicitResult,
         ErrorData,
+        InputRequest,
+        InputResponse,
     )
 
 __all__ = ["Desk"]
@@ -79,6 +82,9 @@ class Desk:
             entry = self._entry(server, params.meta)
             try:
                 answer = await self.ask(Elicitation(server, params.message, params.requested_schema), entry)
+            except asyncio.CancelledError:
+                self._cancelled(entry)
+                raise
             except Exception as error:
                 return self._refused(entry, error)
             if answer is None:
@@ -100,6 +106,9 @@ class Desk:
             entry = self._entry(server, params.meta)
             try:
                 answer = await self.ask(Sampling(server, prompt, params.max_tokens), entry)
+            except asyncio.CancelledError:
+                self._cancelled(entry)
+                raise
             except Exception as error:
                 return self._refused(entry, error)
             if answer is None:
@@ -122,11 +131,40 @@ class Desk:
             current = None  # left over from the call after which this server was connected
         return self._journal.find(key) or current or self._journal.latest_open(server)
 
-    @staticmethod
-    def _refused(entry: Entry | None, error: Exception) -> ErrorData:
+    def overrule(self, session: ClientSession, server: str) -> None:
+        """Let a fault answer what a server asks a client of somebody else, where the call has one that does.
+
+        All other questions are that client's own.
+        """
+        from mcp.types import CreateMessageRequest, ElicitRequest, ElicitRequestFormParams
+
+        otherwise = session.dispatch_input_request
+        elicited, sampled = self.elicitation_callback(server), self.sampling_callback(server)
+
+        async def dispatch(ctx: ClientRequestContext, request: InputRequest) -> InputResponse | ErrorData:
+            entry = self._entry(server, request.params.meta if request.params else None)
+            if entry is not None and entry.answerer is not None:
+                match request:
+                    case ElicitRequest(params=ElicitRequestFormParams() as form):
+                        return await elicited(ctx, form)
+                    case CreateMessageRequest(params=prompt):
+                        return cast("InputResponse | ErrorData", await sampled(ctx, prompt))
+                    case _:
+                        pass
+            return await otherwise(ctx, request)
+
+        session.dispatch_input_request = dispatch  # type: ignore[method-assign]  # of this object alone
+
+    def _cancelled(self, entry: Entry | None) -> None:
+        if entry is not None and entry.is_between_rounds:
+            self._journal.cancel(entry)
+
+    def _refused(self, entry: Entry | None, error: Exception) -> ErrorData:
         from mcp.types import ErrorData
 
         if entry is not None:
             # So that the caller gets the error itself, and not its text by way of the server.
             entry.unanswered = error
+            if entry.is_between_rounds:
+                self._journal.fail(entry, error)  # no request is under way that could
         return ErrorData(code=getattr(error, "code", REFUSED), message=str(error))

@@ -213,7 +213,7 @@ class Hub:
         if self._redirection is None:
             from pytest_mcpflow.redirect import Redirection
 
-            self._redirection = Redirection(self._members, self._journal)
+            self._redirection = Redirection(self._members, self._journal, self._desk)
         self._redirection.add(target, to=to)
 
     def answer_with(self, answerer: Answerer) -> None:

@@ -41,7 +41,8 @@ class Entry:
     `key` names it on the wire. `crash` is what the fake raised and no service would say; `unanswered` is why a
     question of the server got no answer. Either reaches the caller as itself. `fault` says what goes wrong with
     it, and `answerer` answers questions in place of the test. A call is `abandoned` when its caller has given up,
-    and `is_sent` when the request is on its way. The service `says_no` though the protocol says success.
+    `is_sent` when the request is on its way, and `is_between_rounds` while the server waits for an answer of the
+    client, and no request is under way. The service `says_no` though the protocol says success.
 
     It has no slots: what most calls never set costs nothing as a default of the class.
     """
@@ -64,6 +65,7 @@ class Entry:
     answerer: Callable[[Question], Awaitable[Answer]] | None = field(default=None, init=False)
     abandoned: bool = field(default=False, init=False)
     is_sent: bool = field(default=False, init=False)
+    is_between_rounds: bool = field(default=False, init=False)
     says_no: bool = field(default=False, init=False)
 
     @property

@@ -21,12 +21,14 @@ from types import CellType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from mcp import Client
+from mcp import Client, ClientSession
 from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.dispatcher import OnRequest
 from mcp.shared.jsonrpc_dispatcher import JSONRPCDispatcher
 
+from pytest_mcpflow.answers import Desk
 from pytest_mcpflow.clock import background, is_ours, ours
 from pytest_mcpflow.errors import HubError, nearest_phrase
 from pytest_mcpflow.journal import Journal
@@ -55,10 +57,12 @@ class Redirection:
     Args:
         members: The servers of the hub.
         journal: Where the requests of redirected clients are written down.
+        desk: Answers what a server asks in calls in which the plan says what the answer is.
     """
 
     members: Members
     journal: Journal
+    desk: Desk
     _routes: list[tuple[Target, str]] = field(default_factory=list[tuple[Target, str]], init=False)
     _arrivals: dict[int, Member] = field(default_factory=dict[int, Member], init=False)
     _refused: list[HubError] = field(default_factory=list[HubError], init=False)
@@ -144,6 +148,21 @@ class Redirection:
                 elsewhere=member.stand_in,
                 tape=member.tape,
             )
+            self._overrule_client_of(dispatcher, member.name)
+
+    def _overrule_client_of(self, dispatcher: JSONRPCDispatcher[Any], server: str) -> None:
+        """Take hold of the session of a dispatcher as soon as it listens."""
+        run = dispatcher.run
+
+        async def run_for(on_request: OnRequest, *args: Any, **options: Any) -> None:
+            session = getattr(on_request, "__self__", None)
+            if isinstance(session, ClientSession):
+                if not hasattr(session, "dispatch_input_request"):
+                    raise _moved("ClientSession.dispatch_input_request")
+                self.desk.overrule(session, server)
+            await run(on_request, *args, **options)
+
+        dispatcher.run = run_for  # type: ignore[method-assign]  # of this object alone
 
     def _route(self, target: Target) -> str | None:
         return next((to for known, to in self._routes if _leads(known, target)), None)

@@ -137,6 +137,8 @@ class _Tap:
     ) -> dict[str, Any]:
         asked = params or {}
         entry = self._in_rounds.pop(asked.get("requestState") or "", None)
+        if entry is not None:
+            entry.is_between_rounds = False
         announced = announced_entry.get()
         if entry is None and method == "tools/call" and announced is not None and not announced.is_sent:
             entry = announced
@@ -168,6 +170,7 @@ class _Tap:
             raise
         if result.get("resultType") == "input_required":
             self._in_rounds[result.get("requestState") or ""] = entry
+            entry.is_between_rounds = True
         else:
             self._journal.close(entry, result)
         return result
