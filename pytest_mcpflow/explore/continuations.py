@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from pytest_mcpflow.explore.counting import Counting
+from pytest_mcpflow.explore.counting import Count, Counting
 from pytest_mcpflow.explore.kinds import (
     delays_at,
     instead,
+    is_like,
     is_overtaken,
     lasting,
     likely,
@@ -178,7 +179,23 @@ class Continuations:
             is_recovery = len(faults) > 1 and self._tactics.recovery_first
             place = (RECOVERY + _mixture(faults) if is_recovery else len(faults)) + UNLIKELY
             count = self._counting.under(group.parent.count)
-            yield place, Step(faults, group.parent, count, after=node.turn)
+            yield place, Step(faults, group.parent, count, after=node.turn, lasts=group)
+
+    def again(self, node: Node) -> Iterator[Placed]:
+        """The same kind once more, at each later call.
+
+        These are plans that others stand for, and that are run to make sure: time adds up, and so does what a workflow
+        counts.
+        """
+        size = len(node.faults) + 1
+        if size > self._depth or (size == 2 and not self._is_mine(node)):
+            return
+        for index in range(node.last + 1, len(node.seen.calls)):
+            call, kind = node.seen.calls[index], node.faults[-1].kind
+            like = next((each for each in self._kinds_at(node.seen, index) if is_like(each, kind)), None)
+            if like is not None and not call.faulted:
+                faults = (*node.faults, Fault(call.site, like, call.number, call.number))
+                yield size + PUT_OFF, Step(faults, node, Count(node.count, 0, 0), repeats=True)
 
     def shorter(self, group: Group, node: Node) -> Iterator[Step]:
         """A call's delays within which others overtake it, if its caller gave up before the one of a run was over."""

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pytest_mcpflow.explore.classes import Classes
 from pytest_mcpflow.explore.continuations import FIRST, Continuations
 from pytest_mcpflow.explore.counting import Count, Counting
+from pytest_mcpflow.explore.kinds import INSTANT
 from pytest_mcpflow.explore.observe import Observation
 from pytest_mcpflow.explore.part import WHOLE, Part
 from pytest_mcpflow.explore.step import Group, Node, Specs, Step
@@ -132,8 +133,12 @@ class Frontier:
             self._push(self._continuations.events(self._beginning, seen))
         node = self._node(step, seen)
         group = step.group
+        if step.repeats:
+            self._push(self._continuations.again(node))
+            return
         if group is None:
-            self._continue(node)
+            if step.lasts is None or self._is_first_to_last(step.lasts, node):
+                self._continue(node)
             return
         kind = node.faults[-1].kind
         group.ends[kind] = node.end
@@ -190,12 +195,15 @@ class Frontier:
                     kind,
                     self._continuations.width(group.parent, group.index + 1, 2),
                 )
+            self._repeat_if_slower(group, node, than=group.parent.seen.seconds)
             self._last(group, node, kind, is_harmless=True)
             return False
         known = group.classes.setdefault(node.end, node.count)
         if known is node.count:
+            group.slowest[node.end] = node.seen.seconds
             return True
         known.alike += 1
+        self._repeat_if_slower(group, node, than=node.seen.seconds)
         self._last(group, node, kind)
         self.classes.note(group.site, group.call, kind, self._continuations.width(node, node.last + 1, 1))
         return False
@@ -205,20 +213,38 @@ class Frontier:
         self.counting.collapse(count, plans)
         self.classes.note(group.site, group.call, kind, plans)
 
+    def _repeat_if_slower(self, group: Group, node: Node, *, than: float) -> None:
+        """Let a kind that comes to the same as others, and only takes longer than any of these, go wrong once more."""
+        if node.seen.seconds > group.slowest.setdefault(node.end, than) + INSTANT:
+            group.slowest[node.end] = node.seen.seconds
+            self._push(self._continuations.again(node))
+
     def _last(self, group: Group, node: Node, kind: FaultKind, *, is_harmless: bool = False) -> None:
         """Plan a kind at this call and all later ones, or count that where another plan is run for it.
 
-        The first kind of a class may be one that cannot last, such as a delay.
+        The first kind of a class may be one that cannot last, such as a delay. What comes to the same once may not if
+        it goes on, so of plans of one fault none stands for another.
         """
-        lasting = group.lasting.get(node.end) if self._tactics.classes else None
-        for placed in self._continuations.lasting(group, node, kind):
-            if lasting is not None:
-                lasting.itself, lasting.alike = lasting.itself + 1, lasting.alike + 1
-            elif not is_harmless:
-                group.lasting[node.end] = placed[1].count
-                self._push([placed])
-            elif group.parent.faults or self._part.is_first:
+        known = group.lasting.get(node.end) if self._tactics.classes else None
+        for place, step in self._continuations.lasting(group, node, kind):
+            is_first = known is None and not is_harmless
+            if is_first:
+                group.lasting[node.end] = step.count
+            if is_first or not group.parent.faults:
+                self._push([(place if is_first else place + UNPROMISING, step)])
+            elif known is not None:
+                known.itself, known.alike = known.itself + 1, known.alike + 1
+            else:
                 self.counting.collapse(group.parent.count, 1)  # the same as from the next call on
+
+    def _is_first_to_last(self, group: Group, node: Node) -> bool:
+        """Whether nothing like it came of another kind that goes on from the same call."""
+        if not self._tactics.classes or group.parent.faults:
+            return True
+        known = group.lasted.setdefault(node.end, node.count)
+        if known is not node.count:
+            known.alike += 1
+        return known is node.count
 
     def _continue(self, node: Node) -> None:
         self._push(self._continuations.of(node))

@@ -15,9 +15,11 @@ from pytest_mcpflow.schema import ToolSpec
 
 __all__ = [
     "DEFAULT_KINDS",
+    "INSTANT",
     "applicable",
     "delays_at",
     "instead",
+    "is_like",
     "is_overtaken",
     "lasting",
     "likely",
@@ -66,12 +68,14 @@ def applicable(
         spec: What the tool promises, `None` where nobody knows.
         changes: Whether the call would change the world.
     """
-    reads = spec is not None and (spec.mark.reads or not changes)
     for kind in kinds:
-        if spec is not None and kind.objection(spec) is not None:
-            continue
-        if reads and (kind.effect in (Effect.TWICE, Effect.PARTIAL) or instead(kind) in kinds):
-            continue
+        if spec is not None:
+            if kind.objection(spec) is not None:
+                continue
+            # What changes nothing now may do so later, in the world that it finds then.
+            has_no_effect = spec.mark.reads or (not changes and kind.effect is not Effect.LATE)
+            if has_no_effect and (kind.effect in (Effect.TWICE, Effect.PARTIAL) or instead(kind) in kinds):
+                continue
         yield kind
 
 
@@ -102,6 +106,13 @@ def instead(kind: FaultKind) -> FaultKind | None:
             return replace(kind, when="before")
         case _:
             return None
+
+
+def is_like(kind: FaultKind, other: FaultKind) -> bool:
+    """Whether two kinds are one, but for how long a delay is."""
+    if isinstance(kind, Delay) and isinstance(other, Delay):
+        kind = replace(kind, seconds=other.seconds)
+    return kind == other
 
 
 def lasting(kinds: Sequence[FaultKind], spec: ToolSpec | None) -> list[FaultKind]:

@@ -44,7 +44,7 @@ class Node:
 
     @property
     def end(self) -> bytes:
-        """A digest of all that came after the last fault."""
+        """A digest of all that came after the last fault, whatever the time was."""
         return self.seen.suffixes[min(self.last + 1, len(self.seen.calls))]
 
 
@@ -54,7 +54,8 @@ class Group:
 
     `index` is the call's, or -1 before all calls; `site` and `first` say what goes wrong. `learned` are kinds that are
     tried there, too, because of what came of one of `kinds`. `lasting` are the plans with one kind of a class at this
-    call and all later ones.
+    call and all later ones, and `lasted` those of them that were run, by what came of them. `slowest` has the longest
+    run, in seconds, of those with the same end.
     """
 
     parent: Node
@@ -70,6 +71,8 @@ class Group:
     ends: dict[FaultKind, bytes] = field(default_factory=dict["FaultKind", bytes])
     classes: dict[bytes, Count] = field(default_factory=dict[bytes, Count])
     lasting: dict[bytes, Count] = field(default_factory=dict[bytes, Count])
+    lasted: dict[bytes, Count] = field(default_factory=dict[bytes, Count])
+    slowest: dict[bytes, float] = field(default_factory=dict[bytes, float])
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ class Step:
     """A plan to run: `parent` and one fault more, as one of a group or by itself.
 
     It is deferred where its beginning behaves like another plan's, and late where its kind has made no difference yet.
-    `after` is the turn of the plan that it was made of, if that is not `parent`.
+    `after` is the turn of the plan that it was made of, if that is not `parent`. `lasts` is the group with whose kinds
+    it begins, where it goes on at all later calls of the tool; it repeats where only its last kind is tried once more.
     """
 
     faults: Faults
@@ -87,3 +91,5 @@ class Step:
     is_deferred: bool = False
     is_late: bool = False
     after: float = 0.0
+    lasts: Group | None = None
+    repeats: bool = False
