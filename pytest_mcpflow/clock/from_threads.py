@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import contextmanager
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from pytest_mcpflow.clock.named import in_place_of
 
 if TYPE_CHECKING:
     from pytest_mcpflow.clock.loop import VirtualTimeLoop
     from pytest_mcpflow.clock.threads import Threads
 
-__all__ = ["coroutines_of_threads"]
+__all__ = ["follower"]
 
 T = TypeVar("T")
-NAME = "run_coroutine_threadsafe"
 
 
-@contextmanager
-def coroutines_of_threads(loop: VirtualTimeLoop) -> Generator[None]:
-    """Let `asyncio.run_coroutine_threadsafe` in worker threads of `loop` follow it; anyio calls that, too."""
-    real = asyncio.run_coroutine_threadsafe
+def follower(virtual: VirtualTimeLoop, real: Callable[..., Future[T]]) -> Callable[..., Future[T]]:
+    """`asyncio.run_coroutine_threadsafe` for worker threads of a loop; those of anyio call it, too."""
 
     @wraps(real)
     def run(coro: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> Future[T]:
@@ -33,16 +27,7 @@ def coroutines_of_threads(loop: VirtualTimeLoop) -> Generator[None]:
         with virtual.threads.asking():
             return _in_virtual_time(real(coro, loop), virtual.threads)
 
-    virtual = loop
-    modules = (asyncio, asyncio.tasks)
-    for module in modules:
-        setattr(module, NAME, run)
-    try:
-        with in_place_of({NAME: real}, {NAME: run}):
-            yield
-    finally:
-        for module in modules:
-            setattr(module, NAME, real)
+    return run
 
 
 def _in_virtual_time(future: Future[T], threads: Threads) -> Future[T]:

@@ -1,4 +1,4 @@
-"""Clocks that a module has under their own name: `from time import monotonic`.
+"""Clocks and the like that a module has under their own name: `from time import monotonic`.
 
 The module's name is bound to the real function, so that putting another one into `time` does not reach it. Modules of
 the standard library are left alone, since their locks and queues wait in real time and must count it, and so is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -9,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from pytest_mcpflow.clock.from_threads import coroutines_of_threads
+from pytest_mcpflow.clock.from_threads import follower
 from pytest_mcpflow.clock.named import in_place_of
 from pytest_mcpflow.clock.order import ranked_scopes
 from pytest_mcpflow.clock.seams import seam
@@ -33,9 +34,8 @@ def virtual_surroundings(loop: VirtualTimeLoop) -> Generator[None]:
     with ExitStack() as stack:
         stack.enter_context(ranked_scopes(loop.ranks))
         stack.enter_context(_anyio_threads(loop))
-        stack.enter_context(coroutines_of_threads(loop))
         stack.enter_context(_calendar(loop, follows))
-        stack.enter_context(_clocks(loop, follows))
+        stack.enter_context(_functions(loop, follows))
         stack.enter_context(watched(loop))
         yield
 
@@ -59,12 +59,16 @@ def _calendar(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[N
 
 
 @contextmanager
-def _clocks(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[None]:
+def _functions(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[None]:
     owner = threading.get_ident()
-    real = {
-        name: getattr(time, name)
-        for name in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep")
-    }
+    clocks = "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep"
+    asks = "run_coroutine_threadsafe"
+    places: list[tuple[Any, str]] = [
+        *((time, name) for name in clocks),
+        (asyncio, asks),
+        (asyncio.tasks, asks),
+    ]
+    real: dict[str, Callable[..., Any]] = {name: getattr(module, name) for module, name in places}
 
     def seconds(name: str) -> Callable[[], float]:
         return lambda: loop.asked(loop.time()) if follows() else real[name]()
@@ -87,11 +91,12 @@ def _clocks(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[Non
         "perf_counter": seconds("perf_counter"),
         "perf_counter_ns": nanoseconds("perf_counter_ns"),
         "sleep": sleep,
+        asks: follower(loop, real[asks]),
     }
     with ExitStack() as stack:
-        for name, function in virtual.items():
-            stack.callback(setattr, time, name, real[name])
-            setattr(time, name, function)
+        for module, name in places:
+            stack.callback(setattr, module, name, real[name])
+            setattr(module, name, virtual[name])
         stack.enter_context(in_place_of(real, virtual))
         yield
 
