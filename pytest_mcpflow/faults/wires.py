@@ -63,7 +63,7 @@ class Garbage(
 
 @dataclass(frozen=True)
 class HangUp(FaultKind, effect=Effect.APPLIED, sees="pipe closed", level=Level.WIRE, ways=(Way.STDIO,)):
-    """The server closes its output in place of the answer, and is gone for the rest of the run. Level: wire, stdio.
+    """The server closes its output in place of the answer; whoever connects again finds another. Level: wire, stdio.
 
     Seen with servers that fail while they write, and stay as a process. The caller sees at once that the connection is
     closed. If it gives up first, it closes then.
@@ -75,7 +75,7 @@ class HangUp(FaultKind, effect=Effect.APPLIED, sees="pipe closed", level=Level.W
 
 @dataclass(frozen=True)
 class Kill(FaultKind, sees="process killed", level=Level.WIRE, ways=(Way.STDIO,)):
-    """The server's process gets SIGKILL, and is gone for the rest of the run. Level: wire, stdio.
+    """The server's process gets SIGKILL; whoever connects again finds another. Level: wire, stdio.
 
     Seen when the kernel is out of memory, and when a container is stopped. The caller sees at once that the connection
     is closed, as do all others that wait for an answer of this server.
