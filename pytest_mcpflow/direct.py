@@ -144,7 +144,8 @@ class _DirectCall(Call):
 
     async def progress(self, done: float, *, total: float | None = None, message: str | None = None) -> None:
         if self._on_progress is not None:
-            await self._on_progress(done, total, message)
+            # As on every other way, where the protocol's messages have it so.
+            await self._on_progress(float(done), None if total is None else float(total), message)
 
     async def log(self, message: str, *, level: LogLevel = "info") -> None:
         pass  # nobody listens: log messages are for a client, and there is none

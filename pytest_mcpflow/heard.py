@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from pydantic import ValidationError
 
 from pytest_mcpflow.outcome import shortened
+from pytest_mcpflow.serve.lines import LineTooLongError
 
 if TYPE_CHECKING:
     from mcp.client.session import IncomingMessage
@@ -36,7 +37,7 @@ class Heard:
 
     async def notice(self, message: IncomingMessage) -> None:
         """Look at what came without having been asked for."""
-        if isinstance(message, Exception) and self.garbage is None:
+        if isinstance(message, LineTooLongError) or (isinstance(message, Exception) and self.garbage is None):
             line = message.errors()[0]["input"] if isinstance(message, ValidationError) else message
             self.garbage = line.decode(errors="replace") if isinstance(line, bytes) else str(line)
 

@@ -18,6 +18,7 @@ from mcp.server import MCPServer
 
 from pytest_mcpflow import Hub, ServerStartError
 from pytest_mcpflow.clock.proc import state_of
+from pytest_mcpflow.serve import child
 from pytest_mcpflow.serve.http import listening
 
 PRELUDE = "import json, sys, time, os\n"
@@ -104,6 +105,17 @@ def test_a_server_that_dies_in_a_call_breaks_the_call_at_once_and_its_words_are_
     assert [note.partition(" is `")[0] for note in error.__notes__] == ["server 'far'"]
     assert error.__notes__[0].endswith("`; its standard error ends: no space left")
     assert children() == before
+
+
+def test_an_answer_that_is_too_long_to_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "LINE_LIMIT", 100_000)
+    error = asyncio.run(failure(program(SERVER.replace("ACTION", "print('x' * 300_000, flush=True)"))))
+    assert isinstance(error, MCPError)
+    assert "Connection closed" in str(error)
+    assert (
+        "; it wrote what is not MCP: a line of more than 64 MiB, the longest that is read"
+        in error.__notes__[0]
+    )
 
 
 @pytest.mark.parametrize(

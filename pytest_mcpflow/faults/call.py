@@ -66,7 +66,7 @@ class FaultedCall:
         self._given_up: list[Callable[[], None]] = []
         self._heard: list[Exception] = []
         self._rounds = self._applied = 0
-        self._late = False
+        self._late = self._is_sent = False
 
     # The call
 
@@ -123,6 +123,7 @@ class FaultedCall:
             on_progress: In place of the caller's.
         """
         assert self._send is not None
+        self._is_sent = True
         try:
             result = await self._send(arguments, on_progress or self.on_progress)
         except Exception as error:
@@ -351,6 +352,8 @@ class FaultedCall:
     def _effect_words(self) -> str:
         effect = self.fault.kind.effect
         if self.fake is None or self.spec is None:
+            if effect is Effect.NONE and self._is_sent and self.spoils is None:
+                effect = Effect.APPLIED  # what it does then is the server's to know
             return _DELIVERED[effect]
         if self.spec.mark.reads:
             return ""

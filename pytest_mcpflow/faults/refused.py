@@ -54,10 +54,16 @@ class RateLimit(FaultKind, effect=Effect.NONE, sees="rate limited"):
         until = call.now + self.retry_after
 
         def answer(call: FaultedCall) -> RawResult:
-            return call.refusal(f"429 Too Many Requests: retry after {until - call.now:g} seconds")
+            left = min(self.retry_after, _rounded_up(until - call.now))
+            return call.refusal(f"429 Too Many Requests: retry after {left:g} seconds")
 
         call.from_now_on(answer, seconds=self.retry_after, whole_server=False)
         return answer(call)
+
+
+def _rounded_up(seconds: float) -> float:
+    """To milliseconds, so that whoever waits for so long has waited enough."""
+    return math.ceil(round(seconds * 1000, 3)) / 1000
 
 
 @dataclass(frozen=True)

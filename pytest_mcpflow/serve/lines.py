@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pytest_mcpflow.clock import Flow
 from pytest_mcpflow.serve.closing import Closing
 
-__all__ = ["LINE_LIMIT", "LineReader", "LineWriter", "line_of", "message_in"]
+__all__ = ["LINE_LIMIT", "LineReader", "LineTooLongError", "LineWriter", "line_of", "message_in"]
 
 LINE_LIMIT = 64 * 1024 * 1024
 """The longest message, in bytes."""
@@ -36,25 +36,42 @@ def message_in(line: bytes) -> SessionMessage | Exception:
         return error
 
 
+class LineTooLongError(ValueError):
+    """A line is longer than a message may be."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"a line of more than {limit >> 20} MiB, the longest that is read")
+
+
 class LineReader(Closing):
     """Reads messages; a line that is none is handed on as the exception it caused."""
 
     def __init__(self, stream: asyncio.StreamReader, flow: Flow | None) -> None:
         self._stream, self._flow = stream, flow
+        self._is_lost = False
 
     async def receive(self) -> SessionMessage | Exception:
-        return message_in(await self.line())
+        try:
+            return message_in(await self.line())
+        except LineTooLongError as error:
+            return error
 
     async def line(self) -> bytes:
         """The next line.
 
         Raises:
             EndOfStream: There is none.
+            LineTooLongError: It is too long; where the one after it begins is not known, so there are no more.
         """
+        if self._is_lost:
+            raise anyio.EndOfStream
         try:
             line = await self._stream.readline()
-        except (ConnectionError, ValueError) as error:
+        except ConnectionError as error:
             raise anyio.EndOfStream from error
+        except ValueError:
+            self._is_lost = True
+            raise LineTooLongError(LINE_LIMIT) from None
         if not line:
             await self.aclose()
             raise anyio.EndOfStream

@@ -132,7 +132,7 @@ class _Reader(LineReader):
         while not self._arrived:
             if self._has_hung_up:
                 raise anyio.EndOfStream
-            item = message_in(await self.line())
+            item = await super().receive()
             if self._has_hung_up:
                 raise anyio.EndOfStream
             order = None

@@ -27,6 +27,7 @@ from pytest_mcpflow import (
     tool,
 )
 from pytest_mcpflow.faults.refused import Refuse
+from pytest_mcpflow.server import serve_fake
 
 TEA = {"item": "tea"}
 
@@ -206,6 +207,24 @@ def test_a_server_of_somebody_else_goes_wrong_as_well(way: Way) -> None:
         "delivered twice, request delivered twice",
     ]
     assert [call.effect for call in hub.transcript] == [None, None, None]
+
+
+@pytest.mark.parametrize("kind", ["decline", "unanswered"])
+@pytest.mark.parametrize("era", Era)
+def test_a_server_that_asked_got_the_request(kind: str, era: Era) -> None:
+    hub = Hub(era=era, virtual_time=True)
+    hub.use(serve_fake(Shop(), name="shop"))
+    hub.answer_with(lambda _: {"approved": True})
+    hub.fail(f"shop.sell_dearly={kind}")
+
+    async def work() -> None:
+        with pytest.raises((MCPError, ToolError)):
+            await hub.call_tool("shop.sell_dearly", {"item": "tea"}, timeout=5)
+
+    hub.run(work())
+
+    seen = "question declined" if kind == "decline" else "question never answered"
+    assert [str(call.fault) for call in hub.transcript] == [f"delivered, {seen}"]
 
 
 def test_everything_a_client_asks_of_a_server_that_is_down_fails() -> None:

@@ -88,6 +88,31 @@ def test_a_late_effect_comes_after_the_caller_has_given_up() -> None:
     assert at == [9.5]
 
 
+def test_a_rate_limit_says_at_most_what_was_declared_and_never_less_than_is_left() -> None:
+    hub = Hub(way=Way.DIRECT, virtual_time=True)
+    hub.serve(Shop())
+    hub.fail("shop.sell#1=rate_limit(1)")
+
+    async def hurry() -> list[str]:
+        import asyncio
+
+        refused: list[str] = []
+        for pause in (0, 15e-6, 0.25):
+            await asyncio.sleep(pause)
+            try:
+                await hub.call_tool("shop.sell", {"item": "tea"})
+            except Exception as error:
+                refused.append(str(error).rpartition("after ")[2])
+        return refused
+
+    assert hub.run(hurry()) == ["1 seconds", "1 seconds", "0.75 seconds"]
+
+
+@pytest.mark.parametrize(("way", "era"), WAYS)
+def test_progress_is_told_in_floats_on_every_way(way: Way, era: Era) -> None:
+    assert str(under("shop.count=refuse", way=way, era=era).reports) == "[0.0, 1.0, 2.0, 3.0]"
+
+
 def test_a_rate_limit_lasts_until_it_says_so() -> None:
     hub = Hub(way=Way.DIRECT, virtual_time=True)
     shop = hub.serve(Shop())
