@@ -57,7 +57,7 @@ def explored(
         """Who says that it has ordered has."""
         assert run.error is not None or not run.result["success"] or world["shop"].orders
 
-    given = {} if kinds is None else {"kinds": kinds}
+    given: dict[str, Any] = {} if kinds is None else {"kinds": kinds}
     return explore(
         workflow,
         lambda: [Shop(stock=stock)],
