@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from pytest_mcpflow.hub import Hub
     from pytest_mcpflow.matchers import answered, refused, sent
     from pytest_mcpflow.outcome import Answered, Cancelled, Failed, Injected, Outcome, Pending, Refused
+    from pytest_mcpflow.own_marks import parameter_of
     from pytest_mcpflow.question import Answer, Elicitation, Question, Sampling
     from pytest_mcpflow.result import CallResult
     from pytest_mcpflow.running import run
@@ -120,6 +121,7 @@ _HOMES = {
     "hub": ("Hub",),
     "matchers": ("answered", "refused", "sent"),
     "outcome": ("Answered", "Cancelled", "Failed", "Injected", "Outcome", "Pending", "Refused"),
+    "own_marks": ("parameter_of",),
     "question": ("Answer", "Elicitation", "Question", "Sampling"),
     "result": ("CallResult",),
     "running": ("run",),
@@ -208,6 +210,7 @@ __all__ = [
     "invariant",
     "load_state",
     "mcpflow_fuzz",
+    "parameter_of",
     "prompt",
     "refused",
     "resource",

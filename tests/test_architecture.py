@@ -66,6 +66,7 @@ LAYERS = (
 
 IMPORTS_PYTEST = {
     "async_tests": "runs test functions",
+    "chaos.arguments": "reads what parametrization gave a test",
     "chaos.items": "makes items",
     "chaos.marked": "runs test functions",
     "chaos.options": "reads what pytest was asked",

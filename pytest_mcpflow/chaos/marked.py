@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from pytest_mcpflow.async_tests import guarded
+from pytest_mcpflow.chaos.arguments import arguments_of
 from pytest_mcpflow.chaos.items import (
     ExplorationFailed,
     ExplorationStopped,
@@ -38,7 +39,7 @@ from pytest_mcpflow.marker import MarkerOptions, marker_options, options_of
 from pytest_mcpflow.performance import DeadlinePassedError, described, within
 from pytest_mcpflow.plans import plan_asked
 from pytest_mcpflow.report.explored import explore_with, explored, judged
-from pytest_mcpflow.report.pinned import pin_call, quoted
+from pytest_mcpflow.report.pinned import pin_call
 from pytest_mcpflow.report.resilience import Pinned
 from pytest_mcpflow.running import run
 from pytest_mcpflow.schema import ToolSpec
@@ -245,27 +246,29 @@ class _Body(Subject):
 
     def pinned(self, judgement: Judgement, why: Sequence[str]) -> Pinned:
         """A test that calls this one under a plan, or in the order of a schedule."""
-        arguments = self._arguments()
-        values = self._parameters()
-        names = [name for name in arguments if name not in values]
-        owner = self.item.cls
-        name = self.item.originalname
         module = str(vars(self.item.module)["__name__"])
-        passed = ", ".join(f"{name}={values.get(name, name)}" for name in arguments)
+        name, owner = self.item.originalname, self.item.cls
+        test = name if owner is None else f"{owner.__qualname__}.{name}"
+        arguments = arguments_of(self.item, self.test, f"{module}.{test}")
+        options, obstacle = self._options(), arguments.obstacle
+        if "playback" in options:
+            obstacle = "its marker `mcpflow(playback=...)` is not its own; give it to the test, its class or its file"
+        if obstacle:
+            return Pinned(imports=(), source="", obstacle=obstacle)
         is_async = inspect.iscoroutinefunction(self.test)
-        hints = [f"{name}: Hub" if name == FIXTURE else name for name in names]
         return pin_call(
             self.item.name,
             str(judgement.plan),
             why,
-            head=f"{'async ' if is_async else ''}({', '.join(hints)}) -> None",
-            test=name if owner is None else f"{owner.__qualname__}.{name}",
-            arguments=passed,
+            head=f"{'async ' if is_async else ''}({arguments.parameters}) -> None",
+            test=test,
+            arguments=arguments.passed,
             module=module,
             way=judgement.way.value,
             era=judgement.era.value,
             seed=judgement.seed,
-            options=self._options(),
+            options=options,
+            marks=arguments.marks,
             schedule=judgement.schedule,
         )
 
@@ -280,16 +283,6 @@ class _Body(Subject):
 
     def _arguments(self) -> list[str]:
         return list(inspect.signature(self.test).parameters)
-
-    def _parameters(self) -> Mapping[str, str]:
-        """The values that parametrization gives, as Python has them; those it cannot are asked for by name."""
-        callspec = getattr(self.item, "callspec", None)
-        values: Mapping[str, Any] = callspec.params if callspec is not None else {}
-        return {
-            name: quoted(value) if isinstance(value, str) else repr(value)
-            for name, value in values.items()
-            if isinstance(value, str | int | float | bool | None)
-        }
 
     def _fresh_hub(self, plan: FaultPlan | None = None, schedule: int | None = None) -> Hub:
         """A hub that follows the plans of the command line and of the marker `mcpflow`, and this one."""

@@ -13,7 +13,7 @@ from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.plans import fault_kinds
 from pytest_mcpflow.report.matrix import matrix, notes, overview, wrapped
 from pytest_mcpflow.report.merged import merged
-from pytest_mcpflow.report.pinned import write_pinned
+from pytest_mcpflow.report.pinned import obstacles_of, write_pinned
 from pytest_mcpflow.report.resilience import Resilience, from_json
 from pytest_mcpflow.stash import EXPLORED
 
@@ -57,8 +57,13 @@ def summarize(terminalreporter: pytest.TerminalReporter, config: pytest.Config) 
         before.updated(explored).write(chaos.baseline)
         terminalreporter.write_line(f"known failures written to {chaos.baseline}")
     if chaos.write_test is not None and any(each.new for each in explored):
-        write_pinned(chaos.write_test, explored)
-        terminalreporter.write_line(f"tests that pin what was found written to {chaos.write_test}")
+        obstacles = obstacles_of(explored)
+        if len(obstacles) < sum(len(each.new) for each in explored):
+            write_pinned(chaos.write_test, explored)
+            terminalreporter.write_line(f"tests that pin what was found written to {chaos.write_test}")
+        for obstacle in obstacles:
+            for line in wrapped(obstacle):
+                terminalreporter.write_line(line)
 
 
 def _told(explored: Sequence[Resilience], *, in_full: bool) -> list[str]:

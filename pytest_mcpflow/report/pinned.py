@@ -11,7 +11,15 @@ from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.report.resilience import Pinned, Resilience, circumstances
 
-__all__ = ["check_writable", "pin_call", "pin_scenario", "pinned_file", "quoted", "write_pinned"]
+__all__ = [
+    "check_writable",
+    "obstacles_of",
+    "pin_call",
+    "pin_scenario",
+    "pinned_file",
+    "quoted",
+    "write_pinned",
+]
 
 HEAD = '"""Plans under which workflows did not end well, by pytest-mcpflow. Each is yours to keep and change."""\n'
 INDENT = " " * 4
@@ -62,6 +70,7 @@ def pin_call(
     era: str,
     seed: int,
     options: Mapping[str, str],
+    marks: Sequence[str] = (),
     schedule: int | None = None,
 ) -> Pinned:
     """A test that calls another test under a plan, and has its options from it.
@@ -76,6 +85,7 @@ def pin_call(
         module: Where the other test is imported from.
         way, era, seed: How its calls went.
         options: Keywords of the marker `mcpflow` that it does not have from its own source, and their values there.
+        marks: More of the test's marks, as Python has them after `pytest.mark.`.
         schedule: The order of tasks that makes it fail, in place of a plan.
     """
     is_async = head.startswith("async ")
@@ -89,17 +99,21 @@ def pin_call(
     lines = [
         *_decorator("mcpflow", keywords),
         *([] if schedule is not None else [f"@pytest.mark.mcp_chaos(plans=[{quoted(plan)}])"]),
+        *(f"@pytest.mark.{mark}" for mark in marks),
         f"{'async ' if is_async else ''}def {pinned}{parameters}:",
         f"{INDENT}{_docstring(why)}",
         f"{INDENT}{'await ' if is_async else ''}{target}({arguments})",
     ]
-    imports = ("import pytest", f"import {module}", "from pytest_mcpflow import Hub")
-    return Pinned(imports=imports, source=_joined(lines))
+    source = _joined(lines)
+    imports = ["import pytest", f"import {module}", "from pytest_mcpflow import Hub"]
+    imports += ["from pytest_mcpflow import parameter_of"] if "parameter_of(" in source else []
+    return Pinned(imports=tuple(imports), source=source)
 
 
 def pinned_file(explored: Iterable[Resilience]) -> str:
     """A file of tests, one for each finding that nothing excuses."""
-    found = [finding.pinned for each in explored for finding in each.new if finding.pinned is not None]
+    pins = [finding.pinned for each in explored for finding in each.new]
+    found = [pinned for pinned in pins if pinned is not None and pinned.source]
     imports = sorted(
         {line for each in found for line in each.imports}, key=lambda line: (line.startswith("from"), line)
     )
@@ -112,6 +126,16 @@ def pinned_file(explored: Iterable[Resilience]) -> str:
     ]
     sources = list(dict.fromkeys(each.source for each in found))
     return "\n".join(parts) + "".join(f"\n\n{source}" for source in sources)
+
+
+def obstacles_of(explored: Iterable[Resilience]) -> list[str]:
+    """The findings for which no test can be written, each with the reason."""
+    return [
+        f"no test written of {each.name} under {finding.circumstances}: {finding.pinned.obstacle}"
+        for each in explored
+        for finding in each.new
+        if finding.pinned is not None and finding.pinned.obstacle
+    ]
 
 
 def check_writable(path: Path) -> None:

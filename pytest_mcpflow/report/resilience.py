@@ -73,10 +73,17 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Pinned:
-    """The source of a test that fails for the same reason, and the lines of import that it needs."""
+    """A test that fails for the same reason.
+
+    Args:
+        imports: The lines of import that it needs.
+        source: Its source; empty if it cannot be written.
+        obstacle: Why it cannot.
+    """
 
     imports: tuple[str, ...]
     source: str
+    obstacle: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

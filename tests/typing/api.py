@@ -92,6 +92,7 @@ from pytest_mcpflow import (
     invariant,
     load_state,
     mcpflow_fuzz,
+    parameter_of,
     prompt,
     refused,
     resource,
@@ -416,6 +417,11 @@ async def goes_wrong(hub: Hub) -> None:
 @pytest.mark.mcpflow(faults="shop.order#1=refuse", faults_must_happen=True)
 def test_under_a_plan(mcpflow: Hub) -> None:
     assert_type(mcpflow.seed, int)
+
+
+@pytest.mark.mcpflow(like=test_under_a_plan, transport="memory", protocol="2025-11-25", seed=7)
+async def test_like_another(mcpflow: Hub) -> None:
+    assert callable(parameter_of(test_under_a_plan, "book", "book_hastily"))
 
 
 @pytest.mark.mcp_chaos(depth=2, kinds=["refuse", "delay(60)"], runs=500, seconds=60, schedules=20)
