@@ -14,6 +14,7 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from pytest_mcpflow.clock import break_off
+from pytest_mcpflow.explore.instants import NotedClock, timeless
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.lost import Hang
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
@@ -29,9 +30,6 @@ __all__ = ["CALLS", "Callers", "Observation", "Seen", "Watch", "digest", "first_
 CALLS = 10_000
 """The calls of a run after which it is broken off, as one that hangs: it would go on for ever."""
 
-_INSTANT = re.compile(
-    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?|\d+\.\d+(?:e[+-]?\d+)?"
-)
 _ADDRESS = re.compile(rb" at 0x[0-9a-f]+")
 
 
@@ -135,7 +133,7 @@ class Watch:
         self._offered = {name: contract_of(fake).tools for name, fake in world.items()}
         self._states = [(fake, state_adapter(type(fake)).serializer.to_json) for fake in world.values()]
         self._calls: list[tuple[Entry, int, int, bytes]] = []
-        self._instants = {b"0.0"}
+        self._clocks: list[NotedClock] = []
         self._texts = [b""] * len(self._states)
         self._digests = [b""] * len(self._states)
         self._world: bytes | None = None
@@ -143,8 +141,8 @@ class Watch:
     def called(self, entry: Entry, number: int) -> Fault | None:
         if entry.name not in self._offered.get(entry.server, (entry.name,)):
             return None  # there is no such tool, which is wrong enough
-        if entry.at:
-            self._instants.add(to_json(entry.at))
+        if not self._clocks:
+            self._clocks = [NotedClock.of(fake) for fake, _ in self._states]
         if self._thorough and self._world is not None and self._nobody_else_calls():
             self._look_for_trespass(f"before {entry.server}.{entry.name}#{number}, at t={entry.at:g}")
         world = self._look()
@@ -154,7 +152,7 @@ class Watch:
             return Fault(f"{entry.server}.{entry.name}", Hang(), number, number)
         if self._choose is None:
             return None
-        fault = self._choose(f"{entry.server}.{entry.name}", number, self._timeless(entry.arguments))
+        fault = self._choose(f"{entry.server}.{entry.name}", number, timeless(entry.arguments, self._clocks))
         if fault is not None:
             self.chosen.append(fault)
         return fault
@@ -189,7 +187,7 @@ class Watch:
             verdict=performance.verdict,
             checks=tuple(each.check for each in performance.broken),
             calls=tuple(self._seen(attempts, *call) for call in self._calls),
-            end=digest(self._timeless(outcome), world, told),
+            end=digest(timeless(outcome, self._clocks), world, told),
             exact=digest(outcome, *self._texts, told),
             seconds=run.seconds,
             trespass=self.trespass,
@@ -200,7 +198,7 @@ class Watch:
     ) -> Seen:
         request = (entry.server, entry.name, entry.arguments)
         attempts[request] += 1
-        asked = self._timeless(entry.arguments)
+        asked = timeless(entry.arguments, self._clocks)
         return Seen(
             f"{entry.server}.{entry.name}",
             number,
@@ -238,21 +236,10 @@ class Watch:
             for index, (fake, state) in enumerate(self._states):
                 text = state(fake)
                 if text != self._texts[index]:
-                    self._texts[index], self._digests[index] = text, digest(self._timeless(text))
+                    self._texts[index] = text
+                    self._digests[index] = digest(timeless(text, self._clocks[index : index + 1]))
             self._world = digest(*self._digests)
         return self._world
-
-    def _timeless(self, text: bytes) -> bytes:
-        """A text with instants taken out: what differs by when it happened only is alike."""
-
-        if b"." not in text and b":" not in text.replace(b'":', b""):
-            return text
-
-        def taken_out(found: re.Match[bytes]) -> bytes:
-            number = found[0]
-            return number if b"-" not in number and number not in self._instants else b"T"
-
-        return _INSTANT.sub(taken_out, text)
 
 
 def _compared(fake: Fake, text: bytes) -> dict[str, Any]:
