@@ -110,7 +110,7 @@ class Search:
         """Search.
 
         Raises:
-            ExplorationError: The workflow is not fit for it; there are too many plans, or none.
+            ExplorationError: The workflow is not fit for it; there are too many plans, or none whose faults happen.
             Interrupted: Somebody stopped it.
         """
         baseline = self._baseline = Baseline(self._subject, self._runner)
@@ -143,7 +143,12 @@ class Search:
             baseline.check_once_more()
         except KeyboardInterrupt:
             raise Interrupted(self._result(baseline, is_whole=False)) from None
-        return self._result(baseline, is_whole=not self._frontier, is_vacuous=is_vacuous)
+        is_whole = not self._frontier
+        if is_whole and self._cells and all(cell.verdict is Verdict.PASSED for cell in self._cells):
+            is_vacuous = True
+            if not self._is_for_orders:
+                raise ExplorationError(self._nothing_happened())
+        return self._result(baseline, is_whole=is_whole, is_vacuous=is_vacuous)
 
     def _look_again(self) -> None:
         """See what the workflow changes by itself when something goes wrong, once for all that ends alike."""
@@ -285,6 +290,13 @@ class Search:
         return (
             f"none of these kinds of faults ({kinds}) can happen to a call of {self._subject.name} and make a "
             f"difference there, so that nothing would be tried; name others (it calls {tools})"
+        )
+
+    def _nothing_happened(self) -> str:
+        kinds = ", ".join(map(str, self._kinds))
+        return (
+            f"none of these kinds of faults ({kinds}) happened to {self._subject.name} under any of {len(self._cells)} "
+            "plans, since its calls gave no occasion, so that nothing was tried; name others"
         )
 
     def _refuse_astronomical(self) -> None:

@@ -13,6 +13,7 @@ from pytest_mcpflow import Hub
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore import explore
 from pytest_mcpflow.faults.plan import FaultPlan
+from pytest_mcpflow.faults.talking import Decline
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,16 @@ def test_kinds_that_can_happen_to_no_call_are_no_proof() -> None:
         ExplorationError, match=r"none of these kinds of faults \(stale\).*calls shop.order\)"
     ):
         explore(order, lambda: [planted_bugs.Shop()], kinds=STALE)
+
+
+def test_nor_are_kinds_of_which_none_happened() -> None:
+    with pytest.raises(
+        ExplorationError, match=r"\(decline\) happened to order under any of 2 plans, .*; name"
+    ):
+        explore(order, lambda: [planted_bugs.Shop()], kinds=[Decline()])
+
+    exploration = explore(order, lambda: [planted_bugs.Shop()], kinds=[Decline()], permute=2)
+    assert not exploration.proven
 
 
 def test_other_orders_of_tasks_can_be_all_there_is_to_try_and_prove_nothing() -> None:
