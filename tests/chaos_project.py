@@ -14,10 +14,36 @@ from checkout import ROOT
 
 from pytest_mcpflow.catalogue import builtin_scenarios
 
-__all__ = ["EXAMPLE", "block_of", "example_in", "ran", "reproduced", "verdicts_of_junit"]
+__all__ = [
+    "EXAMPLE",
+    "HASTY",
+    "HEAD",
+    "block_of",
+    "example_in",
+    "marked",
+    "ran",
+    "reproduced",
+    "verdicts_of_junit",
+]
 
 
 SHIPPED = tuple(builtin_scenarios())
+HEAD = """
+import asyncio
+
+import pytest
+from booking import Hotel, book_carefully, book_hastily
+
+
+"""
+"""Of a file in the project with the hotel, whose tests are marked."""
+HASTY = """
+async def test_it(mcpflow):
+    hotel = mcpflow.serve(Hotel())
+    await book_hastily(mcpflow)
+    assert len(hotel.booked) <= 1
+"""
+"""A test that fails when a reply is lost."""
 LATER = (
     "mcp",
     "time_machine",
@@ -47,6 +73,12 @@ def ran(project: pytest.Pytester, *options: str) -> pytest.RunResult:
     with_asyncio = any("asyncio" in option for option in options)
     plugins += ["-o", "asyncio_default_fixture_loop_scope=function"] if with_asyncio else ["-p", "no:asyncio"]
     return project.runpytest_inprocess(*plugins, *options)
+
+
+def marked(project: pytest.Pytester, test: str, *options: str, marker: str = "") -> pytest.RunResult:
+    """Run one test with the marker in the hotel's project."""
+    project.makepyfile(test_it=f"{HEAD}@pytest.mark.mcp_chaos({marker}){test}")
+    return ran(project, "test_it.py", *options)
 
 
 def block_of(output: pytest.RunResult | pytest.LineMatcher, name: str) -> list[str]:

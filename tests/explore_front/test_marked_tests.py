@@ -5,34 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from chaos_project import block_of, example_in, ran, reproduced
-
-HEAD = """
-import asyncio
-
-import pytest
-from booking import Hotel, book_carefully, book_hastily
-
-
-"""
-
-HASTY = """
-async def test_it(mcpflow):
-    hotel = mcpflow.serve(Hotel())
-    await book_hastily(mcpflow)
-    assert len(hotel.booked) <= 1
-"""
+from chaos_project import HASTY, HEAD, block_of, example_in, marked, ran, reproduced
 
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> pytest.Pytester:
     """A project with a hotel and two ways to book."""
     return example_in(pytester)
-
-
-def marked(project: pytest.Pytester, test: str, *options: str, marker: str = "") -> pytest.RunResult:
-    project.makepyfile(test_it=f"{HEAD}@pytest.mark.mcp_chaos({marker}){test}")
-    return ran(project, "test_it.py", *options)
 
 
 @pytest.mark.parametrize(
