@@ -20,6 +20,7 @@ from pytest_mcpflow.cassette.playback import Playback
 from pytest_mcpflow.clock import EPOCH
 from pytest_mcpflow.connections import Connections
 from pytest_mcpflow.context import Context, HubTool, new_context_id
+from pytest_mcpflow.coroutine_function import coroutine_function
 from pytest_mcpflow.direct import Directly, ProgressCallback
 from pytest_mcpflow.effects import Effects
 from pytest_mcpflow.errors import HubError
@@ -268,6 +269,7 @@ class Hub:
 
     # Calls out
 
+    @coroutine_function
     def call_tool(
         self,
         name: str,

@@ -22,7 +22,18 @@ import pytest_mcpflow
 HOUSE = "pytest_mcpflow"
 
 LAYERS = (
-    ("admission", "errors", "notices", "orders", "outcome", "plain_yaml", "question", "uri", "ways"),
+    (
+        "admission",
+        "coroutine_function",
+        "errors",
+        "notices",
+        "orders",
+        "outcome",
+        "plain_yaml",
+        "question",
+        "uri",
+        "ways",
+    ),
     ("clock",),
     ("fake", "transcript"),
     ("fakes", "parameters", "refusal"),

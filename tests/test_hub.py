@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import os
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tenacity
 from mcp import MCPError
 from mcp.server import MCPServer
 from mcp.types import TextResourceContents
@@ -598,3 +601,31 @@ def test_a_new_context_has_a_name_that_no_open_one_has() -> None:
     del hub.contexts[first.id]
 
     assert hub.create_context().id != second.id
+
+
+@pytest.mark.filterwarnings("ignore:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("is_coroutine_function", [inspect.iscoroutinefunction, asyncio.iscoroutinefunction])
+def test_call_tool_is_a_coroutine_function_to_whoever_asks(
+    is_coroutine_function: Callable[..., bool],
+) -> None:
+    hub = Hub()
+
+    assert is_coroutine_function(hub.call_tool)
+    assert is_coroutine_function(partial(hub.call_tool, "bank.look"))
+    assert [*inspect.signature(hub.call_tool).parameters][:2] == ["name", "arguments"]
+    assert (inspect.getdoc(hub.call_tool) or "").startswith("Call `server.tool`")
+
+
+def test_tenacity_can_be_given_call_tool_itself() -> None:
+    tries = tenacity.AsyncRetrying(
+        stop=tenacity.stop_after_attempt(3), wait=tenacity.wait_fixed(1), reraise=True
+    )
+
+    async def main() -> tuple[Any, float]:
+        async with Hub(way=Way.DIRECT, virtual_time=True) as hub:
+            hub.serve(Bank())
+            hub.fail("bank.look#1-2=refuse")
+            answer: CallResult = await tries(hub.call_tool, "bank.look", timeout=5)
+            return answer["balance"], hub.clock.now()
+
+    assert run(main()) == (100, 2.0)
