@@ -220,6 +220,7 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
 
     def close(self) -> None:
         super().close()
+        self._timers.forget()  # whoever keeps the loop, or a clock of it, keeps nothing of what ran on it
         self.threads.end()
 
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
