@@ -26,6 +26,7 @@ from pytest_mcpflow.errors import ServerStartError, VirtualTimeError
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.heard import Heard, listening_to_a_server
 from pytest_mcpflow.hub_client import ClientFactory, client_factory
+from pytest_mcpflow.orders import Orders
 from pytest_mcpflow.outcome import shortened
 from pytest_mcpflow.refusal import output_schema
 from pytest_mcpflow.schema import contract_of
@@ -52,7 +53,12 @@ __all__ = [
 
 
 class Source(ABC):
-    """What stands behind a server's name."""
+    """What stands behind a server's name.
+
+    `orders` is the book in which those who carry its bytes find how answers are to be spoilt.
+    """
+
+    orders: Orders
 
     @abstractmethod
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
@@ -76,15 +82,6 @@ class Source(ABC):
         return None
 
 
-_TRANSPORTS = {
-    Way.DIRECT: memory_transport,
-    Way.MEMORY: memory_transport,
-    Way.STDIO: stdio_transport,
-    Way.HTTP: http_transport,
-}
-"""A real client has no direct way, so it gets the nearest one."""
-
-
 class ServerSource(Source):
     """An SDK server of this process, ours or the user's."""
 
@@ -92,12 +89,19 @@ class ServerSource(Source):
         # MCPServer shows the lowlevel server it wraps under no public name (mcp 2.3).
         self._server: Server[Any] = server._lowlevel_server if isinstance(server, MCPServer) else server  # pyright: ignore[reportPrivateUsage]
         self._way, self._era = way, era
+        self.orders = Orders()
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return make_client(self.carrier(), self._era.client_mode)
 
     def carrier(self) -> Transport:
-        return _TRANSPORTS[self._way](self._server)
+        match self._way:
+            case Way.STDIO:
+                return stdio_transport(self._server, self.orders)
+            case Way.HTTP:
+                return http_transport(self._server, self.orders)
+            case Way.DIRECT | Way.MEMORY:  # a real client has no direct way, so it gets the nearest one
+                return memory_transport(self._server)
 
     @property
     def wire(self) -> Way | None:
@@ -116,7 +120,9 @@ class FakeSource(ServerSource):
         if channel is not None:
             return make_client(channel, self._era.client_mode)
         if self._way is Way.STDIO and self._era is Era.STATELESS:
-            return make_client(stdio_transport(self._server, self._channel), self._era.client_mode)
+            return make_client(
+                stdio_transport(self._server, self.orders, self._channel), self._era.client_mode
+            )
         return super().connect(make_client)
 
     def channel(self) -> Channel | None:
@@ -146,6 +152,7 @@ class OutsideSource(Source):
     ) -> None:
         self._target, self._name, self._mode, self._limit = target, name, mode, limit
         self._heard: Heard | None = None
+        self.orders = Orders()
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return self._connected(make_client)
@@ -192,9 +199,9 @@ class OutsideSource(Source):
     def _transport(self, said: TextIO) -> Transport:
         match self._target:
             case StdioServerParameters():
-                return wire_to_command(self._target, f"the server {self._name}", said)
+                return wire_to_command(self._target, f"the server {self._name}", said, self.orders)
             case str():
-                return wire_to_url(self._target)
+                return wire_to_url(self._target, self.orders)
             case _:
                 return self._target
 
@@ -263,6 +270,7 @@ class RecordedSource(Source):
 
     def __init__(self, source: Source, recorder: Recorder) -> None:
         self._source, self._recorder = source, recorder
+        self.orders = source.orders
 
     def connect(self, make_client: ClientFactory) -> AbstractAsyncContextManager[Client]:
         return self._connected(make_client)

@@ -415,6 +415,26 @@ def _patches(tree: ast.Module) -> Iterator[str]:
                 yield f"line {root.lineno}: changes {ast.unparse(target)}"
 
 
+def test_no_module_and_no_class_keeps_what_happens() -> None:
+    """What begins empty, or counts, is filled by somebody: it belongs to an object, which ends with a test."""
+    kept = {module.name: found for module in INSIDE if (found := [*_keeps(module.tree.body)])}
+
+    assert kept == {}
+
+
+def _keeps(scope: Sequence[ast.stmt]) -> Iterator[str]:
+    fillable = {"count", "Counter", "defaultdict", "deque", "dict", "list", "set"}
+    for node in scope:
+        if isinstance(node, ast.ClassDef | ast.If | ast.Try | ast.With):
+            yield from _keeps(node.body)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            value = node.value
+            made = ast.unparse(value.func).partition("[")[0] if isinstance(value, ast.Call) else ""
+            name = made.rpartition(".")[2]
+            if ast.unparse(value) in ("[]", "{}") or name in fillable or name.startswith("Weak"):
+                yield f"line {node.lineno}: {ast.unparse(node)}"
+
+
 def test_a_module_says_what_it_is_for() -> None:
     assert [name for name, module in MODULES.items() if not ast.get_docstring(module.tree)] == []
 

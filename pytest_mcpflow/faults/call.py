@@ -194,7 +194,7 @@ class FaultedCall:
             self.does_not_apply()
         if not self._injector.reaches_wire(self.fault.kind, self._member):
             return
-        self._order = Order(order, self.does_apply)
+        self._order = self._member.behind.orders.give(order, self.does_apply)
         self.when_given_up(self._order.give_up)
         self._injector.spoilt.add(self.server)
 

@@ -24,6 +24,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from pytest_mcpflow.clock import Flow, background, foreground, ours, transit
+from pytest_mcpflow.orders import Orders
 from pytest_mcpflow.serve.tamper import SpoiltApp
 
 __all__ = ["http_transport", "listening"]
@@ -32,20 +33,20 @@ HEADER = "mcpflow-exchange"
 """Names a request on its way, so that its two ends can be counted against each other."""
 
 
-def http_transport(server: Server[Any]) -> Transport:
-    """A client transport that talks to `server` over HTTP."""
-    return cast("Transport", _connected(server))
+def http_transport(server: Server[Any], orders: Orders) -> Transport:
+    """A client transport that talks to `server` over HTTP; `orders` say how answers are to be spoilt."""
+    return cast("Transport", _connected(server, orders))
 
 
 @asynccontextmanager
-async def _connected(server: Server[Any]) -> AsyncGenerator[Any]:
+async def _connected(server: Server[Any], orders: Orders) -> AsyncGenerator[Any]:
     exchanges: dict[str, _Exchange] = {}
     async with AsyncExitStack() as stack:
         server.middleware.insert(0, _tools_in_foreground)
         stack.callback(server.middleware.remove, _tools_in_foreground)
         app = server.streamable_http_app()
         await stack.enter_async_context(server.session_manager.run())
-        url = await stack.enter_async_context(listening(_CountingApp(SpoiltApp(app), exchanges)))
+        url = await stack.enter_async_context(listening(_CountingApp(SpoiltApp(app, orders), exchanges)))
         wire = _CountingTransport(exchanges, server.name)
         # No time limits of the HTTP client's own: a hanging tool is the workflow's to notice, on every way alike.
         client = await stack.enter_async_context(httpx2.AsyncClient(transport=wire, timeout=None))

@@ -10,7 +10,7 @@ from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
 from pytest_mcpflow.clock import Flow, transit
-from pytest_mcpflow.orders import Order
+from pytest_mcpflow.orders import Order, Orders
 from pytest_mcpflow.serve.lines import LineReader, LineWriter
 from pytest_mcpflow.serve.tamper import KILL_AFTER, KILL_BEFORE, order_of, without_order
 
@@ -24,6 +24,7 @@ def killing_lines(
     *,
     there: Flow,
     back: Flow,
+    orders: Orders,
 ) -> tuple[LineReader, LineWriter]:
     """Both streams of a child's client.
 
@@ -33,9 +34,10 @@ def killing_lines(
         kill: Kills it, and returns before its streams have ended.
         there: Counts the messages to it.
         back: Counts those from it.
+        orders: What its requests may say.
     """
     death = _Death(kill)
-    return _Reader(reader, back, death), _Writer(writer, there, death)
+    return _Reader(reader, back, death), _Writer(writer, there, death, orders)
 
 
 class _Death:
@@ -53,13 +55,13 @@ class _Death:
 
 
 class _Writer(LineWriter):
-    def __init__(self, stream: asyncio.StreamWriter, flow: Flow, death: _Death) -> None:
+    def __init__(self, stream: asyncio.StreamWriter, flow: Flow, death: _Death, orders: Orders) -> None:
         super().__init__(stream, flow)
-        self._death = death
+        self._death, self._orders = death, orders
 
     async def send(self, item: SessionMessage, /) -> None:
         message = item.message
-        order = order_of(message.params) if isinstance(message, JSONRPCRequest) else None
+        order = order_of(message.params, self._orders) if isinstance(message, JSONRPCRequest) else None
         if order is not None and order == KILL_BEFORE:
             order.obey()
             self._death.happen()

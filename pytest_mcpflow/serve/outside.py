@@ -6,7 +6,6 @@ Either wire takes the order out of the request, see `pytest_mcpflow.serve.tamper
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import sys
 from collections import deque
@@ -23,7 +22,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
 from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
 
-from pytest_mcpflow.orders import Order
+from pytest_mcpflow.orders import Order, Orders
 from pytest_mcpflow.serve.child import Child, child_process
 from pytest_mcpflow.serve.lines import LineReader, LineWriter, line_of, message_in
 from pytest_mcpflow.serve.tamper import (
@@ -31,7 +30,7 @@ from pytest_mcpflow.serve.tamper import (
     KILL_AFTER,
     KILL_BEFORE,
     PAGE,
-    TAMPER_KEY,
+    order_in_body,
     order_of,
     pieces_of,
     spoilt,
@@ -50,7 +49,9 @@ def carries_lines(parameters: StdioServerParameters) -> bool:
     return sys.platform != "win32" and parameters.encoding.lower().replace("-", "") == "utf8"
 
 
-def wire_to_command(parameters: StdioServerParameters, name: str, errors: TextIO) -> Transport:
+def wire_to_command(
+    parameters: StdioServerParameters, name: str, errors: TextIO, orders: Orders
+) -> Transport:
     """A transport to a server that is started as a child, also in virtual time.
 
     The SDK's own one waits for the end of its child by the clock of the event loop, which may stand still meanwhile.
@@ -59,45 +60,46 @@ def wire_to_command(parameters: StdioServerParameters, name: str, errors: TextIO
         parameters: The command.
         name: What it is, for messages.
         errors: The file that gets its standard error.
+        orders: How answers are to be spoilt.
     """
     if not carries_lines(parameters):
         return cast("Transport", stdio_client(parameters, errlog=errors))
-    return cast("Transport", _piped(parameters, name, errors))
+    return cast("Transport", _piped(parameters, name, errors, orders))
 
 
-def wire_to_url(url: str) -> Transport:
-    """A transport to a server that is reached over streamable HTTP."""
-    return cast("Transport", _connected(url))
+def wire_to_url(url: str, orders: Orders) -> Transport:
+    """A transport to a server that is reached over streamable HTTP; `orders` say how answers are to be spoilt."""
+    return cast("Transport", _connected(url, orders))
 
 
 @asynccontextmanager
 async def _piped(
-    parameters: StdioServerParameters, name: str, errors: IO[Any]
+    parameters: StdioServerParameters, name: str, errors: IO[Any], orders: Orders
 ) -> AsyncGenerator[tuple[LineReader, LineWriter]]:
     env = {**get_default_environment(), **(parameters.env or {})}
     command = [parameters.command, *parameters.args]
     async with child_process(command, name=name, errors=errors, env=env, cwd=parameters.cwd) as child:
         answers = _Reader(child)
-        yield answers, _Writer(child, answers)
+        yield answers, _Writer(child, answers, orders)
 
 
 @asynccontextmanager
-async def _connected(url: str) -> AsyncGenerator[Any]:
+async def _connected(url: str, orders: Orders) -> AsyncGenerator[Any]:
     async with (
-        SpoilingClient(timeout=TIMEOUT) as client,
+        SpoilingClient(orders) as client,
         streamable_http_client(url, http_client=client) as streams,
     ):
         yield streams
 
 
 class _Writer(LineWriter):
-    def __init__(self, child: Child, answers: _Reader) -> None:
+    def __init__(self, child: Child, answers: _Reader, orders: Orders) -> None:
         super().__init__(child.input, None)  # how many lines come for one is not ours to know
-        self._kill, self._answers = child.kill, answers
+        self._kill, self._answers, self._orders = child.kill, answers, orders
 
     async def send(self, item: SessionMessage, /) -> None:
         message = item.message
-        order = order_of(message.params) if isinstance(message, JSONRPCRequest) else None
+        order = order_of(message.params, self._orders) if isinstance(message, JSONRPCRequest) else None
         if order is not None and order == KILL_BEFORE:
             order.obey()
             self._kill()
@@ -157,14 +159,22 @@ class _Reader(LineReader):
 
 
 class SpoilingClient(httpx2.AsyncClient):
-    """Spoils the answers that are to be spoilt."""
+    """Spoils the answers that are to be spoilt.
+
+    Args:
+        orders: Which, and how.
+        transport: What carries the requests; by default the network.
+    """
+
+    def __init__(self, orders: Orders, *, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        super().__init__(timeout=TIMEOUT, transport=transport)
+        self._orders = orders
 
     async def send(self, request: httpx2.Request, **how: Any) -> httpx2.Response:
-        message = _asking(request)
-        if message is None:
+        found = order_in_body(request.content, self._orders) if request.method == "POST" else None
+        if found is None:
             return await super().send(request, **how)
-        order = order_of(message["params"])
-        assert order is not None
+        order, message = found
         if order.startswith("status "):
             order.obey()
             return _status(request, *order.split()[1:])
@@ -180,14 +190,6 @@ class SpoilingClient(httpx2.AsyncClient):
             assert isinstance(response.stream, httpx2.AsyncByteStream)
             response.stream = _SpoiltBody(response, response.stream, order)
         return response
-
-
-def _asking(request: httpx2.Request) -> dict[str, Any] | None:
-    """The message of a request that says how its answer is to be spoilt."""
-    if request.method != "POST" or TAMPER_KEY.encode() not in request.content:
-        return None
-    message: dict[str, Any] = json.loads(request.content)
-    return message if order_of(message.get("params")) is not None else None
 
 
 def _status(request: httpx2.Request, code: str, *seconds: str) -> httpx2.Response:

@@ -19,6 +19,7 @@ from mcp.client import Transport
 from mcp.server import Server
 
 from pytest_mcpflow.clock import Flow, foreground, transit
+from pytest_mcpflow.orders import Orders
 from pytest_mcpflow.serve import relay
 from pytest_mcpflow.serve.channel import Channel
 from pytest_mcpflow.serve.child import child_process
@@ -30,41 +31,44 @@ from pytest_mcpflow.serve.wired import serve_over
 __all__ = ["stdio_transport"]
 
 
-def stdio_transport(server: Server[Any], channel: Callable[[], Channel] | None = None) -> Transport:
+def stdio_transport(
+    server: Server[Any], orders: Orders, channel: Callable[[], Channel] | None = None
+) -> Transport:
     """A client transport that talks to `server` through a child process. Needs a POSIX system.
 
     Args:
         server: What is served.
+        orders: How answers are to be spoilt.
         channel: Makes a channel to it, if its client speaks protocol 2026-07-28: calls take less time by it.
     """
-    return cast("Transport", _connected(server, channel))
+    return cast("Transport", _connected(server, orders, channel))
 
 
 @asynccontextmanager
 async def _connected(
-    server: Server[Any], channel: Callable[[], Channel] | None
+    server: Server[Any], orders: Orders, channel: Callable[[], Channel] | None
 ) -> AsyncGenerator[tuple[LineReader, LineWriter]]:
     there, back = transit().flow(f"stdio to {server.name}"), transit().flow(f"stdio from {server.name}")
     async with AsyncExitStack() as stack:
-        path = await stack.enter_async_context(_listening(server, channel, there, back))
+        path = await stack.enter_async_context(_listening(server, orders, channel, there, back))
         errors = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
         command = [sys.executable, "-I", "-S", relay.__file__, path]
         child = await stack.enter_async_context(
             child_process(command, name=f"the stdio relay of {server.name}", errors=errors)
         )
-        yield killing_lines(child.output, child.input, child.kill, there=there, back=back)
+        yield killing_lines(child.output, child.input, child.kill, there=there, back=back, orders=orders)
 
 
 @asynccontextmanager
 async def _listening(
-    server: Server[Any], channel: Callable[[], Channel] | None, there: Flow, back: Flow
+    server: Server[Any], orders: Orders, channel: Callable[[], Channel] | None, there: Flow, back: Flow
 ) -> AsyncGenerator[str]:
     """A socket in a private folder, behind which each connection is a session of `server`."""
     sessions: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         sessions.add(cast("asyncio.Task[None]", asyncio.current_task()))
-        requests, answers = spoilt_lines(reader, writer, there, back)
+        requests, answers = spoilt_lines(reader, writer, there, back, orders)
         try:
             if channel is not None:
                 await serve_over(channel(), requests, answers)

@@ -17,7 +17,7 @@ from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pytest_mcpflow.clock import Flow, foreground
-from pytest_mcpflow.orders import Order
+from pytest_mcpflow.orders import Order, Orders
 from pytest_mcpflow.serve.lines import LineReader, LineWriter, line_of
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "PAGE",
     "TAMPER_KEY",
     "SpoiltApp",
+    "order_in_body",
     "order_of",
     "pieces_of",
     "spoilt",
@@ -70,18 +71,19 @@ def spoilt(line: bytes, order: str) -> bytes:
             raise ValueError(f"an answer cannot be spoilt by {order!r}")
 
 
-def order_in_body(body: bytes) -> Order | None:
-    """What a request, as JSON, says of its answer."""
+def order_in_body(body: bytes, orders: Orders) -> tuple[Order, dict[str, Any]] | None:
+    """What a request, as JSON, says of its answer, and the request; `None` if it says nothing."""
     if TAMPER_KEY.encode() not in body:
         return None
     message = cast("dict[str, Any]", from_json(body))
-    return order_of(message.get("params"))
+    order = order_of(message.get("params"), orders)
+    return None if order is None else (order, message)
 
 
-def order_of(params: Mapping[str, Any] | None) -> Order | None:
+def order_of(params: Mapping[str, Any] | None, orders: Orders) -> Order | None:
     """What a request's params say of its answer."""
     meta: Mapping[str, Any] = (params or {}).get("_meta") or {}
-    return Order.of_key(meta.get(TAMPER_KEY))
+    return orders.of_key(meta.get(TAMPER_KEY))
 
 
 def without_order(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,22 +99,24 @@ def pieces_of(answer: bytes) -> list[bytes]:
 
 
 def spoilt_lines(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, there: Flow, back: Flow
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, there: Flow, back: Flow, orders: Orders
 ) -> tuple[LineReader, LineWriter]:
     """The server's ends of two streams of lines: they spoil the answers that are to be spoilt."""
     answers = _SpoiltWriter(writer, back)
-    return _WatchedReader(reader, there, answers), answers
+    return _WatchedReader(reader, there, answers, orders), answers
 
 
 class _WatchedReader(LineReader):
-    def __init__(self, stream: asyncio.StreamReader, flow: Flow, answers: _SpoiltWriter) -> None:
+    def __init__(
+        self, stream: asyncio.StreamReader, flow: Flow, answers: _SpoiltWriter, orders: Orders
+    ) -> None:
         super().__init__(stream, flow)
-        self._answers = answers
+        self._answers, self._orders = answers, orders
 
     async def receive(self) -> SessionMessage | Exception:
         item = await super().receive()
         if not isinstance(item, Exception) and isinstance(item.message, JSONRPCRequest):
-            order = order_of(item.message.params)
+            order = order_of(item.message.params, self._orders)
             if order is not None:
                 self._answers.orders[item.message.id] = order
                 if order == "hang_up":
@@ -144,8 +148,8 @@ class _SpoiltWriter(LineWriter):
 class SpoiltApp:
     """An MCP server over HTTP that spoils the answers that are to be spoilt."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, orders: Orders) -> None:
+        self._app, self._orders = app, orders
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] != "POST":
@@ -155,10 +159,12 @@ class SpoiltApp:
         while not received or received[-1].get("more_body"):
             received.append(await receive())
             body += received[-1].get("body", b"")
-        order = order_in_body(body)
-        if order is None:
+        found = order_in_body(body, self._orders)
+        if found is None:
             await self._app(scope, _first(received, receive), send)
-        elif order.startswith("status "):
+            return
+        order, _ = found
+        if order.startswith("status "):
             order.obey()
             code, *seconds = order.split()[1:]
             headers = [

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from pytest_mcpflow.orders import Order
+from pytest_mcpflow.orders import Orders
 from pytest_mcpflow.serve.outside import SpoilingClient
 from pytest_mcpflow.serve.tamper import TAMPER_KEY
 
@@ -27,7 +27,8 @@ class Pieces(httpx2.AsyncByteStream):
 
 def received(data: bytes, order: str, *, kind: str, size: int) -> bytes:
     """What a client reads of a body that comes in pieces."""
-    orders = Order(order, lambda: None)
+    orders = Orders()
+    given = orders.give(order, lambda: None)
     got = list[bytes]()
 
     async def main() -> None:
@@ -35,9 +36,9 @@ def received(data: bytes, order: str, *, kind: str, size: int) -> bytes:
             assert TAMPER_KEY.encode() not in request.content
             return httpx2.Response(200, headers={"content-type": kind}, stream=Pieces(data, size))
 
-        message = {"id": 1, "params": {"_meta": {TAMPER_KEY: orders.key}}}
+        message = {"id": 1, "params": {"_meta": {TAMPER_KEY: given.key}}}
         async with (
-            SpoilingClient(transport=httpx2.MockTransport(answer)) as client,
+            SpoilingClient(orders, transport=httpx2.MockTransport(answer)) as client,
             client.stream("POST", "http://server.example.com/mcp", json=message) as response,
         ):
             async for piece in response.aiter_raw():
