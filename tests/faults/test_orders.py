@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import threading
+from collections.abc import Generator
 from contextlib import suppress
 
 import pytest
@@ -37,6 +38,14 @@ async def sell(hub: Hub, *, timeout: float = 10) -> str:
         return str(dict(await hub.call_tool("shop.sell", {"item": "tea"}, timeout=timeout)))
     except Exception as error:
         return str(error).replace("SSE message", "JSON response").partition(":")[0]
+
+
+@pytest.fixture
+def nothing_logged() -> Generator[None]:
+    """pytest keeps what is logged, and with it the frames of errors."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 def test_a_key_is_looked_up_in_one_book_only() -> None:
@@ -106,10 +115,8 @@ def test_hubs_in_two_threads_each_obey_their_own(way: Way) -> None:
 
 @each_era
 @each_wire
-def test_nothing_is_left_of_a_test_that_was_broken_off(
-    way: Way, era: Era, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)  # pytest keeps what is logged
+@pytest.mark.usefixtures("nothing_logged")
+def test_nothing_is_left_of_a_test_that_was_broken_off(way: Way, era: Era) -> None:
     gc.collect()
     before = {id(each) for each in orders_alive()}
 
