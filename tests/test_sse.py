@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_mcpflow.cassette.sse import Event, EventSplitter
+from pytest_mcpflow.serve.sse import Event, EventSplitter
 
 
 def events_in(*chunks: bytes) -> list[Event]:

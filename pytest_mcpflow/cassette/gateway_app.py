@@ -12,14 +12,10 @@ import httpx2
 from starlette.types import Receive, Scope, Send
 
 from pytest_mcpflow.cassette.gateway_address import Upstream
-from pytest_mcpflow.cassette.gateway_exchange import (
-    Exchange,
-    RecordedExchange,
-    UnreadableAnswerError,
-    is_event_stream,
-)
+from pytest_mcpflow.cassette.gateway_exchange import Exchange, RecordedExchange, UnreadableAnswerError
 from pytest_mcpflow.cassette.gateway_tape import HttpTape
 from pytest_mcpflow.errors import CassetteError
+from pytest_mcpflow.serve.sse import is_event_stream
 
 __all__ = ["GatewayApp"]
 

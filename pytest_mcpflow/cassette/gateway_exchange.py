@@ -9,9 +9,9 @@ from typing import Any
 from pytest_mcpflow.cassette.gateway_address import Upstream
 from pytest_mcpflow.cassette.gateway_tape import Conversation, HttpTape, RequestId, messages_in
 from pytest_mcpflow.cassette.kinds import Side
-from pytest_mcpflow.cassette.sse import Event, EventSplitter
+from pytest_mcpflow.serve.sse import Event, EventSplitter, is_event_stream
 
-__all__ = ["Exchange", "RecordedExchange", "UnreadableAnswerError", "is_event_stream"]
+__all__ = ["Exchange", "RecordedExchange", "UnreadableAnswerError"]
 
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 MOVED = (307, 308)
@@ -280,8 +280,3 @@ class RecordedExchange(Exchange):
             return bytes(self._decoder.decompress(chunk))
         except zlib.error as error:
             raise UnreadableAnswerError(f"content-encoding: {error}") from error
-
-
-def is_event_stream(content_type: str) -> bool:
-    """Whether a `content-type` announces server-sent events."""
-    return content_type.partition(";")[0].strip().lower() == "text/event-stream"

@@ -20,11 +20,13 @@ from mcp.client import Transport
 from mcp.client.stdio import get_default_environment, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
+from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse, RequestId
 
 from pytest_mcpflow.orders import Order, Orders
+from pytest_mcpflow.serve.bodies import has_answer, pieces_of, torn
 from pytest_mcpflow.serve.child import Child, child_process
-from pytest_mcpflow.serve.lines import LineReader, LineWriter, line_of, message_in
+from pytest_mcpflow.serve.lines import LineReader, LineWriter, message_in
+from pytest_mcpflow.serve.sse import is_event_stream
 from pytest_mcpflow.serve.tamper import (
     GARBAGE,
     KILL_AFTER,
@@ -32,7 +34,6 @@ from pytest_mcpflow.serve.tamper import (
     PAGE,
     order_in_body,
     order_of,
-    pieces_of,
     spoilt,
     without_order,
 )
@@ -114,13 +115,13 @@ class _Reader(LineReader):
     def __init__(self, child: Child) -> None:
         super().__init__(child.output, None)
         self._child = child
-        self._orders: dict[object, Order] = {}
+        self._orders: dict[str, Order] = {}
         self._arrived = deque[SessionMessage | Exception]()
         self._has_hung_up = False
 
     def await_spoilt(self, request_id: object, order: Order) -> None:
         """Obey an order when the answer to a request is there, or when its caller waits no longer."""
-        self._orders[request_id] = order
+        self._orders[str(request_id)] = order
         if order == KILL_AFTER:
             order.when_given_up(self._child.kill)
         elif order == "hang_up":
@@ -139,7 +140,7 @@ class _Reader(LineReader):
                 raise anyio.EndOfStream
             order = None
             if isinstance(item, SessionMessage) and isinstance(item.message, JSONRPCResponse | JSONRPCError):
-                order = self._orders.pop(item.message.id, None)
+                order = self._orders.pop(str(item.message.id), None)  # "7" answers 7, too
             spoils = order is not None and order.obey()
             self._arrived.extend(self._spoilt(item, order) if order is not None and spoils else [item])
         return self._arrived.popleft()
@@ -155,7 +156,7 @@ class _Reader(LineReader):
                 self._child.kill()
                 return []
             case _:
-                return [message_in(spoilt(line_of(item.message), order))]
+                return [message_in(spoilt(item.message, order))]
 
 
 class SpoilingClient(httpx2.AsyncClient):
@@ -188,7 +189,7 @@ class SpoilingClient(httpx2.AsyncClient):
             response.headers["content-type"] = "text/html"
         else:
             assert isinstance(response.stream, httpx2.AsyncByteStream)
-            response.stream = _SpoiltBody(response, response.stream, order)
+            response.stream = _SpoiltBody(response, response.stream, order, message["id"])
         return response
 
 
@@ -200,9 +201,11 @@ def _status(request: httpx2.Request, code: str, *seconds: str) -> httpx2.Respons
 class _SpoiltBody(httpx2.AsyncByteStream):
     """The body of a response, in parts that are whole: it alone, or the events of a stream."""
 
-    def __init__(self, response: httpx2.Response, body: httpx2.AsyncByteStream, order: Order) -> None:
-        self._body, self._order = body, order
-        self._is_stream = "event-stream" in response.headers.get("content-type", "")
+    def __init__(
+        self, response: httpx2.Response, body: httpx2.AsyncByteStream, order: Order, request_id: RequestId
+    ) -> None:
+        self._body, self._order, self._request_id = body, order, request_id
+        self._is_stream = is_event_stream(response.headers.get("content-type", ""))
         response.headers.pop("content-length", None)  # it is no longer true
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -224,7 +227,7 @@ class _SpoiltBody(httpx2.AsyncByteStream):
         await self._body.aclose()
 
     async def _spoilt(self, part: bytes) -> AsyncIterator[bytes]:
-        if b'"result"' not in part or not self._order.obey():
+        if not self._has_answer(part) or not self._order.obey():
             yield part
         elif self._order == "cut":
             yield part[: len(part) // 2]
@@ -238,5 +241,7 @@ class _SpoiltBody(httpx2.AsyncByteStream):
                 await asyncio.sleep(float(self._order.split()[1]) / len(pieces))
             yield last
         else:
-            kept = part.rstrip()
-            yield spoilt(kept, self._order) + part[len(kept) :]
+            yield torn(part)
+
+    def _has_answer(self, part: bytes) -> bool:
+        return has_answer(part, self._request_id, is_stream=self._is_stream)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Event", "EventSplitter"]
+__all__ = ["Event", "EventSplitter", "is_event_stream"]
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def is_event_stream(content_type: str) -> bool:
+    """Whether a `content-type` announces server-sent events."""
+    return content_type.partition(";")[0].strip().lower() == "text/event-stream"
 
 
 class Event(NamedTuple):

@@ -7,18 +7,19 @@ An order is a word and what belongs to it: `bad_json`, `status 401`, `status 503
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from mcp.shared.message import SessionMessage
-from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse
+from mcp_types import JSONRPCError, JSONRPCRequest, JSONRPCResponse, RequestId
 from pydantic_core import from_json
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pytest_mcpflow.clock import Flow, foreground
 from pytest_mcpflow.orders import Order, Orders
+from pytest_mcpflow.serve.bodies import has_answer, pieces_of, torn
 from pytest_mcpflow.serve.lines import LineReader, LineWriter, line_of
+from pytest_mcpflow.serve.sse import is_event_stream
 
 __all__ = [
     "GARBAGE",
@@ -29,7 +30,6 @@ __all__ = [
     "SpoiltApp",
     "order_in_body",
     "order_of",
-    "pieces_of",
     "spoilt",
     "spoilt_lines",
     "without_order",
@@ -50,25 +50,21 @@ KILL_BEFORE = "kill before"
 KILL_AFTER = "kill after"
 """The order to kill it when it has answered, or when nobody waits for that any more; the answer is lost."""
 
-PIECES = 5
-"""In how many an answer drips."""
 
-_ID = re.compile(rb'("id": ?)(\d+)')
-
-
-def spoilt(line: bytes, order: str) -> bytes:
-    """An answer's JSON, no longer what it was.
+def spoilt(answer: JSONRPCResponse | JSONRPCError, order: str) -> bytes:
+    """The line of an answer, no longer what it was.
 
     Raises:
         ValueError: There is no such order.
     """
     match order:
         case "bad_json":
-            return line.rstrip()[: len(line) // 2]
+            return torn(line_of(answer))
         case "wrong_id":
-            return _ID.sub(lambda found: found[1] + str(int(found[2]) + 1000).encode(), line, count=1)
+            of_nobody = answer.id + 1000 if isinstance(answer.id, int) else f"{answer.id}-1000"
+            return line_of(answer.model_copy(update={"id": of_nobody}))
         case _:
-            raise ValueError(f"an answer cannot be spoilt by {order!r}")
+            raise ValueError(f"an answer on a line cannot be spoilt by {order!r}")
 
 
 def order_in_body(body: bytes, orders: Orders) -> tuple[Order, dict[str, Any]] | None:
@@ -90,12 +86,6 @@ def without_order(params: Mapping[str, Any]) -> dict[str, Any]:
     """The same params without what they say of their answer, which is nobody else's business."""
     meta = {key: value for key, value in params["_meta"].items() if key != TAMPER_KEY}
     return {**params, "_meta": meta}
-
-
-def pieces_of(answer: bytes) -> list[bytes]:
-    """An answer as it drips."""
-    size = max(1, len(answer) // PIECES)
-    return [answer[n * size : (n + 1) * size] for n in range(PIECES - 1)] + [answer[(PIECES - 1) * size :]]
 
 
 def spoilt_lines(
@@ -130,9 +120,11 @@ class _SpoiltWriter(LineWriter):
         self.orders: dict[Any, Order] = {}
 
     async def send(self, item: SessionMessage, /) -> None:
-        order = None
-        if isinstance(item.message, JSONRPCResponse | JSONRPCError):
-            order = self.orders.pop(item.message.id, None)
+        answer = item.message
+        if not isinstance(answer, JSONRPCResponse | JSONRPCError):
+            await super().send(item)
+            return
+        order = self.orders.pop(answer.id, None)
         if order is None or not order.obey():
             await super().send(item)
         elif order == "garbage":
@@ -142,7 +134,7 @@ class _SpoiltWriter(LineWriter):
         elif order == "hang_up":
             self.hang_up()
         else:
-            await self.write(spoilt(line_of(item.message), order) + b"\n")
+            await self.write(spoilt(answer, order) + b"\n")
 
 
 class SpoiltApp:
@@ -155,15 +147,14 @@ class SpoiltApp:
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        received, body = list[Message](), b""
+        received = list[Message]()
         while not received or received[-1].get("more_body"):
             received.append(await receive())
-            body += received[-1].get("body", b"")
-        found = order_in_body(body, self._orders)
+        found = order_in_body(b"".join(each.get("body", b"") for each in received), self._orders)
         if found is None:
             await self._app(scope, _first(received, receive), send)
             return
-        order, _ = found
+        order, request = found
         if order.startswith("status "):
             order.obey()
             code, *seconds = order.split()[1:]
@@ -174,7 +165,7 @@ class SpoiltApp:
             await send({"type": "http.response.start", "status": int(code), "headers": headers})
             await send({"type": "http.response.body", "body": PAGE})
         else:
-            await self._app(scope, _first(received, receive), _Spoiling(send, order))
+            await self._app(scope, _first(received, receive), _Spoiling(send, order, request["id"]))
 
 
 def _first(received: list[Message], receive: Receive) -> Receive:
@@ -190,8 +181,9 @@ def _first(received: list[Message], receive: Receive) -> Receive:
 class _Spoiling:
     """Spoils a response that is being sent; `cut` ends it in its middle, `drip` sends it in pieces."""
 
-    def __init__(self, send: Send, order: Order) -> None:
-        self._send, self._order, self._is_cut = send, order, False
+    def __init__(self, send: Send, order: Order, request_id: RequestId) -> None:
+        self._send, self._order, self._request_id = send, order, request_id
+        self._is_stream = self._is_cut = False
         # A stream's pings come from another task, and must not stand in the middle of an answer.
         self._turn = asyncio.Lock()
 
@@ -205,17 +197,19 @@ class _Spoiling:
         body = message.get("body", b"")
         if message["type"] == "http.response.start":
             message = {**message, "headers": self._headers(message["headers"])}
-        elif b'"result"' not in body or self._order == "content_type" or not self._order.obey():
+        elif self._order == "content_type" or not self._is_spoilt(body):
             pass
         elif self._order == "cut":
             self._is_cut = True
             message = {**message, "body": body[: len(body) // 2], "more_body": True, "cut": True}
-        elif self._order in ("bad_json", "wrong_id"):
-            kept = body.rstrip()
-            message = {**message, "body": spoilt(kept, self._order) + body[len(kept) :]}
+        elif self._order == "bad_json":
+            message = {**message, "body": torn(body)}
         elif self._order.startswith("drip "):
             message = await self._drip(message, body, float(self._order.split()[1]))
         await self._send(message)
+
+    def _is_spoilt(self, body: bytes) -> bool:
+        return has_answer(body, self._request_id, is_stream=self._is_stream) and self._order.obey()
 
     async def _drip(self, message: Message, body: bytes, seconds: float) -> Message:
         """Send all of it but the last piece, which is returned."""
@@ -230,4 +224,6 @@ class _Spoiling:
         if self._order == "content_type" and self._order.obey():
             others = [pair for pair in headers if pair[0].lower() != b"content-type"]
             return [*others, (b"content-type", b"text/html")]
+        kinds = [value for name, value in headers if name.lower() == b"content-type"]
+        self._is_stream = any(is_event_stream(each.decode("latin-1")) for each in kinds)
         return [pair for pair in headers if pair[0].lower() != b"content-length"]  # it is no longer true
