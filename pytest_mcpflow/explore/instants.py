@@ -21,8 +21,8 @@ class NotedClock(Clock):
     """A clock of which is known what was read off it."""
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(clock.starts_at)
-        self.zone = clock.zone
+        # Not by `Clock`, which would work out once more, for each fake of each run, how far that is from UTC.
+        self._starts_at, self.zone = clock.starts_at, clock.zone
         self._clock, self._read = clock, set[float]()
 
     @classmethod

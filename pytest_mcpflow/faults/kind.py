@@ -8,6 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, Field, dataclass, fields
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 from pytest_mcpflow.ways import Way
@@ -120,6 +121,11 @@ class FaultKind(ABC):
         return None
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        """As a plan's text has it; asked for with each call that goes wrong."""
         shown: list[str] = []
         skipped = False
         for each in fields(self):

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 from pytest_mcpflow.errors import FaultPlanError
@@ -26,7 +27,7 @@ NAME_IN_SITE = r"[^\s#=,;@()~{}]"
 _SITE = re.compile(rf"(?:{NAME_IN_SITE}|\{{{NAME_IN_SITE}+(?:,{NAME_IN_SITE}+)*\}})+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Fault:
     """One thing that goes wrong: what (`kind`), and its extent.
 
@@ -80,6 +81,11 @@ class Fault:
         return self.probability == 1 or chance(seed, server, tool, str(self), occurrence) < self.probability
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        """As a plan has it; each call that goes wrong says it."""
         return f"{self.site}{self._extent()}={self.kind}{self._window()}{self._chance()}"
 
     def _extent(self) -> str:
