@@ -30,7 +30,7 @@ from pytest_mcpflow.errors import (
     VacuousTestError,
     VirtualTimeError,
 )
-from pytest_mcpflow.explore.observe import Callers, Observation, observation_of
+from pytest_mcpflow.explore.observe import Callers, Observation, Seen, observation_of
 from pytest_mcpflow.explore.result import Interrupted
 from pytest_mcpflow.explore.subject import Choose, Subject
 from pytest_mcpflow.faults.plan import FaultPlan
@@ -192,6 +192,7 @@ class _Body(Subject):
         remembers: bool = False,
         thorough: bool = False,
         schedule: int | None = None,
+        begins: Sequence[Seen] = (),
     ) -> Observation:
         callers = Callers()
         return observation_of(self._judged(plan, schedule, callers), callers)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-from pytest_mcpflow.explore.observe import Seen
+from pytest_mcpflow.explore.endings import Ending
+from pytest_mcpflow.explore.observe import Context, Seen
 from pytest_mcpflow.explore.result import Collapsed
 from pytest_mcpflow.faults.kind import FaultKind
 
@@ -29,7 +31,11 @@ class Partition:
 
     def of(self, kind: FaultKind) -> tuple[FaultKind, ...]:
         """The class of a kind, the one that stands for all others first; empty where nothing is known of it."""
-        return next((alike for alike in self.stands_for.values() if kind in alike), ())
+        return self._class_of.get(kind, ())
+
+    @cached_property
+    def _class_of(self) -> Mapping[FaultKind, tuple[FaultKind, ...]]:
+        return {kind: alike for alike in self.stands_for.values() for kind in alike}
 
     def is_harmless(self, kind: FaultKind) -> bool:
         """Whether nothing came of the kind that stands for others."""
@@ -37,17 +43,19 @@ class Partition:
 
     def covers(self, kinds: Iterable[FaultKind]) -> bool:
         """Whether it says something of exactly these kinds, and what was learned of them."""
-        known = {kind for alike in self.stands_for.values() for kind in alike}
-        return {*kinds} == known.difference(self.learned)
+        return {*kinds} == self._class_of.keys() - self.learned
+
+
+_Where = tuple[str, int, Context | None]
 
 
 class Classes:
     """What was learned, by call site and by the arguments and the world of the call."""
 
     def __init__(self) -> None:
-        self._plans = Counter[tuple[tuple[str, int, bytes], FaultKind]]()
-        self._learned: dict[tuple[str, int, bytes], Partition] = {}
-        self._places: dict[tuple[str, int, bytes], str] = {}
+        self._plans = Counter[tuple[_Where, FaultKind]]()
+        self._learned: dict[_Where, Partition] = {}
+        self._places: dict[_Where, str] = {}
         self._latest: dict[tuple[str, bool], Partition] = {}
         self._latest_anywhere: dict[frozenset[FaultKind], Partition] = {}
 
@@ -61,13 +69,13 @@ class Classes:
         site: str,
         number: int,
         call: Seen | None,
-        ends: Mapping[FaultKind, bytes],
+        ends: Mapping[FaultKind, Ending],
         *,
-        usual: bytes,
+        usual: Ending,
         learned: Sequence[FaultKind] = (),
     ) -> None:
         """Put kinds with the same end into one class; `usual` is how it ends without a fault."""
-        alike: dict[bytes, list[FaultKind]] = {}
+        alike: dict[Ending, list[FaultKind]] = {}
         for kind, end in ends.items():
             alike.setdefault(end, []).append(kind)
         partition = Partition(
@@ -117,6 +125,6 @@ class Classes:
         return tuple(Collapsed(*key, plans) for key, plans in found.items())
 
 
-def _context(call: Seen | None) -> tuple[int, bytes]:
+def _context(call: Seen | None) -> tuple[int, Context | None]:
     """What must be alike for the same classes to hold: which attempt it is, its arguments, and the world."""
-    return (0, b"") if call is None else (call.attempt, call.context)
+    return (0, None) if call is None else (call.attempt, call.context)

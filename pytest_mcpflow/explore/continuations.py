@@ -60,6 +60,7 @@ class Continuations:
         self._usual = {call.context for call in base.calls}
         self._attempts = Counter((call.site, call.asked) for call in base.calls)
         self._by_call: dict[tuple[str, bool], tuple[FaultKind, ...]] = {}
+        self._by_tool: dict[str, tuple[FaultKind, ...]] = {}
         self._outages = [*_tools_and_servers(base)] if tactics.outages else []
         self._tools: dict[str, None] = {}
         self._servers: list[str] = []
@@ -108,7 +109,7 @@ class Continuations:
         called = [tool for tool in self._tools if matches(site, tool)]
         for kind in self._kinds:
             if self._can_last(kind, called):
-                step = Step((Fault(site, kind),), beginning, self._counting.under(beginning.count))
+                step = Step((Fault(site, kind),), beginning, self._counting.under(beginning.count), 0)
                 yield TOGETHER + likely(kind), step
 
     def _can_last(self, kind: FaultKind, tools: Collection[str]) -> bool:
@@ -162,7 +163,7 @@ class Continuations:
                 place
                 + (self._pilot(group, kind) if is_pilot else likely(kind))
                 + (_mixture(faults) if place < len(faults) else 0.0),
-                Step(faults, node, count, group, is_deferred),
+                Step(faults, node, count, max(group.index, 0), group, is_deferred),
             )
 
     @staticmethod
@@ -179,7 +180,7 @@ class Continuations:
             is_recovery = len(faults) > 1 and self._tactics.recovery_first
             place = (RECOVERY + _mixture(faults) if is_recovery else len(faults)) + UNLIKELY
             count = self._counting.under(group.parent.count)
-            yield place, Step(faults, group.parent, count, after=node.turn, lasts=group)
+            yield place, Step(faults, group.parent, count, group.index, after=node.turn, lasts=group)
 
     def again(self, node: Node) -> Iterator[Placed]:
         """The same kind once more, at each later call.
@@ -195,7 +196,7 @@ class Continuations:
             like = next((each for each in self._kinds_at(node.seen, index) if is_like(each, kind)), None)
             if like is not None and not call.faulted:
                 faults = (*node.faults, Fault(call.site, like, call.number, call.number))
-                yield size + PUT_OFF, Step(faults, node, Count(node.count, 0, 0), repeats=True)
+                yield size + PUT_OFF, Step(faults, node, Count(node.count, 0, 0), index, repeats=True)
 
     def shorter(self, group: Group, node: Node) -> Iterator[Step]:
         """A call's delays within which others overtake it, if its caller gave up before the one of a run was over."""
@@ -220,7 +221,9 @@ class Continuations:
             group.learned.append(kind)
             group.pending += 1
             faults = (*node.faults, Fault(group.site, kind, group.first, last))
-            yield Step(faults, node, self._counting.under(node.count), group, after=after)
+            yield Step(
+                faults, node, self._counting.under(node.count), max(group.index, 0), group, after=after
+            )
 
     def harmless(self, group: Group, kinds: Sequence[FaultKind]) -> int:
         """How many plans need not be run where kinds are known to make no difference at a call."""
@@ -244,8 +247,11 @@ class Continuations:
 
     # Which kinds
 
-    def _lasting(self, site: str) -> list[FaultKind]:
-        return lasting(self._kinds, self._specs(site))
+    def _lasting(self, site: str) -> Collection[FaultKind]:
+        known = self._by_tool.get(site)
+        if known is None:
+            known = self._by_tool[site] = tuple(lasting(self._kinds, self._specs(site)))
+        return known
 
     def _kinds_at(self, seen: Observation, index: int) -> Iterator[FaultKind]:
         for kind in self._kinds_of(seen.calls[index]):

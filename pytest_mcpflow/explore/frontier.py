@@ -14,6 +14,7 @@ from dataclasses import replace
 from pytest_mcpflow.explore.classes import Classes
 from pytest_mcpflow.explore.continuations import FIRST, Continuations
 from pytest_mcpflow.explore.counting import Count, Counting
+from pytest_mcpflow.explore.endings import Endings
 from pytest_mcpflow.explore.kinds import INSTANT
 from pytest_mcpflow.explore.observe import Observation
 from pytest_mcpflow.explore.part import WHOLE, Part
@@ -50,7 +51,7 @@ class Frontier:
         self.counting = Counting()
         self.classes = Classes()
         self._tactics = tactics
-        self._suffixes = set(base.suffixes)
+        self._endings = Endings()
         self.order = (0.0, 0, 0.0)
         self._part, self._families = part, itertools.count(1)
         self._order = itertools.count()
@@ -58,7 +59,8 @@ class Frontier:
         self._continuations = Continuations(
             base, counting=self.counting, specs=specs, kinds=kinds, depth=depth, tactics=tactics, part=part
         )
-        self._beginning = Node((), base, -1, len(base.calls) + 1, self.counting.root, 0)
+        endings, _ = self._endings.of(base)
+        self._beginning = Node((), base, endings, -1, len(endings), self.counting.root, 0)
         self._push(self._continuations.events(self._beginning, base))
         self._continue(self._beginning)
 
@@ -151,7 +153,7 @@ class Frontier:
                 if other != kind:
                     self._last(group, node, other)
         if group.pending == 0 and group.partition is None and self._tactics.classes:
-            usual = group.parent.seen.suffixes[group.index + 1]
+            usual = group.parent.endings[group.index + 1]
             self.classes.learn(
                 group.site, group.first, group.call, group.ends, usual=usual, learned=group.learned
             )
@@ -169,24 +171,21 @@ class Frontier:
         else:
             places = (
                 i
-                for i, call in enumerate(seen.calls)
+                for i, call in enumerate(seen.calls[step.index :], step.index)
                 if (call.site, call.number) == (added.site, added.first)
             )
             last = next(places, len(seen.calls))
-        suffixes = seen.suffixes
-        familiar = next(
-            (i for i in range(last + 1, len(suffixes)) if suffixes[i] in self._suffixes), len(suffixes)
-        )
-        self._suffixes.update(suffixes)
+        endings, new = self._endings.of(seen)
+        familiar = max(last + 1, new)
         family = step.parent.family or next(self._families)
-        return Node(step.faults, seen, last, familiar, step.count, outages, family, self.order[0])
+        return Node(step.faults, seen, endings, last, familiar, step.count, outages, family, self.order[0])
 
     def _is_first_of_its_class(self, group: Group, node: Node) -> bool:
         """Whether nothing like it came of another kind at the same call, nor without any fault."""
         kind = node.faults[-1].kind
         if not self._tactics.classes or (group.partition is not None and group.partition.of(kind)):
             return True
-        if node.end == group.parent.seen.suffixes[group.index + 1]:
+        if node.end == group.parent.endings[group.index + 1]:
             # Its children would be those of its parent.
             if self._accounts_for(node):
                 self._collapse(

@@ -7,9 +7,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -25,7 +24,17 @@ from pytest_mcpflow.state import state_adapter
 from pytest_mcpflow.transcript import Interaction
 from pytest_mcpflow.verdict import Judgement
 
-__all__ = ["CALLS", "Callers", "Observation", "Seen", "Watch", "digest", "first_difference", "observation_of"]
+__all__ = [
+    "CALLS",
+    "Callers",
+    "Context",
+    "Observation",
+    "Seen",
+    "Watch",
+    "digest",
+    "first_difference",
+    "observation_of",
+]
 
 CALLS = 10_000
 """The calls of a run after which it is broken off, as one that hangs: it would go on for ever."""
@@ -33,8 +42,14 @@ CALLS = 10_000
 _ADDRESS = re.compile(rb" at 0x[0-9a-f]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+Digests = tuple[bytes, ...]
+"""Of the fakes of a world, one each."""
+
+Context = tuple[bytes, Digests]
+"""The arguments of a call and the world before it, whatever the time was."""
+
+
+class Seen(NamedTuple):
     """One call of a tool.
 
     Args:
@@ -45,7 +60,7 @@ class Seen:
         effect: Whether it changed the world, `None` if nobody knows.
         faulted: Whether it was made to go wrong.
         task: The task that made it, by its rank.
-        context: A digest of its arguments and the world before it, whatever the time was.
+        world: Digests of the world before it, whatever the time was.
         asked: Its arguments as JSON, whatever the time was.
         exact: The same as they are.
         given_up: Whether its caller stopped waiting; known of calls that were made to go wrong.
@@ -59,10 +74,15 @@ class Seen:
     effect: bool | None
     faulted: bool
     task: int
-    context: bytes
+    world: Digests
     asked: bytes
     exact: bytes
     given_up: bool = False
+
+    @property
+    def context(self) -> Context:
+        """What it was asked, and of which world."""
+        return self.asked, self.world
 
     @property
     def takes(self) -> float:
@@ -94,14 +114,6 @@ class Observation:
     seconds: float
     trespass: str = ""
 
-    @cached_property
-    def suffixes(self) -> tuple[bytes, ...]:
-        """For each call the digest of everything from it on; and, as the last one, the digest of the end."""
-        found = [self.end]
-        for call in reversed(self.calls):
-            found.append(digest(call.site.encode(), call.context, found[-1]))
-        return tuple(reversed(found))
-
     @property
     def failure(self) -> tuple[Verdict, frozenset[str]]:
         """What a finding is told from others by."""
@@ -116,6 +128,8 @@ class Watch:
         choose: Lets calls go wrong by chance, if given.
         remembers: Whether what it chooses needs earlier states of the fakes.
         thorough: Whether to look at the world at each call, not only after tools that change it.
+        begins: The first calls of a run that goes the same way up to the last of them: as long as the calls are these,
+            so is the world before them, which is not looked at. Most runs of a search are others with one fault more.
     """
 
     def __init__(
@@ -125,6 +139,7 @@ class Watch:
         choose: Callable[[str, int, bytes], Fault | None] | None = None,
         remembers: bool = False,
         thorough: bool = False,
+        begins: Sequence[Seen] = (),
     ) -> None:
         self.chosen: list[Fault] = []
         self.trespass = ""
@@ -132,22 +147,26 @@ class Watch:
         self._choose, self._thorough = choose, thorough
         self._offered = {name: contract_of(fake).tools for name, fake in world.items()}
         self._states = [(fake, state_adapter(type(fake)).serializer.to_json) for fake in world.values()]
-        self._calls: list[tuple[Entry, int, int, bytes]] = []
+        self._begins = begins
+        self._known: list[tuple[Entry, Seen]] = []
+        self._calls: list[tuple[Entry, int, int, Digests]] = []
         self._clocks: list[NotedClock] = []
         self._texts = [b""] * len(self._states)
         self._digests = [b""] * len(self._states)
-        self._world: bytes | None = None
+        self._world: Digests | None = None
 
     def called(self, entry: Entry, number: int) -> Fault | None:
         if entry.name not in self._offered.get(entry.server, (entry.name,)):
             return None  # there is no such tool, which is wrong enough
         if not self._clocks:
             self._clocks = [NotedClock.of(fake) for fake, _ in self._states]
+        if self._begins and self._is_known(entry, number):
+            return None
         if self._thorough and self._world is not None and self._nobody_else_calls():
             self._look_for_trespass(f"before {entry.server}.{entry.name}#{number}, at t={entry.at:g}")
         world = self._look()
         self._calls.append((entry, number, hash(asyncio.current_task()), world))
-        if len(self._calls) > CALLS:
+        if len(self._known) + len(self._calls) > CALLS:
             break_off(f"after {CALLS} calls no end is in sight")
             return Fault(f"{entry.server}.{entry.name}", Hang(), number, number)
         if self._choose is None:
@@ -156,6 +175,22 @@ class Watch:
         if fault is not None:
             self.chosen.append(fault)
         return fault
+
+    def _is_known(self, entry: Entry, number: int) -> bool:
+        """Whether a call is the next one of the run that goes the same way until then."""
+        seen = self._begins[len(self._known)]
+        request = f"{entry.server}.{entry.name}", number, entry.at, entry.arguments
+        if request != (seen.site, seen.number, seen.at, seen.exact):
+            self._begins = ()  # it goes another way already
+            return False
+        if len(self._known) < len(self._begins) - 1:
+            self._known.append((entry, seen))
+            return True
+        self._begins = ()
+        # Digests as they were made then: which numbers in a text are instants depends on what was read until then.
+        self._world, self._digests = seen.world, [*seen.world]
+        self._texts = [state(fake) for fake, state in self._states]
+        return False
 
     def changed(self, entry: Entry) -> None:
         self._world = None
@@ -178,39 +213,38 @@ class Watch:
         outcome = (
             _told(run.result) if run.error is None else f"{type(run.error).__name__}: {run.error}".encode()
         )
-        told = b"\0".join(
-            [performance.verdict.encode(), *(each.check.encode() for each in performance.broken)]
-        )
-        attempts = Counter[tuple[str, str, bytes]]()
+        verdict, checks = performance.verdict, tuple(each.check for each in performance.broken)
+        told = b"\0".join([verdict.encode(), *(check.encode() for check in checks)])
+        known = [_as_ended(*call) for call in self._known]
+        attempts = {(call.site, call.exact): call.attempt for call in known}
         return Observation(
             plan=performance.plan,
-            verdict=performance.verdict,
-            checks=tuple(each.check for each in performance.broken),
-            calls=tuple(self._seen(attempts, *call) for call in self._calls),
-            end=digest(timeless(outcome, self._clocks), world, told),
+            verdict=verdict,
+            checks=checks,
+            calls=(*known, *(self._seen(attempts, *call) for call in self._calls)),
+            end=digest(timeless(outcome, self._clocks), *world, told),
             exact=digest(outcome, *self._texts, told),
             seconds=run.seconds,
             trespass=self.trespass,
         )
 
     def _seen(
-        self, attempts: Counter[tuple[str, str, bytes]], entry: Entry, number: int, task: int, world: bytes
+        self, attempts: dict[tuple[str, bytes], int], entry: Entry, number: int, task: int, world: Digests
     ) -> Seen:
-        request = (entry.server, entry.name, entry.arguments)
-        attempts[request] += 1
-        asked = timeless(entry.arguments, self._clocks)
+        site, arguments = f"{entry.server}.{entry.name}", entry.arguments
+        attempt = attempts[site, arguments] = attempts.get((site, arguments), 0) + 1
         return Seen(
-            f"{entry.server}.{entry.name}",
+            site,
             number,
-            attempts[request],
+            attempt,
             entry.at,
             entry.until,
             entry.effect,
             entry.fault is not None,
             task,
-            digest(asked, world),
-            asked,
-            entry.arguments,
+            world,
+            timeless(arguments, self._clocks),
+            arguments,
             entry.abandoned,
         )
 
@@ -230,16 +264,29 @@ class Watch:
             if was != text
         )
 
-    def _look(self) -> bytes:
-        """A digest of the world as it is."""
+    def _look(self) -> Digests:
+        """The world as it is."""
         if self._world is None:
             for index, (fake, state) in enumerate(self._states):
                 text = state(fake)
                 if text != self._texts[index]:
                     self._texts[index] = text
                     self._digests[index] = digest(timeless(text, self._clocks[index : index + 1]))
-            self._world = digest(*self._digests)
+            self._world = tuple(self._digests)
         return self._world
+
+
+def _as_ended(entry: Entry, seen: Seen) -> Seen:
+    """A call of another run with what became of it in this one: what begins the same may end in another way."""
+    faulted = entry.fault is not None
+    if (entry.until, entry.effect, entry.abandoned, faulted) == (
+        seen.until,
+        seen.effect,
+        seen.given_up,
+        seen.faulted,
+    ):
+        return seen
+    return seen._replace(until=entry.until, effect=entry.effect, given_up=entry.abandoned, faulted=faulted)
 
 
 def _compared(fake: Fake, text: bytes) -> dict[str, Any]:
@@ -271,7 +318,7 @@ class Callers:
 
 def observation_of(judgement: Judgement, callers: Callers | None = None) -> Observation:
     """The same of a run whose world nobody watched: what changed it before a call stands for the world."""
-    seen, calls, world = Counter[str](), list[Seen](), b""
+    seen, calls, world = Counter[str](), list[Seen](), tuple[bytes, ...]()
     callers = callers or Callers()
     attempts = Counter[tuple[str, bytes]]()
     for call in judgement.transcript:
@@ -279,7 +326,6 @@ def observation_of(judgement: Judgement, callers: Callers | None = None) -> Obse
             continue
         seen[call.site] += 1
         arguments = to_json(call.arguments)
-        context, exact = digest(arguments, world), arguments
         faulted, attempt = call.fault is not None, (call.site, arguments)
         attempts[attempt] += 1
         task, given_up = callers.of(call.site, seen[call.site])
@@ -293,16 +339,16 @@ def observation_of(judgement: Judgement, callers: Callers | None = None) -> Obse
                 call.effect,
                 faulted,
                 task,
-                context,
-                exact,
-                exact,
+                world,
+                arguments,
+                arguments,
                 given_up,
             )
         )
         if call.effect is not False:
-            world = digest(world, call.site.encode(), arguments)
+            world = (digest(*world, call.site.encode(), arguments),)
     checks = tuple(each.check for each in judgement.broken)
-    end = digest(world, *(each.encode() for each in checks))
+    end = digest(*world, *(each.encode() for each in checks))
     return Observation(judgement.plan, judgement.verdict, checks, tuple(calls), end, end, judgement.seconds)
 
 

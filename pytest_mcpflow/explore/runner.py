@@ -15,7 +15,7 @@ from typing import Self
 
 from pytest_mcpflow.errors import ExplorationError
 from pytest_mcpflow.explore.interrupts import Interrupts
-from pytest_mcpflow.explore.observe import Observation
+from pytest_mcpflow.explore.observe import Observation, Seen
 from pytest_mcpflow.explore.subject import Subject, impatient_stage
 from pytest_mcpflow.explore.swarm import Drawing
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
@@ -78,14 +78,19 @@ class Runner:
         self._interrupts.__exit__(exc_type, exc_val, exc_tb)
 
     def run(
-        self, job: Job, *, coming: Callable[[], Iterable[Job]] = tuple, thorough: bool = False
+        self,
+        job: Job,
+        *,
+        coming: Callable[[], Iterable[Job]] = tuple,
+        thorough: bool = False,
+        begins: Sequence[Seen] = (),
     ) -> Observation:
         """Run a plan.
 
         Args:
             job: What goes wrong.
             coming: What will probably be asked next.
-            thorough: See `Subject.observe`.
+            thorough, begins: See `Subject.observe`.
 
         Raises:
             KeyboardInterrupt: Somebody has asked to stop.
@@ -96,7 +101,7 @@ class Runner:
             if job not in self._ready:
                 self._run_ahead(self._executor, [job, *islice(coming(), AHEAD)])
             return self._ready.pop(job)
-        return _run(self._subject, job, self.tools, self._stage, thorough=thorough)
+        return _run(self._subject, job, self.tools, self._stage, thorough=thorough, begins=begins)
 
     def _run_ahead(self, executor: Executor, jobs: Sequence[Job]) -> None:
         self._stage.strike()  # an executor starts processes and waits for them in real time
@@ -165,13 +170,21 @@ def _run_all(subject: Subject, jobs: Sequence[Job], *, asked_by: Place) -> list[
         return [_run(subject, job, tools, stage) for job in jobs]
 
 
-def _run(subject: Subject, job: Job, tools: Tools, stage: Stage, *, thorough: bool = False) -> Observation:
+def _run(
+    subject: Subject,
+    job: Job,
+    tools: Tools,
+    stage: Stage,
+    *,
+    thorough: bool = False,
+    begins: Sequence[Seen] = (),
+) -> Observation:
     if isinstance(job, Drawing):
         plan, choose = FaultPlan(seed=subject.seed), job.choose(tools.spec)
         return subject.observe(plan, stage=stage, choose=choose, remembers=job.remembers)
     if isinstance(job, int):
         return subject.observe(FaultPlan(seed=subject.seed), stage=stage, schedule=job)
-    return subject.observe(FaultPlan(job, subject.seed), stage=stage, thorough=thorough)
+    return subject.observe(FaultPlan(job, subject.seed), stage=stage, thorough=thorough, begins=begins)
 
 
 def _check_can_travel(subject: Subject) -> None:

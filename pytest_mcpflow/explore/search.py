@@ -14,7 +14,7 @@ from pytest_mcpflow.explore.familiar import Familiar, is_part
 from pytest_mcpflow.explore.fewer import joined
 from pytest_mcpflow.explore.frontier import Frontier
 from pytest_mcpflow.explore.kinds import DEFAULT_KINDS
-from pytest_mcpflow.explore.observe import Observation
+from pytest_mcpflow.explore.observe import Observation, Seen
 from pytest_mcpflow.explore.part import WHOLE, Part
 from pytest_mcpflow.explore.result import Accounting, Cell, Exploration, Finding, Interrupted
 from pytest_mcpflow.explore.runner import Job, Runner
@@ -193,7 +193,7 @@ class Search:
         step = self._frontier.pop()
         if step is None:
             return
-        seen = self._observe(step.faults)
+        seen = self._observe(step.faults, begins=step.beginning)
         self._shrinker.note(step.faults, seen)
         self._frontier.done(step, seen)
         if len(step.faults) == 1:
@@ -233,9 +233,9 @@ class Search:
         if not seen.verdict.is_good and faults and not any(is_part(each, faults) for each in self._too_deep):
             self._found(faults, seen)
 
-    def _observe(self, job: Job) -> Observation:
+    def _observe(self, job: Job, *, begins: Sequence[Seen] = ()) -> Observation:
         self._searched += 1
-        return self._runner.run(job, coming=self._coming)
+        return self._runner.run(job, coming=self._coming, begins=begins)
 
     def _coming(self) -> Iterator[Job]:
         numbers = iter(range(self._drawn, self._drawn + 10_000))

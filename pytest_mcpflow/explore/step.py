@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_mcpflow.explore.classes import Partition
 from pytest_mcpflow.explore.counting import Count
+from pytest_mcpflow.explore.endings import Ending
 from pytest_mcpflow.explore.observe import Observation, Seen
 from pytest_mcpflow.faults.kind import FaultKind
 from pytest_mcpflow.faults.plan import Fault
@@ -25,6 +26,7 @@ class Node:
     Args:
         faults: Its faults, in the order of the calls.
         seen: Its run.
+        endings: How that went on from each call.
         last: The index of the last call at which it injects; children inject later.
         familiar: The index from which on everything went as it did in an earlier run.
         count: How many plans it stands for.
@@ -35,6 +37,7 @@ class Node:
 
     faults: Faults
     seen: Observation
+    endings: tuple[Ending, ...]
     last: int
     familiar: int
     count: Count
@@ -43,9 +46,9 @@ class Node:
     turn: float = 0.0
 
     @property
-    def end(self) -> bytes:
-        """A digest of all that came after the last fault, whatever the time was."""
-        return self.seen.suffixes[min(self.last + 1, len(self.seen.calls))]
+    def end(self) -> Ending:
+        """All that came after the last fault, whatever the time was."""
+        return self.endings[min(self.last + 1, len(self.seen.calls))]
 
 
 @dataclass
@@ -68,17 +71,18 @@ class Group:
     pending: int = 0
     outages: int | None = None
     learned: list[FaultKind] = field(default_factory=list["FaultKind"])
-    ends: dict[FaultKind, bytes] = field(default_factory=dict["FaultKind", bytes])
-    classes: dict[bytes, Count] = field(default_factory=dict[bytes, Count])
-    lasting: dict[bytes, Count] = field(default_factory=dict[bytes, Count])
-    lasted: dict[bytes, Count] = field(default_factory=dict[bytes, Count])
-    slowest: dict[bytes, float] = field(default_factory=dict[bytes, float])
+    ends: dict[FaultKind, Ending] = field(default_factory=dict["FaultKind", Ending])
+    classes: dict[Ending, Count] = field(default_factory=dict[Ending, Count])
+    lasting: dict[Ending, Count] = field(default_factory=dict[Ending, Count])
+    lasted: dict[Ending, Count] = field(default_factory=dict[Ending, Count])
+    slowest: dict[Ending, float] = field(default_factory=dict[Ending, float])
 
 
 @dataclass(frozen=True)
 class Step:
     """A plan to run: `parent` and one fault more, as one of a group or by itself.
 
+    `index` is that of the call at which the fault begins, in the run of the parent; 0 where it concerns all calls.
     It is deferred where its beginning behaves like another plan's, and late where its kind has made no difference yet.
     `after` is the turn of the plan that it was made of, if that is not `parent`. `lasts` is the group with whose kinds
     it begins, where it goes on at all later calls of the tool; it repeats where only its last kind is tried once more.
@@ -87,9 +91,15 @@ class Step:
     faults: Faults
     parent: Node
     count: Count
+    index: int
     group: Group | None = None
     is_deferred: bool = False
     is_late: bool = False
     after: float = 0.0
     lasts: Group | None = None
     repeats: bool = False
+
+    @property
+    def beginning(self) -> tuple[Seen, ...]:
+        """The calls up to the one at which the fault begins: those of the run of the parent."""
+        return self.parent.seen.calls[: self.index + 1]

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_mcpflow.errors import ExplorationError
-from pytest_mcpflow.explore.observe import Observation, Watch, observation_of
+from pytest_mcpflow.explore.observe import Observation, Seen, Watch, observation_of
 from pytest_mcpflow.fake import Fake
 from pytest_mcpflow.faults.plan import Fault, FaultPlan
 from pytest_mcpflow.hub import Hub
-from pytest_mcpflow.performance import DEADLINE, perform
+from pytest_mcpflow.performance import DEADLINE, perform, seeded_world
 from pytest_mcpflow.scenario import Invariant, Run, Scenario, Workflow, world_of
 from pytest_mcpflow.schema import ToolSpec, contract_of
 from pytest_mcpflow.stage import Stage
@@ -135,7 +135,7 @@ class Subject:
                 deadline=self.deadline,
                 stage=stage,
                 onlooker=Watch(world_of(scenario)),
-                rules=self._rules(scenario),
+                rules=self._rules(world_of(scenario)),
                 schedule=schedule,
             )
 
@@ -148,6 +148,7 @@ class Subject:
         remembers: bool = False,
         thorough: bool = False,
         schedule: int | None = None,
+        begins: Sequence[Seen] = (),
     ) -> Observation:
         """The run under a plan, as far as a search looks at it.
 
@@ -158,14 +159,17 @@ class Subject:
             remembers: Whether what it chooses needs earlier states of the fakes.
             thorough: Whether to look for changes of the world that no tool made.
             schedule: Draws the order of ready tasks; their own if `None`.
+            begins: The first calls of a run that goes the same way up to the last of them; nobody looks at them again.
         """
         if not self.draws:
             judged = self.judge(plan) if schedule is None else self.judge_schedule(plan, schedule)
             return observation_of(judged)
         scenario = self.fresh()
-        watch = Watch(world_of(scenario), choose=choose, remembers=remembers, thorough=thorough)
+        world = seeded_world(scenario)
+        watch = Watch(world, choose=choose, remembers=remembers, thorough=thorough, begins=begins)
         performance = perform(
             scenario,
+            world=world,
             way=self.way,
             era=self.era,
             workflow=self.workflow,
@@ -173,14 +177,13 @@ class Subject:
             deadline=self.deadline,
             stage=stage,
             onlooker=watch,
-            rules=self._rules(scenario),
+            rules=self._rules(world),
             schedule=schedule,
             settled=watch.settled if thorough else None,
         )
         return watch.observation(performance)
 
-    def _rules(self, scenario: Scenario) -> tuple[Invariant, ...]:
-        world = world_of(scenario)
+    def _rules(self, world: Mapping[str, Fake]) -> tuple[Invariant, ...]:
         return tuple(_invariant(check, world) for check in self.invariants)
 
 

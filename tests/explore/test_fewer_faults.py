@@ -27,7 +27,7 @@ def hit(faults: Sequence[Fault], site: str, number: int) -> str:
 
 def ran(calls: Sequence[tuple[str, int, bytes]]) -> Observation:
     """A run of calls, each with its tool, its number and its arguments."""
-    made = tuple(Seen(site, n, 1, 0.0, 0.0, True, True, 0, b"", asked, asked) for site, n, asked in calls)
+    made = tuple(Seen(site, n, 1, 0.0, 0.0, True, True, 0, (), asked, asked) for site, n, asked in calls)
     return Observation(FaultPlan(), Verdict.FAILED_SILENTLY, (), made, b"", b"", 0.0)
 
 
