@@ -138,6 +138,7 @@ PATCHES = {
     "catalogue": "sys.path, while a user's file is imported",
     "clock.order": "the order of cancellation, while a virtual loop runs",
     "clock.patches": "clocks, sleeping and worker threads, while a virtual loop runs",
+    "clock.zone": "the local time zone, while a virtual loop runs",
     "redirect": "the SDK's ways out of the process, while a hub redirects clients",
 }
 

@@ -45,12 +45,13 @@ Ready = list[tuple[selectors.SelectorKey, int]]
 
 
 class VirtualClock(Clock):
-    """The time of a virtual loop."""
+    """The time of a virtual loop; `base` is the calendar time at zero, in its own zone."""
 
     def __init__(self, starts_at: datetime) -> None:
         super().__init__(starts_at)
+        self.base = self._first = starts_at
         self.seconds = 0.0
-        self._followers: list[Callable[[datetime], None]] = []
+        self._followers: list[Callable[[], None]] = []
 
     def now(self) -> float:
         return self.seconds
@@ -61,29 +62,30 @@ class VirtualClock(Clock):
         self.seconds = max(self.seconds, float(seconds))
 
     def begin_again(self) -> None:
-        """Go back to zero."""
+        """Go back to zero, and to the calendar time that was the first."""
         self.seconds = 0.0
-        self._tell()
+        self._set(self._first)
 
     def rebase(self, wall: datetime) -> None:
         """Let it be `wall` now."""
-        starts_at = (wall.astimezone(UTC) - timedelta(seconds=self.seconds)).astimezone(wall.tzinfo)
-        if starts_at != self.starts_at:
-            self.starts_at = starts_at
-            self._tell()
+        base = (wall.astimezone(UTC) - timedelta(seconds=self.seconds)).astimezone(wall.tzinfo)
+        if base != self.base or base.tzinfo != self.base.tzinfo:
+            self._set(base)
 
     @contextmanager
-    def followed_by(self, follower: Callable[[datetime], None]) -> Generator[None]:
-        """Tell `follower` the calendar time whenever it is set, and does not just pass."""
+    def followed_by(self, follower: Callable[[], None]) -> Generator[None]:
+        """Tell `follower` whenever time is set, and does not just pass."""
         self._followers.append(follower)
         try:
             yield
         finally:
             self._followers.remove(follower)
 
-    def _tell(self) -> None:
+    def _set(self, base: datetime) -> None:
+        if base is not self.base:
+            self.base = self.starts_at = base
         for follower in self._followers:
-            follower(self.wall())
+            follower()
 
 
 class VirtualTimeLoop(RefusesForeign, Permuted):

@@ -15,6 +15,7 @@ from pytest_mcpflow.clock.named import in_place_of
 from pytest_mcpflow.clock.order import ranked_scopes
 from pytest_mcpflow.clock.seams import seam
 from pytest_mcpflow.clock.watch import watched
+from pytest_mcpflow.clock.zone import LocalZone
 
 if TYPE_CHECKING:
     from pytest_mcpflow.clock.loop import VirtualTimeLoop
@@ -45,17 +46,26 @@ def _calendar(loop: VirtualTimeLoop, follows: Callable[[], bool]) -> Generator[N
     """Threads that are not the run's keep the real calendar: a cluster's or a tracer's count on it meanwhile."""
     import time_machine
 
-    with (
-        time_machine.travel(loop.clock.wall(), tick=False) as traveller,
-        loop.clock.followed_by(lambda instant: traveller.move_to(instant.timestamp())),
-    ):
+    clock, was_asked = loop.clock, False
+    with time_machine.travel(clock.wall().timestamp(), tick=False) as traveller, LocalZone() as zone:
         real = time_machine.escape_hatch.time.time_ns
 
         def nanoseconds() -> int:
-            return loop.asked(int(loop.clock.wall().timestamp() * 1e9)) if follows() else real()
+            nonlocal was_asked
+            was_asked = True
+            return loop.asked(int(clock.wall().timestamp() * 1e9)) if follows() else real()
+
+        def set_again() -> None:
+            nonlocal was_asked
+            zone.follow(clock.base)
+            if was_asked:  # by uuid1(), for one, which must forget what time it was
+                traveller.move_to(clock.wall().timestamp())
+                was_asked = False
 
         traveller.time_ns = nanoseconds  # type: ignore[method-assign]  # asked by its C code
-        yield
+        set_again()
+        with clock.followed_by(set_again):
+            yield
 
 
 @contextmanager
