@@ -26,7 +26,7 @@ __all__ = ["Calls"]
 _MAPPINGS = (dict, Mapping)  # a dict is one, and asking an abstract class takes longer
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Calls:
     """The tool calls of one hub, and all that has a part in them."""
 
@@ -50,7 +50,13 @@ class Calls:
         __tracebackhide__ = True  # where the workflow called it is what its reader wants to see
         member, tool = self.members.resolve(name)
         self.start_clock()
-        entry = self._open(member, tool, arguments, context_id)
+        if not isinstance(arguments, _MAPPINGS):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
+            why = f"they go by the names of parameters, {{'name': value}}, got {arguments!r}"
+            raise self._unsendable(member, tool, why, context_id)
+        try:
+            entry = self.journal.open(member.name, "tools/call", tool, arguments, context_id=context_id)
+        except ValueError as failure:
+            raise self._unsendable(member, tool, f"not JSON ({failure})", context_id) from None
         if member.tools is not None and tool not in member.tools:
             error = UnknownNameError("tool", name, (f"{member.name}.{known}" for known in member.tools))
             self.journal.fail(entry, error)
@@ -67,20 +73,12 @@ class Calls:
             )
         return CallResult(raw)
 
-    def _open(self, member: Member, tool: str, arguments: Mapping[str, Any], context_id: str | None) -> Entry:
-        """Write the call down; one that no message could carry has failed with it."""
-        __tracebackhide__ = True
-        if isinstance(arguments, _MAPPINGS):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
-            try:
-                return self.journal.open(member.name, "tools/call", tool, arguments, context_id=context_id)
-            except ValueError as failure:
-                why = f"not JSON ({failure})"
-        else:
-            why = f"they go by the names of parameters, {{'name': value}}, got {arguments!r}"
+    def _unsendable(self, member: Member, tool: str, why: str, context_id: str | None) -> ArgumentError:
+        """The error of a call that no message could carry, which is written down as one that has failed."""
         error = ArgumentError(member.name, tool, f"{ArgumentError.BEGINNING}{tool}: {why}")
         entry = self.journal.open(member.name, "tools/call", tool, {}, context_id=context_id)
         self.journal.fail(entry, error)
-        raise error
+        return error
 
     async def _through_client(
         self,

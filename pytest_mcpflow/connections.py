@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Connections"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Connections:
     """The connections of one hub, and what their clients have to do with."""
 

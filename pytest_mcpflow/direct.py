@@ -31,7 +31,7 @@ class ProgressCallback(Protocol):
 INTERNAL_ERROR, INVALID_PARAMS, REQUEST_TIMEOUT = -32603, -32602, -32001
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Directly:
     """The direct calls of one hub, and who has a part in them.
 
@@ -110,7 +110,7 @@ class Directly:
             raise _protocol_error(
                 INVALID_PARAMS, f"Unknown tool: {spec.name}; {nearest_phrase(spec.name, _offered(fake))}"
             )
-        call = _DirectCall(self.desk, entry, on_progress)
+        call = _DirectCall(self.desk, entry, on_progress) if spec.may_speak else None
         try:
             result = await invoke(fake, spec, entry.arguments if others is None else others, call)
         except Exception as error:
@@ -118,7 +118,7 @@ class Directly:
                 entry.crash = error
             raise
         self.ledger(entry, spec, result)
-        return as_said(fake, result, marked=True)
+        return as_said(fake, result, marked=True) if result.get("isError") else result
 
 
 def _offered(fake: Fake) -> set[str]:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from datetime import datetime
 
-from pytest_mcpflow.clock import EPOCH, Clock, RealClock, VirtualTimeLoop
+from pytest_mcpflow.clock import EPOCH, Clock, RealClock, VirtualClock, VirtualTimeLoop
 from pytest_mcpflow.errors import VirtualTimeError
 
 __all__ = ["HubClock"]
@@ -23,15 +23,14 @@ class HubClock(Clock):
     def __init__(self, virtual_time: bool | None = None, *, starts_at: datetime = EPOCH) -> None:
         super().__init__(starts_at)
         self.virtual_time = virtual_time
-        self._source: Clock | None = None
+        self._source: VirtualClock | RealClock | None = None
         self._zero = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped_at = 0.0
 
     def now(self) -> float:
-        return (
-            self._stopped_at if self._source is None else self._stopped_at + self._source.now() - self._zero
-        )
+        source = self._source
+        return self._stopped_at if source is None else self._stopped_at + source.seconds - self._zero
 
     def taken(self) -> float:
         """A number of seconds that grows by what something takes, also outside of virtual time, which waits for it."""

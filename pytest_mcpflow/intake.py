@@ -31,7 +31,7 @@ F = TypeVar("F", bound=Fake)
 LEAVE = "let calls be left with Playback(allow_unused=True)"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, kw_only=True)
 class Intake:
     """Takes servers into a hub. What stands behind a name is made when it is needed for the first time.
 

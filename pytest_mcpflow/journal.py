@@ -157,7 +157,8 @@ class Journal:
 
     def close(self, entry: Entry, result: dict[str, Any]) -> None:
         """The server answered: `result` is the protocol's result object as JSON values."""
-        entry.says_no = take_mark(result)
+        if "_meta" in result:
+            entry.says_no = take_mark(result)
         entry.until = self._clock.now()
         entry.result = to_json(result)
 

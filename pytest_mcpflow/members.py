@@ -120,10 +120,16 @@ class Members:
         server = max(servers, key=len)
         return self._by_name[server], call[len(server) + 1 :]
 
+    def tool(self, site: str) -> tuple[Member, ToolSpec] | None:
+        """The tool that a pattern names outright, as most do; `None` for one that names others, or none."""
+        server, _, tool = site.rpartition(".")
+        member = self._by_name.get(server)
+        spec = None if member is None or member.tools is None else member.tools.get(tool)
+        return None if member is None or spec is None else (member, spec)
+
     def may_be_called(self, pattern: str) -> bool:
         """Whether a pattern can name a call; what tools a server from outside has is not known here."""
-        named, _, tool = pattern.rpartition(".")
-        if named in self._by_name and tool in (self._by_name[named].tools or ()):
+        if self.tool(pattern) is not None:
             return True
         if any(matches(pattern, site) for site in self.sites):
             return True

@@ -331,7 +331,7 @@ def _evaluated(name: str, claim: str, check: Callable[[Run], Any], done: Run) ->
         returned = check(done)
     except Exception as error:
         return [Broken(name, claim, described(error), leaks=isinstance(error, LeakedError))]
-    if isinstance(returned, Awaitable) or returned is not None:
+    if returned is not None:
         return [Broken(name, claim, f"returned {returned!r} where it should assert, so it checked nothing")]
     return []
 

@@ -25,7 +25,8 @@ class CallResult(Mapping[str, Any]):
 
     def __init__(self, raw: Mapping[str, Any], protocol: CallToolResult | None = None) -> None:
         self._raw, self._protocol = raw, protocol
-        self._values = _values(raw)
+        structured = raw.get("structuredContent")
+        self._values: Mapping[str, Any] = structured if type(structured) is dict else _values(raw)
 
     def __getitem__(self, key: str) -> Any:
         try:

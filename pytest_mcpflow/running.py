@@ -6,7 +6,7 @@ import asyncio
 import sysconfig
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,7 +61,7 @@ async def with_hub(hub: Hub, body: Callable[[], Awaitable[T]]) -> T:
         HubError: The hub has a schedule, and something else than a virtual loop decides the order of tasks.
     """
     hub.clock.start()
-    with _in_order_of(hub):
+    with nullcontext() if hub.schedule is None else _in_order_of(hub, hub.schedule):
         try:
             result = await body()
         except BaseException as error:
@@ -75,19 +75,16 @@ async def with_hub(hub: Hub, body: Callable[[], Awaitable[T]]) -> T:
 
 
 @contextmanager
-def _in_order_of(hub: Hub) -> Generator[None]:
-    """Let ready tasks take their turns in the order of the hub's schedule, if it has one."""
-    if hub.schedule is None:
-        yield
-        return
+def _in_order_of(hub: Hub, schedule: int) -> Generator[None]:
+    """Let ready tasks take their turns in the order of the hub's schedule."""
     loop = asyncio.get_running_loop()
     if not isinstance(loop, VirtualTimeLoop) or not hub.way.is_in_process:
         where = f"on {hub.way}" if isinstance(loop, VirtualTimeLoop) else "in real time"
         raise HubError(
-            f"schedule {hub.schedule} is an order of tasks, and {where} it is not the loop alone that decides which "
+            f"schedule {schedule} is an order of tasks, and {where} it is not the loop alone that decides which "
             "task is ready first, so that no order could be repeated; take virtual time, and direct or memory"
         )
-    loop.permute(hub.schedule)
+    loop.permute(schedule)
     try:
         yield
     finally:

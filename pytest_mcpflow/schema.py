@@ -66,7 +66,8 @@ class ToolSpec:
     """One tool of a fake: `mark` is what it promises, `wraps` whether its result travels as `{"result": ...}`.
 
     `listed` is how a recorded server lists it, where that stands in place of what the signature says. `is_async` is
-    whether its method is a coroutine function.
+    whether its method is a coroutine function, and `may_speak` whether it can ask or report anything in the middle of a
+    call.
     """
 
     name: str
@@ -79,14 +80,11 @@ class ToolSpec:
     wraps: bool
     listed: Mapping[str, Any] | None = None
     is_async: bool = field(init=False)
+    may_speak: bool = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_async", inspect.iscoroutinefunction(self.method))
-
-    @property
-    def may_speak(self) -> bool:
-        """Whether it can ask or report anything in the middle of a call."""
-        return self.parameters.call_parameter is not None
+        object.__setattr__(self, "may_speak", self.parameters.call_parameter is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +186,18 @@ def contract_of(fake: Fake | type[Fake]) -> Contract:
 
 
 async def invoke(
-    fake: Fake, spec: ToolSpec, arguments: Mapping[str, Any] | bytes, call: Call, *, again: bool = False
+    fake: Fake,
+    spec: ToolSpec,
+    arguments: Mapping[str, Any] | bytes,
+    call: Call | None,
+    *,
+    again: bool = False,
 ) -> RawResult:
     """Run one tool call: validate, change state, describe the answer. Refusals are `isError` results, see `refusal`.
 
     Args:
         arguments: As JSON values, or as their JSON.
+        call: For a tool that may speak in the middle of it; `None` does for the others.
         again: It is the same call, run again with what was asked, so it does not take its time again.
     """
     try:
@@ -203,7 +207,7 @@ async def invoke(
         return refusal(complaint(spec.name, spec.parameters, error))
     except PydanticSerializationError as error:
         return refusal(f"{ArgumentError.BEGINNING}{spec.name}: not JSON ({error})")
-    if spec.parameters.call_parameter is not None:
+    if call is not None and spec.parameters.call_parameter is not None:
         values[spec.parameters.call_parameter] = _Watched(call, fake, spec)
     if spec.name in fake.takes and not again:
         await asyncio.sleep(fake.takes[spec.name])

@@ -33,10 +33,12 @@ class Clock(ABC):
 
     @starts_at.setter
     def starts_at(self, starts_at: datetime) -> None:
-        # Python adds to a time of a zone what a clock on its walls shows, which is an hour off after such a change.
-        self._starts_at = starts_at.replace(tzinfo=timezone(starts_at.utcoffset() or timedelta()))
         self.zone = starts_at.tzinfo
         """That of the calendar times."""
+        # Python adds to a time of a zone what a clock on its walls shows, which is an hour off after such a change.
+        if self.zone is not UTC:
+            starts_at = starts_at.replace(tzinfo=timezone(starts_at.utcoffset() or timedelta()))
+        self._starts_at = starts_at
 
     @abstractmethod
     def now(self) -> float:
@@ -78,5 +80,9 @@ class RealClock(Clock):
         super().__init__(datetime.now(UTC))
         self._zero = time.monotonic()
 
-    def now(self) -> float:
+    @property
+    def seconds(self) -> float:
         return time.monotonic() - self._zero
+
+    def now(self) -> float:
+        return self.seconds

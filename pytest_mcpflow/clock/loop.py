@@ -119,7 +119,7 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self._blamed: asyncio.Task[Any] | None = None
         self._deadlock: DeadlockError | None = None
         self.ranks = Ranks()
-        self._is_surrounded = False
+        self._is_surrounded = self._is_called = self._hears_signals = False
         self._executor: Any = None
         self.step_limit = STEP_LIMIT if step_limit is None else step_limit
         self.is_patient = False
@@ -186,8 +186,9 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        handle = super().call_at(self._timers.deadline(when), callback, *args, context=context)
-        self._timers.add(handle, awaited=not in_background())
+        deadline = self._timers.deadline(when)
+        handle = super().call_at(deadline, callback, *args, context=context)
+        self._timers.add(deadline, handle, awaited=not in_background())
         return handle
 
     def call_soon_threadsafe(
@@ -196,7 +197,17 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         context = context or copy_context()
         if self.threads.keeps(partial(self.call_soon, callback, *args, context=context)):
             return asyncio.Handle(callback, args, self, context)
+        self._is_called = True
         return super().call_soon_threadsafe(callback, *args, context=context)
+
+    def add_signal_handler(self, sig: int, callback: Callable[[*Ts], object], *args: *Ts) -> None:
+        self._hears_signals = True
+        super().add_signal_handler(sig, callback, *args)
+
+    def may_be_woken(self) -> bool:
+        """Whether a thread or a signal may have written to the loop's pipe since this was asked last."""
+        woken, self._is_called = self._is_called, False
+        return woken or self._hears_signals
 
     def run_in_executor(  # type: ignore[override]  # typeshed has an overload for Python 3.12 only
         self, executor: Any, func: Callable[..., T], *args: Any
@@ -350,8 +361,10 @@ class _PatientSelector(selectors.BaseSelector):
 
     def select(self, timeout: float | None = None) -> Ready:
         is_busy = timeout is not None and timeout <= 0
-        # The pipe by which a loop is woken up has nothing to say to one that is awake.
-        ready = [] if is_busy and self._registered <= 1 else self._real.select(0)
+        # The pipe by which a loop is woken up has nothing to say to one that is awake, nor before somebody wrote to it;
+        # and to ask the system takes as long as ten calls of a function.
+        may_be_ready = self._registered > 1 or (not is_busy and self._loop.may_be_woken())
+        ready = self._real.select(0) if may_be_ready else []
         if ready or is_busy:
             self._loop.busy()
             return ready

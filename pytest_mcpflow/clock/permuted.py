@@ -28,6 +28,8 @@ class Permuted(asyncio.SelectorEventLoop):
 
     def permute(self, seed: int | None) -> None:
         """From here on draw from `seed` which of the ready tasks takes the next step; `None` for their own order."""
+        if seed is None and self._chance is None:
+            return
         self._chance = None if seed is None else random.Random(seed)  # noqa: S311 - to be repeated
         self.is_permuted = seed is not None
         left, self._turns = self._turns, []

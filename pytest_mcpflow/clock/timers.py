@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-from typing import Self
 
 __all__ = ["Deadline", "Timers"]
 
@@ -19,12 +18,8 @@ class Deadline(float):
     depends on all other timers, also on those of the transport.
     """
 
+    __slots__ = ("rank",)
     rank: int
-
-    def __new__(cls, when: float, rank: int) -> Self:
-        deadline = float.__new__(cls, when)
-        deadline.rank = rank
-        return deadline
 
     def __lt__(self, other: float) -> bool:
         if self == other and isinstance(other, Deadline):
@@ -45,11 +40,13 @@ class Timers:
 
     def deadline(self, when: float) -> Deadline:
         """An instant, after all equal ones so far."""
-        return Deadline(when, next(self._ranks))
+        deadline = Deadline(when)
+        deadline.rank = next(self._ranks)
+        return deadline
 
-    def add(self, handle: asyncio.TimerHandle, *, awaited: bool) -> None:
+    def add(self, deadline: Deadline, handle: asyncio.TimerHandle, *, awaited: bool) -> None:
         """Remember a timer; `awaited` if it is something to wait for."""
-        item = (float(handle.when()), next(self._ranks), handle)
+        item = (float(deadline), deadline.rank, handle)
         heapq.heappush(self._all, item)
         if awaited:
             heapq.heappush(self._awaited, item)

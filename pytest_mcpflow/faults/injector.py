@@ -96,6 +96,7 @@ class Injector:
         self._latest: dict[str, Fake] = {}
         self._members = members
         self._planned: list[_Planned] = []
+        self._planned_at: dict[tuple[str, str], list[_Planned]] = {}
         self._counts: dict[tuple[str, str], int] = {}
         self._armed: dict[str, FaultedCall] = {}
         self._aftermaths: list[_Aftermath] = []
@@ -122,6 +123,7 @@ class Injector:
             _Planned(fault, plan, plan.position_of(index), must_happen)
             for index, fault in enumerate(plan.faults)
         ]
+        self._planned_at.clear()
         self._is_checked = False
 
     def define_change(self, name: str, change: Callable[[], object]) -> None:
@@ -209,7 +211,13 @@ class Injector:
         if chosen is not None:
             self._arm(entry, chosen, number, 0)
             return
-        for each in self._planned:
+        planned = self._planned_at.get(site)
+        if planned is None:
+            name = f"{entry.server}.{entry.name}"
+            planned = self._planned_at[site] = [
+                each for each in self._planned if matches(each.fault.site, name)
+            ]
+        for each in planned:
             if each.fault.concerns(entry.server, entry.name, number, at=entry.at, seed=each.plan.seed):
                 self._arm(entry, each.fault, number, each.plan.seed)
                 return
@@ -303,6 +311,10 @@ class Injector:
 
     def _objections_of_tools(self, fault: Fault) -> Iterable[str | None]:
         """What speaks against the fault at each tool that it names; `None` where nothing does."""
+        one = self._members.tool(fault.site)
+        if one is not None:
+            yield self._objection_of_tool(fault.kind, *one)
+            return
         for member in self._members:
             if member.tools is None:
                 if matches(fault.site, f"{member.name}.*") or self._names_tool_of(member, fault.site):
@@ -312,12 +324,14 @@ class Injector:
                 continue
             for tool, spec in member.tools.items():
                 if matches(fault.site, f"{member.name}.{tool}"):
-                    objection = fault.kind.objection(spec)
-                    yield (
-                        self._objection_of_wire(fault.kind, member)
-                        if objection is None
-                        else f"{fault.kind} at {member.name}.{tool}: {objection}"
-                    )
+                    yield self._objection_of_tool(fault.kind, member, spec)
+
+    def _objection_of_tool(self, kind: FaultKind, member: Member, spec: ToolSpec) -> str | None:
+        """What speaks against a fault at a tool; `None` if nothing does."""
+        objection = kind.objection(spec)
+        if objection is None:
+            return self._objection_of_wire(kind, member)
+        return f"{kind} at {member.name}.{spec.name}: {objection}"
 
     def _objection_of_wire(self, kind: FaultKind, member: Member) -> str | None:
         """What speaks against a fault that is made on the wire at a server; `None` if nothing does."""
