@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from pytest_mcpflow.direct import Directly, ProgressCallback
 from pytest_mcpflow.errors import ArgumentError, ToolError, UnknownNameError
+from pytest_mcpflow.hub_clock import HubClock
 from pytest_mcpflow.journal import Entry, Journal
 from pytest_mcpflow.members import Member, Members
 from pytest_mcpflow.result import CallResult, text_of
@@ -36,7 +37,7 @@ class Calls:
     promises: Promises
     connections: Connections
     directly: Directly
-    start_clock: Callable[[], None]
+    clock: HubClock
 
     async def call(
         self,
@@ -48,8 +49,10 @@ class Calls:
     ) -> CallResult:
         """See `Hub.call_tool`."""
         __tracebackhide__ = True  # where the workflow called it is what its reader wants to see
+        self.promises.begun += 1
         member, tool = self.members.resolve(name)
-        self.start_clock()
+        if asyncio.get_running_loop() is not self.clock.loop:
+            self.clock.start()
         if not isinstance(arguments, _MAPPINGS):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
             why = f"they go by the names of parameters, {{'name': value}}, got {arguments!r}"
             raise self._unsendable(member, tool, why, context_id)

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 from pytest_mcpflow.answers import Desk
-from pytest_mcpflow.clock import order_is_drawn
+from pytest_mcpflow.clock import VirtualTimeLoop
 from pytest_mcpflow.errors import nearest_phrase
 from pytest_mcpflow.fake import Call, Declined, Fake, LogLevel
+from pytest_mcpflow.hub_clock import HubClock
 from pytest_mcpflow.journal import Entry, Journal
 from pytest_mcpflow.question import Answer, Elicitation, Question, Sampling
 from pytest_mcpflow.refusal import as_said
@@ -39,11 +40,13 @@ class Directly:
         journal: Where they are written down.
         desk: Who answers what tools ask.
         ledger: Is told what a fake has answered.
+        clock: The hub's, which knows its loop.
     """
 
     journal: Journal
     desk: Desk
     ledger: Callable[[Entry, ToolSpec, RawResult], None]
+    clock: HubClock
 
     async def call(
         self,
@@ -61,7 +64,9 @@ class Directly:
         """
         journal = self.journal
         faulted = None if journal.faults is None else journal.faults.about(entry)
-        is_drawn = order_is_drawn()
+        loop = self.clock.loop
+        # Where the order of tasks is drawn, whoever could wait should.
+        is_drawn = isinstance(loop, VirtualTimeLoop) and loop.is_permuted
         try:
             if is_drawn:
                 await asyncio.sleep(0)

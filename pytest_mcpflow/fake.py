@@ -233,6 +233,7 @@ class Fake:
     structured: ClassVar[bool] = True
     """Whether answers have structured content and tools an output schema; otherwise there is only text, JSON in it."""
 
+    _withdrawn: ClassVar[frozenset[str]] = NONE
     in_place_of: ClassVar[type[Fake] | None] = None
     """The class whose state this one has, and whose tools, resources and prompts it does not offer."""
 
@@ -338,8 +339,7 @@ class Fake:
     @property
     def withdrawn(self) -> frozenset[str]:
         """The tools that are not offered at the moment."""
-        tools: frozenset[str] = self.__dict__.get("_withdrawn", NONE)
-        return tools
+        return self._withdrawn
 
     def withdraw(self, tool_name: str) -> None:
         """Stop offering a tool, as a server does that reloads its configuration; clients are told."""

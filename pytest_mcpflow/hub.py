@@ -121,8 +121,8 @@ class Hub:
             journal=self._journal,
             promises=self._promises,
             connections=self._connections,
-            directly=Directly(self._journal, self._desk, self._effects.answered),
-            start_clock=self.clock.start,
+            directly=Directly(self._journal, self._desk, self._effects.answered, self.clock),
+            clock=self.clock,
         )
 
     def __repr__(self) -> str:

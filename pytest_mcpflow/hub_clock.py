@@ -25,7 +25,8 @@ class HubClock(Clock):
         self.virtual_time = virtual_time
         self._source: VirtualClock | RealClock | None = None
         self._zero = 0.0
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The loop that it follows."""
         self._stopped_at = 0.0
 
     def now(self) -> float:
@@ -35,7 +36,7 @@ class HubClock(Clock):
     def taken(self) -> float:
         """A number of seconds that grows by what something takes, also outside of virtual time, which waits for it."""
         outside = time.clock_gettime(time.CLOCK_MONOTONIC)
-        return self.now() + outside if isinstance(self._loop, VirtualTimeLoop) else outside
+        return self.now() + outside if isinstance(self.loop, VirtualTimeLoop) else outside
 
     def start(self) -> None:
         """Follow the running loop from here on.
@@ -44,9 +45,9 @@ class HubClock(Clock):
             VirtualTimeError: The loop's time is not of the kind that was asked for, or it is another loop.
         """
         loop = asyncio.get_running_loop()
-        if loop is self._loop:
+        if loop is self.loop:
             return
-        if self._loop is not None:
+        if self.loop is not None:
             raise VirtualTimeError(
                 "a hub belongs to one event loop at a time; leave it there first (await hub.aclose())"
             )
@@ -67,9 +68,9 @@ class HubClock(Clock):
             if self._stopped_at == 0.0:
                 self.starts_at = self._source.wall()
         self._zero = self._source.now()
-        self._loop = loop
+        self.loop = loop
 
     def stop(self) -> None:
         """Stand still until the next start, possibly on another loop."""
         self._stopped_at = self.now()
-        self._source = self._loop = None
+        self._source = self.loop = None

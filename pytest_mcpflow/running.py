@@ -6,7 +6,7 @@ import asyncio
 import sysconfig
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,16 +61,22 @@ async def with_hub(hub: Hub, body: Callable[[], Awaitable[T]]) -> T:
         HubError: The hub has a schedule, and something else than a virtual loop decides the order of tasks.
     """
     hub.clock.start()
-    with nullcontext() if hub.schedule is None else _in_order_of(hub, hub.schedule):
+    if hub.schedule is None:
+        return await _closing(hub, body)
+    with _in_order_of(hub, hub.schedule):
+        return await _closing(hub, body)
+
+
+async def _closing(hub: Hub, body: Callable[[], Awaitable[T]]) -> T:
+    try:
+        result = await body()
+    except BaseException as error:
         try:
-            result = await body()
-        except BaseException as error:
-            try:
-                await hub.aclose()
-            except Exception as closing:
-                error.add_note(f"closing the hub failed, too: {closing!r}")
-            raise
-        await hub.aclose()
+            await hub.aclose()
+        except Exception as closing:
+            error.add_note(f"closing the hub failed, too: {closing!r}")
+        raise
+    await hub.aclose()
     return result
 
 

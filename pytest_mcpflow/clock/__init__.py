@@ -1,8 +1,7 @@
 """Time as a value: for fakes, for hubs, and the event loop in which waiting costs nothing."""
 
-from pytest_mcpflow.clock.instant import EPOCH, Clock, ManualClock, RealClock
-from pytest_mcpflow.clock.loop import VirtualClock, VirtualTimeLoop, break_off, is_virtual
-from pytest_mcpflow.clock.permuted import order_is_drawn
+from pytest_mcpflow.clock.instant import EPOCH, Clock, ManualClock, RealClock, VirtualClock
+from pytest_mcpflow.clock.loop import VirtualTimeLoop, break_off, is_virtual
 from pytest_mcpflow.clock.scopes import background, foreground, is_ours, ours
 from pytest_mcpflow.clock.transit import Flow, Transit, transit
 
@@ -20,7 +19,6 @@ __all__ = [
     "foreground",
     "is_ours",
     "is_virtual",
-    "order_is_drawn",
     "ours",
     "transit",
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Self
 
-__all__ = ["EPOCH", "Clock", "ManualClock", "RealClock"]
+__all__ = ["EPOCH", "Clock", "ManualClock", "RealClock", "VirtualClock"]
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """When a virtual run starts, unless the scenario or the marker says otherwise."""
@@ -86,3 +88,47 @@ class RealClock(Clock):
 
     def now(self) -> float:
         return self.seconds
+
+
+class VirtualClock(Clock):
+    """The time of a virtual loop; `base` is the calendar time at zero, in its own zone."""
+
+    def __init__(self, starts_at: datetime) -> None:
+        super().__init__(starts_at)
+        self.base = self._first = starts_at
+        self.seconds = 0.0
+        self._followers: list[Callable[[], None]] = []
+
+    def now(self) -> float:
+        return self.seconds
+
+    def move_to(self, seconds: float) -> None:
+        """Go forward."""
+        # As a plain float: a deadline knows its rank, too, which is nobody else's.
+        self.seconds = max(self.seconds, float(seconds))
+
+    def begin_again(self) -> None:
+        """Go back to zero, and to the calendar time that was the first."""
+        self.seconds = 0.0
+        self._set(self._first)
+
+    def rebase(self, wall: datetime) -> None:
+        """Let it be `wall` now."""
+        base = (wall.astimezone(UTC) - timedelta(seconds=self.seconds)).astimezone(wall.tzinfo)
+        if base != self.base or base.tzinfo != self.base.tzinfo:
+            self._set(base)
+
+    @contextmanager
+    def followed_by(self, follower: Callable[[], None]) -> Generator[None]:
+        """Tell `follower` whenever time is set, and does not just pass."""
+        self._followers.append(follower)
+        try:
+            yield
+        finally:
+            self._followers.remove(follower)
+
+    def _set(self, base: datetime) -> None:
+        if base is not self.base:
+            self.base = self.starts_at = base
+        for follower in self._followers:
+            follower()

@@ -6,15 +6,15 @@ import asyncio
 import math
 import selectors
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, Self, TypeVar, TypeVarTuple, cast
 
 from pytest_mcpflow.clock.deadlock import deadlock, endless, livelock, never_returned
 from pytest_mcpflow.clock.foreign import RefusesForeign, refuse_foreign_executor
-from pytest_mcpflow.clock.instant import EPOCH, Clock
+from pytest_mcpflow.clock.instant import EPOCH, VirtualClock
 from pytest_mcpflow.clock.order import RankedTask, Ranks
 from pytest_mcpflow.clock.patches import virtual_surroundings
 from pytest_mcpflow.clock.permuted import Permuted
@@ -26,7 +26,7 @@ from pytest_mcpflow.clock.transit import Transit
 from pytest_mcpflow.clock.watch import BrokenOff
 from pytest_mcpflow.errors import DeadlockError, VirtualTimeError
 
-__all__ = ["VirtualClock", "VirtualTimeLoop", "break_off", "is_virtual"]
+__all__ = ["VirtualTimeLoop", "break_off", "is_virtual"]
 
 T = TypeVar("T")
 Instant = TypeVar("Instant", int, float)
@@ -42,50 +42,6 @@ LAST_WAITS = 100
 ASKED = 1_000_000
 """How often code may ask for the time before it lets anything else happen."""
 Ready = list[tuple[selectors.SelectorKey, int]]
-
-
-class VirtualClock(Clock):
-    """The time of a virtual loop; `base` is the calendar time at zero, in its own zone."""
-
-    def __init__(self, starts_at: datetime) -> None:
-        super().__init__(starts_at)
-        self.base = self._first = starts_at
-        self.seconds = 0.0
-        self._followers: list[Callable[[], None]] = []
-
-    def now(self) -> float:
-        return self.seconds
-
-    def move_to(self, seconds: float) -> None:
-        """Go forward."""
-        # As a plain float: a deadline knows its rank, too, which is nobody else's.
-        self.seconds = max(self.seconds, float(seconds))
-
-    def begin_again(self) -> None:
-        """Go back to zero, and to the calendar time that was the first."""
-        self.seconds = 0.0
-        self._set(self._first)
-
-    def rebase(self, wall: datetime) -> None:
-        """Let it be `wall` now."""
-        base = (wall.astimezone(UTC) - timedelta(seconds=self.seconds)).astimezone(wall.tzinfo)
-        if base != self.base or base.tzinfo != self.base.tzinfo:
-            self._set(base)
-
-    @contextmanager
-    def followed_by(self, follower: Callable[[], None]) -> Generator[None]:
-        """Tell `follower` whenever time is set, and does not just pass."""
-        self._followers.append(follower)
-        try:
-            yield
-        finally:
-            self._followers.remove(follower)
-
-    def _set(self, base: datetime) -> None:
-        if base is not self.base:
-            self.base = self.starts_at = base
-        for follower in self._followers:
-            follower()
 
 
 class VirtualTimeLoop(RefusesForeign, Permuted):
@@ -257,7 +213,10 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         return result
 
     def run_forever(self) -> None:
-        with nullcontext() if self._is_surrounded else virtual_surroundings(self):
+        if self._is_surrounded:
+            super().run_forever()
+            return
+        with virtual_surroundings(self):
             super().run_forever()
 
     def idle(self, real: selectors.BaseSelector) -> Ready:

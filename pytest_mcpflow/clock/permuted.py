@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-__all__ = ["Permuted", "order_is_drawn"]
+__all__ = ["Permuted"]
 
 Turn = tuple[asyncio.Handle, Callable[..., object], tuple[Any, ...], Context | None]
 
@@ -57,8 +57,3 @@ class Permuted(asyncio.SelectorEventLoop):
             callback(*args)
         else:
             context.run(callback, *args)
-
-
-def order_is_drawn() -> bool:
-    """Whether the running loop draws the order of tasks, so that whoever could wait should."""
-    return getattr(asyncio.get_running_loop(), "is_permuted", False)

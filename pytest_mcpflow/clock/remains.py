@@ -47,12 +47,13 @@ class Remains:
             with suppress(OSError):
                 self._listed = os.open(_list_of(threading.get_native_id()), os.O_RDONLY | os.O_CLOEXEC)
         self._threads = threading.enumerate()
-        self._processes = self._children()
+        self._processes = self._children(self._threads)
 
     def end(self) -> tuple[str, ...]:
         """Say what runs that did not then, and end what can be ended."""
-        threads = self._left_threads() if threading.active_count() > 1 else []
-        children = self._children()
+        running = threading.enumerate()
+        threads = self._left_threads(running) if len(running) > 1 else []
+        children = self._children(running)
         processes = [*self._left_processes(children)] if children - self._processes else []
         self._threads = []
         return (*map(_thread_named, threads), *processes)
@@ -62,9 +63,9 @@ class Remains:
             os.close(self._listed)
             self._listed = None
 
-    def _left_threads(self) -> list[threading.Thread]:
+    def _left_threads(self, running: Iterable[threading.Thread]) -> list[threading.Thread]:
         before = set(self._threads)
-        left = [each for each in threading.enumerate() if each not in before and _is_somebodys(each)]
+        left = [each for each in running if each not in before and _is_somebodys(each)]
         for number, thread in enumerate(left):
             thread.join(GRACE if number == 0 else 0.0)
         return [each for each in left if each.is_alive()]
@@ -78,14 +79,13 @@ class Remains:
             _end(process)
             yield f"process {process} ({command}) still ran, and was ended"
 
-    def _children(self) -> set[int]:
+    def _children(self, running: Iterable[threading.Thread]) -> set[int]:
         if self._listed is None:
             return set()
         found = set(map(int, os.pread(self._listed, 65_536, 0).split()))
-        if threading.active_count() > 1:
-            for thread in threading.enumerate():
-                if isinstance(thread, Worker):
-                    found.update(_started_by(thread.native_id))
+        for thread in running:
+            if isinstance(thread, Worker):
+                found.update(_started_by(thread.native_id))
         return found
 
 

@@ -19,7 +19,7 @@ from mcp.server import MCPServer
 
 from pytest_mcpflow import run
 from pytest_mcpflow.clock import EPOCH, VirtualTimeLoop, is_virtual
-from pytest_mcpflow.clock.loop import VirtualClock
+from pytest_mcpflow.clock.instant import VirtualClock
 
 # Thousandths: asyncio itself tells no two timers apart that are less than a nanosecond apart.
 DELAYS = st.lists(st.integers(0, 10**9).map(lambda number: number / 1000), max_size=30)
