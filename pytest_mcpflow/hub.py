@@ -365,6 +365,8 @@ class Hub:
             if self.turns is not None:
                 self.turns.release_all()
         self.clock.stop()
+        if self._injector is not None:
+            self._injector.forget()
         for server, error in errors:
             if self._injector is None or server not in self._injector.spoilt:
                 raise error

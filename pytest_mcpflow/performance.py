@@ -253,10 +253,13 @@ async def _run(
         except asyncio.CancelledError as raised:
             error = raised  # its own, or of a task that it awaited: nobody else cancels it
             _take_back_cancelling()
-        ended_at = hub.clock.now()
-        if hub.is_faulted:
-            await hub.faults.settle()
-        return Run(result, error, hub.transcript, ended_at)
+        try:
+            ended_at = hub.clock.now()
+            if hub.is_faulted:
+                await hub.faults.settle()
+            return Run(result, error, hub.transcript, ended_at)
+        finally:
+            del error  # its traceback has this frame, and a circle is freed by the garbage collector only
 
     return await with_hub(hub, body)
 
@@ -274,34 +277,48 @@ async def within(deadline: float, work: Awaitable[Any]) -> Any:
     Raises:
         DeadlinePassedError: It was not done then.
     """
-    task = asyncio.current_task()
-    assert task is not None
-    has_passed = False
-
-    def pass_deadline() -> None:
-        nonlocal has_passed
-        has_passed = True
-        task.cancel()
-        with background():
-            timers.append(loop.call_later(GRACE, loop.stop))
-
-    loop = asyncio.get_running_loop()
-    if isinstance(loop, VirtualTimeLoop):
-        loop.allow_waits(WAITS)
-    with background():
-        timers = [loop.call_later(deadline, pass_deadline)]
+    limit = _Limit(asyncio.get_running_loop(), deadline)
     try:
         return await work
     except asyncio.CancelledError:
-        if not has_passed:
+        if not limit.has_passed:
             raise
-        task.uncancel()
         raise DeadlinePassedError(f"not done after {deadline:g} s") from None
     finally:
-        for timer in timers:
-            timer.cancel()
+        limit.end()
+
+
+class _Limit:
+    """Cancels the running task at a deadline, and stops the loop where that does not help.
+
+    It forgets the task in the end: what the task raised has frames that have this, and a circle is freed by the garbage
+    collector only.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
+        self.has_passed = False
+        self._loop, self._task = loop, asyncio.current_task(loop)
         if isinstance(loop, VirtualTimeLoop):
-            loop.allow_waits(None)
+            loop.allow_waits(WAITS)
+        with background():
+            self._timers = [loop.call_later(deadline, self._pass)]
+
+    def _pass(self) -> None:
+        self.has_passed = True
+        if self._task is not None:
+            self._task.cancel()
+        with background():
+            self._timers.append(self._loop.call_later(GRACE, self._loop.stop))
+
+    def end(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        if self.has_passed and self._task is not None:
+            self._task.uncancel()
+        self._task = None
+        if isinstance(self._loop, VirtualTimeLoop):
+            self._loop.allow_waits(None)
 
 
 def _broken(scenario: Scenario, hub: Hub, done: Run, rules: Sequence[Invariant]) -> list[Broken]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from pydantic_core import ValidationError, from_json, to_json
@@ -345,6 +346,12 @@ class FaultedCall:
         self._applied += 1
         self._late = self.entry.until is not None
 
+    def is_over(self) -> None:
+        """Nothing can come of it any more: what is told of it stays, and the call can be forgotten."""
+        self._given_up.clear()
+        if self.entry.fault is not None:
+            self.entry.fault = partial(_as_it_was, self.told())
+
     def told(self) -> Injected:
         """What a transcript says of it."""
         return Injected(str(self.fault), self._effect_words(), self.fault.kind.sees)
@@ -364,6 +371,10 @@ class FaultedCall:
         if effect is Effect.PARTIAL:
             return "effect applied in part"
         return "effect applied" if self._applied == 1 else "effect applied twice"
+
+
+def _as_it_was(told: Injected) -> Injected:
+    return told
 
 
 def _hold_to_be_answer(result: object) -> None:

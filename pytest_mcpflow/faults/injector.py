@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
@@ -62,13 +63,15 @@ class _Planned:
 
 @dataclass(frozen=True, slots=True)
 class _Aftermath:
-    cause: FaultedCall
+    server: str
+    fault: Fault
+    number: int
     answering: Answering
     tool: str | None
     until: float | None
 
     def concerns(self, entry: Entry, now: float) -> bool:
-        if entry.server != self.cause.server or (self.until is not None and now >= self.until):
+        if entry.server != self.server or (self.until is not None and now >= self.until):
             return False
         return self.tool is None or (entry.method == "tools/call" and entry.name == self.tool)
 
@@ -94,7 +97,8 @@ class Injector:
         self.mistakes: list[tuple[FaultKind, Exception]] = []
         self.onlooker: Onlooker | None = None
         self._latest: dict[str, Fake] = {}
-        self._members = members
+        # The hub has both; a circle of them is freed by the garbage collector only.
+        self._members: Members = weakref.proxy(members)
         self._planned: list[_Planned] = []
         self._planned_at: dict[tuple[str, str], list[_Planned]] = {}
         self._counts: dict[tuple[str, str], int] = {}
@@ -230,10 +234,8 @@ class Injector:
         """The call as one that goes wrong, if it does: by itself, or in the aftermath of another."""
         for each in self._aftermaths:
             if each.concerns(entry, self.clock.now()):
-                cause = each.cause
-                call = FaultedCall(
-                    self, self._members.get(entry.server), entry, cause.fault, number=cause.number, seed=0
-                )
+                member = self._members.get(entry.server)
+                call = FaultedCall(self, member, entry, each.fault, number=each.number, seed=0)
                 call.answering = each.answering
                 self._armed[entry.key] = call
                 return call
@@ -255,7 +257,7 @@ class Injector:
     def begin_aftermath(
         self, cause: FaultedCall, answering: Answering, *, tool: str | None, until: float | None
     ) -> None:
-        self._aftermaths.append(_Aftermath(cause, answering, tool, until))
+        self._aftermaths.append(_Aftermath(cause.server, cause.fault, cause.number, answering, tool, until))
 
     # What goes on behind the caller's back
 
@@ -285,6 +287,15 @@ class Injector:
             task.cancel()
         if going_on:
             await asyncio.wait(going_on)
+
+    def forget(self) -> None:
+        """The connections are closed, and nothing can come of the calls so far any more.
+
+        Calls and injector refer to each other, and so the garbage collector alone would free them.
+        """
+        for call in self._armed.values():
+            call.is_over()
+        self._armed.clear()
 
     def _refuse_unknown(self, planned: _Planned) -> None:
         """Refuse a site that no server has, also where it is one of several.
