@@ -51,8 +51,7 @@ class Calls:
         __tracebackhide__ = True  # where the workflow called it is what its reader wants to see
         self.promises.begun += 1
         member, tool = self.members.resolve(name)
-        if asyncio.get_running_loop() is not self.clock.loop:
-            self.clock.start()
+        self.clock.start()
         if not isinstance(arguments, _MAPPINGS):  # pyright: ignore[reportUnnecessaryIsInstance]  # users
             why = f"they go by the names of parameters, {{'name': value}}, got {arguments!r}"
             raise self._unsendable(member, tool, why, context_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from datetime import datetime
 
@@ -44,6 +45,8 @@ class HubClock(Clock):
         Raises:
             VirtualTimeError: The loop's time is not of the kind that was asked for, or it is another loop.
         """
+        if isinstance(self.loop, VirtualTimeLoop) and self.loop.thread == threading.get_ident():
+            return  # seen without asyncio, which asks the system for the process each time, up to Python 3.11
         loop = asyncio.get_running_loop()
         if loop is self.loop:
             return

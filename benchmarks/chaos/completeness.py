@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 from measure import Measurement
 
@@ -28,6 +29,9 @@ from pytest_mcpflow.verdict import Judgement, judge
 __all__ = ["Audit", "audit", "measure", "whole_space"]
 
 DEPTH = 2
+ROUNDS = 3
+"""Of which the fastest counts: other machines on the same processor take their share of some."""
+
 PAIRS: tuple[tuple[type[Case], float, str], ...] = ((Shopping, 1.0, ""), (Migration, 8.0, "prototype 14 s"))
 PLANTED: tuple[type[Case], ...] = (
     RolloutForgetsTheOrder,
@@ -61,9 +65,7 @@ class Audit:
 def measure() -> Iterator[Measurement | str]:
     """Measurements, and tables of classes. Pairs are of the explorer's own kinds, audits of those of the corpus."""
     for case, bar, baseline in PAIRS:
-        began = time.process_time()
-        exploration = explore(None, case, depth=DEPTH)
-        taken = time.process_time() - began
+        exploration, taken = _fastest(case)
         calls = len(exploration.baseline.transcript)
         accounting = exploration.accounting
         title = f"all pairs, {calls} calls, {accounting.run:,} plans run of {accounting.planned:,}"
@@ -82,6 +84,17 @@ def measure() -> Iterator[Measurement | str]:
         )
         there = f"there are {len(found.violations)}"
         yield Measurement(title, len(found.lost), "", "0", not found.lost and bool(found.violations), there)
+
+
+def _fastest(case: type[Case]) -> tuple[Exploration, float]:
+    """An exploration of all pairs, and the seconds of processor time that the fastest of some took."""
+    rounds = list[tuple[float, Exploration]]()
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        exploration = explore(None, case, depth=DEPTH)
+        rounds.append((time.process_time() - began, exploration))
+    taken, exploration = min(rounds, key=itemgetter(0))
+    return exploration, taken
 
 
 def audit(case: type[Case], *, depth: int = DEPTH) -> Audit:

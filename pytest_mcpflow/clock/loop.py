@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import selectors
+import threading
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import Context, copy_context
@@ -78,6 +79,8 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         self._is_surrounded = self._is_called = self._hears_signals = False
         self._executor: Any = None
         self.step_limit = STEP_LIMIT if step_limit is None else step_limit
+        self.thread: int | None = None
+        """The one that it runs in, while it does."""
         self.is_patient = False
         """Whether it waits for what has a limit of its own."""
         self.rounds = self._asked = 0
@@ -213,11 +216,15 @@ class VirtualTimeLoop(RefusesForeign, Permuted):
         return result
 
     def run_forever(self) -> None:
-        if self._is_surrounded:
-            super().run_forever()
-            return
-        with virtual_surroundings(self):
-            super().run_forever()
+        before, self.thread = self.thread, threading.get_ident()
+        try:
+            if self._is_surrounded:
+                super().run_forever()
+                return
+            with virtual_surroundings(self):
+                super().run_forever()
+        finally:
+            self.thread = before
 
     def idle(self, real: selectors.BaseSelector) -> Ready:
         """Nothing is ready: wait for what cannot be hurried, or let time pass."""

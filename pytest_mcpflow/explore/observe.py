@@ -154,6 +154,7 @@ class Watch:
         self._texts = [b""] * len(self._states)
         self._digests = [b""] * len(self._states)
         self._world: Digests | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def called(self, entry: Entry, number: int) -> Fault | None:
         if entry.name not in self._offered.get(entry.server, (entry.name,)):
@@ -165,7 +166,9 @@ class Watch:
         if self._thorough and self._world is not None and self._nobody_else_calls():
             self._look_for_trespass(f"before {entry.server}.{entry.name}#{number}, at t={entry.at:g}")
         world = self._look()
-        self._calls.append((entry, number, hash(asyncio.current_task()), world))
+        # Asked without a loop, asyncio asks the system for the process each time, up to Python 3.11.
+        self._loop = self._loop or asyncio.get_running_loop()
+        self._calls.append((entry, number, hash(asyncio.current_task(self._loop)), world))
         if len(self._known) + len(self._calls) > CALLS:
             break_off(f"after {CALLS} calls no end is in sight")
             return Fault(f"{entry.server}.{entry.name}", Hang(), number, number)
