@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -236,3 +237,20 @@ def test_sockets_are_not_watched_behind_the_back_of_the_clock(watches: str) -> N
 
     with pytest.raises(VirtualTimeError):
         run(watch())
+
+
+def test_a_signal_is_heard_before_time_passes() -> None:
+    async def waits() -> float:
+        loop = asyncio.get_running_loop()
+        heard = asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, heard.set)
+        try:
+            await asyncio.sleep(10)
+            os.kill(os.getpid(), signal.SIGUSR1)
+            async with asyncio.timeout(3600):
+                await heard.wait()
+            return loop.time()
+        finally:
+            loop.remove_signal_handler(signal.SIGUSR1)
+
+    assert run(waits()) == 10.0
