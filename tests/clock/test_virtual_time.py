@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from mcp import Client, MCPError
 from mcp.server import MCPServer
 
-from pytest_mcpflow import run
+from pytest_mcpflow import VirtualTimeError, run
 from pytest_mcpflow.clock import EPOCH, VirtualTimeLoop, is_virtual
-from pytest_mcpflow.clock.instant import VirtualClock
+from pytest_mcpflow.clock.instant import ManualClock, VirtualClock
 
 # Thousandths: asyncio itself tells no two timers apart that are less than a nanosecond apart.
 DELAYS = st.lists(st.integers(0, 10**9).map(lambda number: number / 1000), max_size=30)
@@ -237,3 +237,30 @@ def test_code_can_ask_whether_time_is_virtual() -> None:
 
     assert run(ask())
     assert not asyncio.run(ask())
+
+
+def test_a_clock_may_be_moved_by_nothing_and_not_back() -> None:
+    clock = ManualClock()
+    clock.advance(5)
+    clock.advance(0)
+
+    assert clock.now() == 5
+    with pytest.raises(ValueError, match=r"a clock does not go back: advance\(-1\)"):
+        clock.advance(-1)
+
+
+def test_code_that_asked_too_often_once_may_ask_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_mcpflow.clock.loop.ASKED", 100)
+
+    async def asks_twice() -> list[int]:
+        asked = list[int]()
+        for _ in range(2):
+            count = 0
+            with pytest.raises(VirtualTimeError, match="100 times in a row"):
+                while True:
+                    time.monotonic()
+                    count += 1
+            asked.append(count)
+        return asked
+
+    assert run(asks_twice()) == [100, 100]

@@ -253,3 +253,25 @@ def test_a_result_that_admits_a_failure(result: Any) -> None:
 )
 def test_a_result_that_admits_nothing(result: Any) -> None:
     assert not result_admits_failure(result)
+
+
+async def forgets_to_await(hub: Hub) -> Mapping[str, Any]:
+    with contextlib.suppress(Exception):
+        await hub.call_tool("oven.bake", timeout=5)
+    _ = hub.call_tool("oven.ring", {"why": "smoke"})
+    return {"success": True}
+
+
+def test_a_workflow_that_forgets_to_await_has_failed_whatever_else_happened() -> None:
+    judgement = judge(Breakfast(), way=Way.DIRECT, workflow=forgets_to_await, plan="oven.bake#1=refuse")
+
+    assert "run" in {each.check for each in judgement.broken}
+    assert not judgement.never_happened
+    assert judgement.verdict is Verdict.FAILED
+
+
+def test_the_first_schedule_is_one_that_can_be_repeated() -> None:
+    drawn = judge(Breakfast(), way=Way.DIRECT, schedule=0)
+
+    assert "--mcp-schedule 0 " in drawn.reproduce
+    assert "--mcp-schedule" not in judge(Breakfast(), way=Way.DIRECT).reproduce
