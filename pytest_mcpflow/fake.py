@@ -313,10 +313,8 @@ class Fake:
     @property
     def clock(self) -> Clock:
         """The time this fake sees: the hub's, or a `ManualClock` at zero when no hub serves it."""
-        if (
-            "_clock" not in self.__dict__
-        ):  # asked first: fakes look at their clocks often, and making one takes long
-            self.__dict__.setdefault("_clock", ManualClock())
+        if "_clock" not in self.__dict__:  # and no setdefault(), which would make one at each look
+            self.__dict__["_clock"] = ManualClock()
         return cast("Clock", self.__dict__["_clock"])
 
     @clock.setter
