@@ -59,7 +59,7 @@ def posix_name(wall: datetime) -> str:
     offset = wall.utcoffset()
     minutes = round(offset.total_seconds() / 60) if offset is not None else 0
     if not minutes:
-        return "UTC0"
+        return "UTC"  # as libraries know it that look for a name in the variable
     hours, rest = divmod(abs(minutes), 60)
     east, west = ("+", "-") if minutes > 0 else ("-", "+")
     return f"<{east}{hours:02}{rest:02}>{west}{hours:02}:{rest:02}"
