@@ -151,6 +151,18 @@ def test_a_plan_may_come_in_the_middle_of_a_run_and_counts_what_was_before() -> 
 # Which servers
 
 
+def test_a_second_plan_concerns_calls_at_which_the_first_was_looked_up_already() -> None:
+    async def main() -> list[bool]:
+        hub = hub_with("shop.sell#4=refuse")
+        worked = await sell(hub, 1)
+        hub.fail("shop.sell#2=refuse")
+        worked += await sell(hub, 3)
+        await hub.aclose()
+        return worked
+
+    assert run(main()) == [True, False, True, False]
+
+
 @pytest.mark.parametrize(("way", "era"), [pair for pair in WAYS if pair[0] is not Way.DIRECT])
 def test_calls_of_a_real_client_go_wrong_too(way: Way, era: Era) -> None:
     hub = hub_with("shop.sell#1=lose_reply, shop.sell#2=refuse, shop.sell#3=disconnect", way=way, era=era)
