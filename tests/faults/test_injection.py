@@ -148,9 +148,6 @@ def test_a_plan_may_come_in_the_middle_of_a_run_and_counts_what_was_before() -> 
     assert [*map(str, hub.faults.never_happened())] == ["shop.sell#2=refuse"]
 
 
-# Which servers
-
-
 def test_a_second_plan_concerns_calls_at_which_the_first_was_looked_up_already() -> None:
     async def main() -> list[bool]:
         hub = hub_with("shop.sell#4=refuse")
@@ -161,6 +158,9 @@ def test_a_second_plan_concerns_calls_at_which_the_first_was_looked_up_already()
         return worked
 
     assert run(main()) == [True, False, True, False]
+
+
+# Which servers
 
 
 @pytest.mark.parametrize(("way", "era"), [pair for pair in WAYS if pair[0] is not Way.DIRECT])
